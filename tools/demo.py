@@ -1,0 +1,48 @@
+"""`make demo`: both services on free ports, one simulated call through them, everything stopped."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from tools.processes import ProcessStack
+from tools.stack import StackError
+
+ROOT = Path(__file__).resolve().parent.parent
+HEARD = Path("out", "demo.wav")
+INTERRUPTED = 130
+
+
+def main(arguments: list[str]) -> int:
+    """Place the call and return its exit status; *arguments* are handed to ``phone call``."""
+    # The services live in sessions of their own: ended like Ctrl-C, we still stop them.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    (ROOT / HEARD.parent).mkdir(exist_ok=True)
+    try:
+        with ProcessStack() as stack:
+            stack.wait_ready()
+            print(f"echo-service  {stack.socket_url}")
+            print(f"ncco-service  {stack.answer_url}", flush=True)
+            return _call(stack.answer_url, arguments)
+    except StackError as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _call(answer_url: str, arguments: list[str]) -> int:
+    command = [sys.executable, "-m", "phone", "call", answer_url, "--save", str(HEARD), *arguments]
+    with subprocess.Popen(command, cwd=ROOT) as phone:
+        while True:
+            try:
+                return phone.wait()
+            except KeyboardInterrupt:
+                # Ctrl-C reached the phone as well: it hangs up and ends by itself.
+                continue
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
