@@ -41,7 +41,14 @@ test: setup ## run every test
 lint: setup ## check style and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy
+	@$(BIN)/mypy tools tests
+	@for part in ncco-service/ncco_service echo-service/echo_service phone/phone; do \
+	  $(BIN)/mypy $$part $$(dirname $$part)/tests; done
+
+.PHONY: env-example
+env-example: setup ## write .env.example anew from the services' settings
+	@$(BIN)/python -m tools.env_example > .env.example.new
+	@mv .env.example.new .env.example
 
 .PHONY: format
 format: setup ## put the code into shape

@@ -1,0 +1,87 @@
+"""Writes `.env.example` from the services' own lists of settings, so that it cannot fall behind.
+
+`python -m tools.env_example` prints it; `make env-example` keeps it.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable
+from typing import Protocol
+
+import echo_service.settings
+import ncco_service.settings
+
+__all__ = ["text"]
+
+HEAD = """\
+# Every setting, with its default. Copy to `.env` and change what you need; all are optional.
+# Generated from the code: change the services' settings.py, then run `make env-example`.
+"""
+
+# What Compose itself reads; the services do not know these.
+COMPOSE = (
+    (
+        "COMPOSE_PROFILES",
+        "",
+        "`ngrok` starts the tunnel too: reachable from the telephone network.",
+    ),
+    (
+        "NGROK_AUTHTOKEN",
+        "",
+        "Your token: dashboard.ngrok.com, Your Authtoken. Needed by the tunnel.",
+    ),
+    ("GATEWAY_PORT", "8080", "The port of this machine (loopback only) that leads to the gateway."),
+)
+
+SET_BY_COMPOSE = {"HOST", "PORT"}
+
+
+class Variable(Protocol):
+    """One setting of a service, as its ``settings.VARIABLES`` lists it."""
+
+    @property
+    def name(self) -> str:
+        """The environment variable."""
+
+    @property
+    def default(self) -> str:
+        """Its default as written in the environment; empty when it is unset."""
+
+    @property
+    def help(self) -> str:
+        """One line: why one would set it, with units."""
+
+
+def text() -> str:
+    """Return the whole file: Compose's variables, then each service's."""
+    parts = [HEAD, _title("docker compose")]
+    parts += [_entry(*entry) for entry in COMPOSE]
+    seen = {name for name, _, _ in COMPOSE}
+    for title, variables in (
+        ("ncco-service", ncco_service.settings.VARIABLES),
+        ("echo-service", echo_service.settings.VARIABLES),
+    ):
+        parts.append(_title(title))
+        parts += _entries(variables, seen)
+    return "\n".join(parts)
+
+
+def _entries(variables: Iterable[Variable], seen: set[str]) -> Iterable[str]:
+    for variable in variables:
+        if variable.name not in seen | SET_BY_COMPOSE:
+            seen.add(variable.name)
+            yield _entry(variable.name, variable.default, variable.help)
+
+
+def _title(name: str) -> str:
+    return f"\n# --- {name} {'-' * (90 - len(name))}\n"
+
+
+def _entry(name: str, default: str, why: str) -> str:
+    lines = textwrap.wrap(why, 96, initial_indent="# ", subsequent_indent="# ")
+    return "\n".join([*lines, f"#{name}={default}", ""])
+
+
+if __name__ == "__main__":
+    print(text(), end="")
