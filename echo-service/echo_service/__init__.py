@@ -1,0 +1,1 @@
+"""Takes the audio of a phone call on a WebSocket and plays it back."""
