@@ -1,0 +1,143 @@
+"""What the tunnel agent's lists say: which public URL leads to which upstream. No I/O here.
+
+Source: ngrok's agent API. ``/api/endpoints`` (agent 3.30 and newer) names them ``url`` and
+``upstream.url``; the older ``/api/tunnels`` ``public_url`` and ``config.addr``. The order of either
+list means nothing: the agent shuffles it. An empty list means "not connected yet".
+"""
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+__all__ = ["AgentError", "Choice", "Endpoint", "choose", "endpoints_in"]
+
+
+class AgentError(Exception):
+    """What the agent sent is not a list of endpoints."""
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One way in: ``url`` such as https://host, ``upstream`` such as gateway:8080."""
+
+    url: str
+    upstream: str
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The public URL that was chosen, or None and why."""
+
+    url: str | None
+    problem: str | None = None
+
+
+def endpoints_in(body: bytes) -> list[Endpoint]:
+    """Read either of the agent's lists; entries that make no sense are left out.
+
+    Raises:
+        AgentError: it is no such list.
+
+    """
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError):
+        raise AgentError("sent something that is not JSON") from None
+    entries = answer.get("endpoints", answer.get("tunnels")) if isinstance(answer, dict) else None
+    if not isinstance(entries, list):
+        raise AgentError('sent JSON without a list "endpoints" or "tunnels"')
+    found = (_endpoint(entry) for entry in entries)
+    return [endpoint for endpoint in found if endpoint]
+
+
+def choose(endpoints: Sequence[Endpoint], upstreams: Sequence[str]) -> Choice:
+    """Choose the public URL that leads to one of some upstreams.
+
+    Args:
+        endpoints: what the agent lists, in any order.
+        upstreams: host:port each, the preferred first.
+
+    Returns:
+        The URL; or None with the reason. A URL that leads to several upstreams is refused, for
+        each request would reach any of them (this is what two endpoints on ngrok's free plan get).
+
+    """
+    if not endpoints:
+        return Choice(None, "the agent has no tunnel open (not connected yet, or a wrong token)")
+    leads_to: dict[str, set[str]] = defaultdict(set)
+    for endpoint in endpoints:
+        leads_to[endpoint.url].add(endpoint.upstream)
+    problems = []
+    for upstream in upstreams:
+        urls = sorted(url for url, targets in leads_to.items() if upstream in targets)
+        for url in urls:
+            problem = _problem(url, leads_to[url])
+            if problem is None:
+                return Choice(url)
+            problems.append(problem)
+    if not problems:
+        listed = ", ".join(sorted({endpoint.upstream for endpoint in endpoints}))
+        wanted = " or ".join(upstreams)
+        problems = [f"the agent's tunnels lead to {listed}; none leads to {wanted}"]
+    return Choice(None, "; ".join(dict.fromkeys(problems)))
+
+
+def _problem(url: str, upstreams: set[str]) -> str | None:
+    parts = urlsplit(url)
+    if parts.scheme != "https":
+        return f"{url} is not https, which the platform asks for"
+    if (parts.hostname or "").endswith(".internal"):
+        return f"{url} is reachable only inside ngrok"
+    if len(upstreams) > 1:
+        targets = " and ".join(sorted(upstreams))
+        return (
+            f"{url} leads to {targets}, to either by chance: a free ngrok account has one host name"
+            " for all its endpoints. Give the agent one endpoint only, for the gateway"
+        )
+    return None
+
+
+def _endpoint(entry: Any) -> Endpoint | None:
+    if not isinstance(entry, dict):
+        return None
+    url = _base(entry.get("url", entry.get("public_url")))
+    upstream = _upstream(_inner(entry, "upstream", "url") or _inner(entry, "config", "addr"))
+    return Endpoint(url, upstream) if url and upstream else None
+
+
+def _inner(entry: dict[str, Any], name: str, field: str) -> Any:
+    inner = entry.get(name)
+    return inner.get(field) if isinstance(inner, dict) else None
+
+
+def _base(text: object) -> str | None:
+    if not isinstance(text, str) or not re.fullmatch(r"[\x21-\x7e]{1,2000}", text):
+        return None
+    try:
+        parts = urlsplit(text)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return None
+    if not host or parts.scheme not in ("http", "https"):
+        return None
+    usual = {"http": 80, "https": 443}[parts.scheme]
+    name = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{name}" + (f":{port}" if port not in (None, usual) else "")
+
+
+def _upstream(address: object) -> str | None:
+    """Write ``http://gateway:8080``, ``gateway:8080`` or ``8080`` as host:port."""
+    text = str(address) if isinstance(address, str | int) else ""
+    if re.fullmatch(r"[0-9]{1,5}", text):
+        return f"localhost:{int(text)}"
+    try:
+        parts = urlsplit(text if "://" in text else f"http://{text}")
+        host = parts.hostname
+        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    except ValueError:
+        return None
+    return f"{host}:{port}" if host and port else None

@@ -1,0 +1,95 @@
+"""By which name a request reached us, and whether its proxy may tell."""
+
+import ipaddress
+import re
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ncco_service.parse import Network
+
+__all__ = ["Asker", "TrustedProxies", "asker_of"]
+
+_HOST = re.compile(r"(?P<name>[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?")
+_REFRESH_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Asker:
+    """The origin that the asker used: ``scheme`` http or https, ``host`` with its port.
+
+    ``host`` is "" when there was none, or none that could stand in a URL.
+    """
+
+    scheme: str
+    host: str
+
+    def is_local(self, names: Sequence[str]) -> bool:
+        """Tell whether the name leads to this machine: localhost, loopback, or one of the names."""
+        match = _HOST.fullmatch(self.host)
+        if match is None:
+            return False
+        name = match["name"].strip("[]").lower()
+        if name == "localhost" or name in names:
+            return True
+        try:
+            return ipaddress.ip_address(name).is_loopback
+        except ValueError:
+            return False
+
+
+def asker_of(environ: Mapping[str, Any], trusted: bool) -> Asker:
+    """Read the asker's origin from a WSGI environment.
+
+    Args:
+        environ: of the request.
+        trusted: whether X-Forwarded-Proto and X-Forwarded-Host may be believed. Of several values
+            the last counts: it is the nearest proxy's own.
+
+    """
+    scheme = str(environ.get("wsgi.url_scheme", "http"))
+    host = str(environ.get("HTTP_HOST", ""))
+    if trusted:
+        scheme = _last(environ.get("HTTP_X_FORWARDED_PROTO")) or scheme
+        host = _last(environ.get("HTTP_X_FORWARDED_HOST")) or host
+    scheme = "https" if scheme.lower() == "https" else "http"
+    return Asker(scheme, host if _HOST.fullmatch(host) else "")
+
+
+def _last(header: Any) -> str:
+    return str(header or "").rpartition(",")[2].strip()
+
+
+class TrustedProxies:
+    """The peers whose forwarded headers are believed.
+
+    Host names are resolved by ``refresh``, the job of a background thread, since a name server can
+    take seconds; until then a name is nobody.
+    """
+
+    def __init__(self, entries: Sequence[Network | str]) -> None:
+        self._networks = [entry for entry in entries if not isinstance(entry, str)]
+        self.names = tuple(entry for entry in entries if isinstance(entry, str))
+        self._addresses: frozenset[str] = frozenset()
+
+    def __contains__(self, address: object) -> bool:
+        try:
+            peer = ipaddress.ip_address(str(address))
+        except ValueError:
+            return False
+        if isinstance(peer, ipaddress.IPv6Address) and peer.ipv4_mapped:
+            peer = peer.ipv4_mapped
+        return str(peer) in self._addresses or any(peer in network for network in self._networks)
+
+    def refresh(self) -> float:
+        """Resolve the names again; return the seconds until the next time."""
+        addresses: set[str] = set()
+        for name in self.names:
+            try:
+                found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+            except OSError:
+                continue  # not up at present: then it is not our peer either
+            addresses.update(str(address[0]) for *_, address in found)
+        self._addresses = frozenset(addresses)
+        return _REFRESH_SECONDS

@@ -1,0 +1,75 @@
+"""One shape for every error that leaves: ``{"error": ..., "message": ..., "hint": ...}``."""
+
+import json
+import logging
+
+from flask import Flask, Response
+from werkzeug.exceptions import HTTPException
+
+__all__ = ["Problem", "register", "reply"]
+
+logger = logging.getLogger(__name__)
+
+_MESSAGES = {
+    404: "there is nothing at this path",
+    405: "this path does not take this method",
+    413: "the body is too long",
+}
+_HINTS = {
+    404: "the paths here are /webhooks/answer, /webhooks/events, /webhooks/fallback, /healthz "
+    "and /readyz",
+    405: "use GET or POST",
+    413: "Vonage's webhooks are far smaller; MAX_BODY_BYTES sets the limit",
+    415: "send the fields as the query of a GET, or as a POST with content type application/json",
+}
+
+
+class Problem(Exception):
+    """A request that cannot be served, and what to tell its sender.
+
+    Args:
+        status: the HTTP status.
+        slug: the error's name for programs.
+        message: what was seen.
+        hint: what to do.
+        headers: further headers of the response.
+
+    """
+
+    def __init__(
+        self, status: int, slug: str, message: str, hint: str, headers: dict[str, str] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.slug = slug
+        self.message = message
+        self.hint = hint
+        self.headers = headers or {}
+
+
+def reply(problem: Problem) -> Response:
+    """Make the response for a problem."""
+    body = {"error": problem.slug, "message": problem.message, "hint": problem.hint}
+    return Response(json.dumps(body), problem.status, problem.headers, "application/json")
+
+
+def register(app: Flask) -> None:
+    """Have the application answer every error in the one shape, and none with a traceback."""
+    app.register_error_handler(Problem, reply)
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def _http(error: HTTPException) -> Response:
+    status = error.code or 500
+    slug = error.name.lower().replace(" ", "_")
+    message = _MESSAGES.get(status, error.description or error.name)
+    hint = _HINTS.get(status, "see docs/wire.md for what is taken here")
+    headers = {name: value for name, value in error.get_headers() if name == "Allow"}
+    return reply(Problem(status, slug, message, hint, headers))
+
+
+def _unexpected(error: Exception) -> Response:
+    logger.error("unexpected", exc_info=error, extra={"fields": {}})
+    problem = "something went wrong here"
+    return reply(Problem(500, "internal_error", problem, "the service's log names the place"))

@@ -1,0 +1,89 @@
+"""The fields of a webhook, however they were sent. Source: Vonage's webhook reference.
+
+A GET carries them in its query, a POST as a JSON object. What is not known is let pass.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Request
+
+from ncco_service.errors import Problem
+
+__all__ = ["fields_of", "lenient_text", "text"]
+
+_HINT = "send one JSON object, as Vonage's webhook reference describes it"
+
+
+def fields_of(request: Request) -> dict[str, Any]:
+    """Read the fields.
+
+    Raises:
+        Problem: 400 when the body is not one JSON object, 415 when it is not JSON by its type.
+        RequestEntityTooLarge: the body is over the limit.
+
+    """
+    if request.method != "POST":
+        return request.args.to_dict()
+    body = request.get_data(cache=True)
+    if request.mimetype and not request.is_json:
+        raise Problem(
+            415,
+            "unsupported_media_type",
+            f"the body's content type is {request.mimetype[:80]!r}",
+            "Vonage sends application/json when the webhook's method is POST; "
+            "set the method to POST or GET in the Vonage application",
+        )
+    if not body.strip() and not request.mimetype:
+        return {}
+    try:
+        fields = json.loads(body, parse_constant=_no_constant)
+    except RecursionError:
+        raise Problem(400, "bad_json", "the body is nested too deeply", _HINT) from None
+    except UnicodeDecodeError as error:
+        seen = f"the body is not UTF-8 at byte {error.start}"
+        raise Problem(400, "bad_json", seen, _HINT) from None
+    except json.JSONDecodeError as error:
+        seen = f"the body is not JSON at line {error.lineno}, column {error.colno}: {error.msg}"
+        raise Problem(400, "bad_json", seen, _HINT) from None
+    except ValueError as error:
+        raise Problem(400, "bad_json", f"the body is not JSON: {error}", _HINT) from None
+    if not isinstance(fields, dict):
+        kind = type(fields).__name__
+        raise Problem(400, "bad_json", f"the body is JSON, but a {kind}, no object", _HINT)
+    return fields
+
+
+def text(fields: Mapping[str, Any], name: str) -> str:
+    """Take a field as text: "" when it is missing or null, numbers and booleans as written.
+
+    Raises:
+        Problem: 400 when it is a list or an object, or holds half a character.
+
+    """
+    value = fields.get(name)
+    if isinstance(value, list | dict):
+        seen = f"the field {name!r} is {'a list' if isinstance(value, list) else 'an object'}"
+        raise Problem(400, "bad_field", seen, "send it as a string")
+    written = _written(value)
+    if any("\ud800" <= character <= "\udfff" for character in written):
+        seen = f"the field {name!r} holds half of a surrogate pair"
+        raise Problem(400, "bad_field", seen, "send it as a string of whole characters")
+    return written
+
+
+def lenient_text(fields: Mapping[str, Any], name: str) -> str:
+    """Take a field as text if it is one, else ""."""
+    value = fields.get(name)
+    return "" if isinstance(value, list | dict) else _written(value)
+
+
+def _written(value: object) -> str:
+    if value is None:
+        return ""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _no_constant(word: str) -> None:
+    raise ValueError(f"{word} is no JSON number")

@@ -1,0 +1,197 @@
+"""The actions, as Vonage's NCCO reference documents them."""
+
+import re
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from ncco_service.ncco.endpoints import Endpoint
+from ncco_service.ncco.fields import (
+    HttpUrl,
+    Language,
+    Level,
+    Loop,
+    Method,
+    OneUrl,
+    PhoneNumber,
+    Strict,
+    Text,
+)
+
+MAX_SPOKEN_CHARACTERS = 1500
+
+
+def _spoken(text: str) -> str:
+    count = len(re.sub(r"<[^>]*>", "", text))
+    if not 1 <= count <= MAX_SPOKEN_CHARACTERS:
+        limits = f"1 to {MAX_SPOKEN_CHARACTERS} characters outside SSML tags"
+        raise ValueError(f"{limits}; there are {count}")
+    return text
+
+
+class Talk(Strict):
+    """Speak a text."""
+
+    action: Literal["talk"]
+    text: Annotated[str, AfterValidator(_spoken)]
+    language: Language | None = None
+    style: Annotated[int, Field(ge=0)] | None = None
+    premium: bool | None = None
+    barge_in: bool | None = None
+    loop: Loop | None = None
+    level: Level | None = None
+
+
+class Stream(Strict):
+    """Play a sound file."""
+
+    action: Literal["stream"]
+    stream_url: OneUrl
+    level: Level | None = None
+    barge_in: bool | None = None
+    loop: Loop | None = None
+
+
+class Transcription(Strict):
+    """Have a recording written down."""
+
+    language: Language | None = None
+    event_url: OneUrl | None = None
+    event_method: Method | None = None
+
+
+class Record(Strict):
+    """Record the call."""
+
+    action: Literal["record"]
+    format: Literal["mp3", "wav", "ogg"] | None = None
+    split: Literal["conversation"] | None = None
+    channels: Annotated[int, Field(ge=1, le=32)] | None = None
+    end_on_silence: Annotated[float, Field(ge=3, le=10)] | None = None
+    end_on_key: Annotated[str, Field(pattern=r"^[0-9*#]$")] | None = None
+    time_out: Annotated[int, Field(ge=3, le=7200)] | None = None
+    beep_start: bool | None = None
+    event_url: OneUrl | None = None
+    event_method: Method | None = None
+    transcription: Transcription | None = None
+
+
+class Conversation(Strict):
+    """Join a named conference."""
+
+    action: Literal["conversation"]
+    name: Text
+    music_on_hold_url: OneUrl | None = None
+    start_on_enter: bool | None = None
+    end_on_exit: bool | None = None
+    record: bool | None = None
+    can_speak: list[Text] | None = None
+    can_hear: list[Text] | None = None
+    mute: bool | None = None
+    event_url: OneUrl | None = None
+    event_method: Method | None = None
+
+
+class AdvancedMachineDetection(Strict):
+    """Tell a person from an answering machine."""
+
+    behavior: Literal["continue", "hangup"] | None = None
+    mode: Literal["default", "detect", "detect_beep"] | None = None
+    beep_timeout: Annotated[int, Field(ge=45, le=120)] | None = Field(
+        default=None, alias="beep_timeout"
+    )
+
+
+class Connect(Strict):
+    """Connect the call to one endpoint."""
+
+    action: Literal["connect"]
+    endpoint: Annotated[list[Endpoint], Field(min_length=1, max_length=1)]
+    from_: PhoneNumber | None = Field(default=None, alias="from")
+    random_from_number: bool | None = None
+    event_type: Literal["synchronous"] | None = None
+    event_url: OneUrl | None = None
+    event_method: Method | None = None
+    timeout: Annotated[int, Field(ge=3, le=7200)] | None = None
+    limit: Annotated[int, Field(ge=1, le=7200)] | None = None
+    machine_detection: Literal["continue", "hangup"] | None = None
+    advanced_machine_detection: AdvancedMachineDetection | None = None
+    ringback_tone: HttpUrl | None = None
+
+    @model_validator(mode="after")
+    def _one_caller(self) -> Self:
+        if self.from_ is not None and self.random_from_number:
+            raise ValueError('either "from" or "randomFromNumber", not both')
+        return self
+
+
+class Dtmf(Strict):
+    """How keys are collected."""
+
+    time_out: Annotated[int, Field(ge=0, le=10)] | None = None
+    max_digits: Annotated[int, Field(ge=1, le=20)] | None = None
+    submit_on_hash: bool | None = None
+
+
+class Speech(Strict):
+    """How speech is recognised."""
+
+    uuid: Annotated[list[Text], Field(min_length=1, max_length=1)] | None = None
+    end_on_silence: Annotated[float, Field(ge=0.4, le=10)] | None = None
+    language: Language | None = None
+    context: list[Text] | None = None
+    start_timeout: Annotated[int, Field(ge=1, le=60)] | None = None
+    max_duration: Annotated[int, Field(ge=1, le=60)] | None = None
+    save_audio: bool | None = None
+    sensitivity: Annotated[int, Field(ge=0, le=100)] | None = None
+
+
+class Input(Strict):
+    """Collect keys or speech."""
+
+    action: Literal["input"]
+    type: Annotated[list[Literal["dtmf", "speech"]], Field(min_length=1, max_length=2)]
+    dtmf: Dtmf | None = None
+    speech: Speech | None = None
+    mode: Text | None = None
+    event_url: OneUrl | None = None
+    event_method: Method | None = None
+
+
+class Notify(Strict):
+    """Send a payload to a URL, which may answer with the next NCCO."""
+
+    action: Literal["notify"]
+    payload: dict[str, Any]
+    event_url: OneUrl
+    event_method: Method | None = None
+
+
+class Wait(Strict):
+    """Pause."""
+
+    action: Literal["wait"]
+    timeout: Annotated[float, Field(ge=0.1, le=7200)] | None = None
+
+
+class Transfer(Strict):
+    """Move all legs to another conversation."""
+
+    action: Literal["transfer"]
+    conversation_id: Text
+    can_hear: list[Text] | None = None
+    can_speak: list[Text] | None = None
+    mute: bool | None = None
+
+
+ACTIONS: dict[str, type[Strict]] = {
+    "talk": Talk,
+    "stream": Stream,
+    "record": Record,
+    "conversation": Conversation,
+    "connect": Connect,
+    "input": Input,
+    "notify": Notify,
+    "wait": Wait,
+    "transfer": Transfer,
+}

@@ -1,0 +1,134 @@
+"""What a ``connect`` can lead to: a phone, an app's user, a websocket, a SIP or a VBC line."""
+
+import json
+import re
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from ncco_service.ncco.fields import HttpUrl, PhoneNumber, SocketUrl, Strict, Text
+
+MAX_HEADERS_BYTES = 512  # Vonage WebSockets guide; counted here as compact JSON in UTF-8
+
+# The first message on the socket is flat: there these two keys are the platform's own.
+RESERVED_HEADERS = ("event", "content-type")
+
+
+def _headers(headers: dict[str, Any]) -> dict[str, Any]:
+    for key in RESERVED_HEADERS:
+        if key in headers:
+            raise ValueError(
+                f"other keys than {key!r}, which is the platform's own in the first message"
+            )
+    if _has_null(headers):
+        raise ValueError("strings, numbers, booleans, lists and objects, but no null")
+    text = json.dumps(headers, ensure_ascii=False, separators=(",", ":"))
+    size = len(text.encode("utf-8", "surrogatepass"))
+    if size > MAX_HEADERS_BYTES:
+        raise ValueError(f"at most {MAX_HEADERS_BYTES} bytes as JSON; these are {size}")
+    return headers
+
+
+def _has_null(value: object) -> bool:
+    if isinstance(value, dict):
+        return any(_has_null(item) for item in value.values())
+    if isinstance(value, list):
+        return any(_has_null(item) for item in value)
+    return value is None
+
+
+def _header_value(text: str) -> str:
+    if len(text) >= 8192 or not re.fullmatch(r"[\x20-\x7e]+", text):
+        raise ValueError("1 to 8191 printable ASCII characters")
+    return text
+
+
+class Authorization(Strict):
+    """What the platform shows at the socket's door: its own JWT, or a value of ours."""
+
+    type: Literal["vonage", "custom"]
+    value: Annotated[str, AfterValidator(_header_value)] | None = None
+
+    @model_validator(mode="after")
+    def _custom_needs_a_value(self) -> Self:
+        if self.type == "custom" and self.value is None:
+            raise ValueError('a "value" beside the type "custom"')
+        return self
+
+
+class Websocket(Strict):
+    """A websocket: 16-bit mono audio as binary messages of 20 ms, both ways."""
+
+    type: Literal["websocket"]
+    uri: SocketUrl
+    content_type: Literal["audio/l16;rate=8000", "audio/l16;rate=16000", "audio/l16;rate=24000"] = (
+        Field(alias="content-type")
+    )
+    headers: Annotated[dict[str, Any], AfterValidator(_headers)] = Field(default_factory=dict)
+    authorization: Authorization | None = None
+
+
+class OnAnswer(Strict):
+    """What the called person hears or does before being connected."""
+
+    url: HttpUrl
+    ringback_tone: HttpUrl | None = None
+    ringback: HttpUrl | None = None  # the older name, still understood
+
+
+class Phone(Strict):
+    """A telephone number."""
+
+    type: Literal["phone"]
+    number: PhoneNumber
+    dtmf_answer: Annotated[str, Field(pattern=r"^[0-9*#p]+$")] | None = None
+    on_answer: OnAnswer | None = None
+    shaken: Text | None = None
+
+
+class App(Strict):
+    """A user of an application with the Client SDK."""
+
+    type: Literal["app"]
+    user: Text
+
+
+class StandardHeaders(Strict):
+    """The one standard SIP header that can be set."""
+
+    user_to_user: Annotated[str, Field(max_length=256)] = Field(alias="User-to-User")
+
+
+class Sip(Strict):
+    """A SIP address, whole as ``uri`` or as ``user`` and ``domain``."""
+
+    type: Literal["sip"]
+    uri: Annotated[str, Field(pattern=r"^sips?:[^\s]+$")] | None = None
+    user: Text | None = None
+    domain: Text | None = None
+    headers: dict[str, Any] | None = None
+    standard_headers: StandardHeaders | None = None
+
+    @model_validator(mode="after")
+    def _one_address(self) -> Self:
+        if (self.uri is None) == (self.domain is None):
+            raise ValueError('either "uri", or "domain" with "user"')
+        return self
+
+
+class Vbc(Strict):
+    """An extension of Vonage Business Communications."""
+
+    type: Literal["vbc"]
+    extension: Text
+
+
+Endpoint = Annotated[Phone | App | Websocket | Sip | Vbc, Field(discriminator="type")]
+
+ENDPOINTS: dict[str, type[Strict]] = {
+    "phone": Phone,
+    "app": App,
+    "websocket": Websocket,
+    "sip": Sip,
+    "vbc": Vbc,
+}

@@ -1,0 +1,163 @@
+"""The documents that a user edits: read, checked, and filled for one call.
+
+Placeholders such as ``${uuid}`` stand inside string values. They are filled after the JSON was
+parsed and in one pass, so nothing that a caller sends changes the shape of the document or is
+itself expanded.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ncco_service.ncco import problems_of
+
+__all__ = ["PLACEHOLDERS", "Template", "TemplateError", "fill", "load"]
+
+# Each placeholder with a value of the kind it gets, for the check at the start.
+PLACEHOLDERS: Mapping[str, str] = {
+    "socket_url": "wss://voice.example.org/socket",
+    "events_url": "https://voice.example.org/webhooks/events",
+    "from": "447700900000",
+    "to": "447700900001",
+    "uuid": "aaaaaaaa-bbbb-cccc-dddd-0123456789ab",
+    "conversation_uuid": "CON-aaaaaaaa-bbbb-cccc-dddd-0123456789ab",
+}
+
+_PLACEHOLDER = re.compile(r"\$\{([^{}]*)\}")
+_NUMBER = re.compile(r"[1-9][0-9]{6,14}")
+
+
+class TemplateError(Exception):
+    """A document cannot be used; ``problems`` has a line for each thing to repair."""
+
+    def __init__(self, file: Path, problems: list[str]) -> None:
+        super().__init__("\n".join(f"{file}: {problem}" for problem in problems))
+        self.problems = tuple(problems)
+
+
+class Template:
+    """A good document with placeholders."""
+
+    def __init__(self, file: Path, document: list[dict[str, Any]]) -> None:
+        self.file = file
+        self._document = document
+
+    def fill(self, values: Mapping[str, str]) -> list[dict[str, Any]]:
+        """Make the document for one call.
+
+        A ``from`` in a ``connect`` that is no number afterwards (a hidden caller, an app's user) is
+        left out: it is optional, and the platform takes nothing but numbers there.
+
+        Args:
+            values: the placeholders' values, all of PLACEHOLDERS.
+
+        Raises:
+            TemplateError: the values make it a document that the platform would not take.
+
+        """
+        document = [_without_bad_from(action) for action in fill(self._document, values)]
+        if problems := problems_of(document):
+            raise TemplateError(self.file, problems)
+        return document
+
+
+def fill(value: Any, values: Mapping[str, str]) -> Any:
+    """Fill the placeholders in all strings of a parsed document; keys and shape stay.
+
+    Raises:
+        KeyError: a placeholder that has no value.
+
+    """
+    if isinstance(value, str):
+        return _PLACEHOLDER.sub(lambda match: values[match[1]], value) if "${" in value else value
+    if isinstance(value, list):
+        return [fill(item, values) for item in value]
+    if isinstance(value, dict):
+        return {key: fill(item, values) for key, item in value.items()}
+    return value
+
+
+def load(file: Path, *, placeholders: bool = True) -> Template:
+    """Read a document and check it as the platform would.
+
+    Args:
+        file: JSON, UTF-8.
+        placeholders: whether it may hold any; a fallback may not, for it must be right whatever
+            a caller sends.
+
+    Raises:
+        TemplateError: naming the file and everything that is wrong with it.
+
+    """
+    document = _read(file)
+    problems = list(_wrong_placeholders(document, PLACEHOLDERS if placeholders else {}))
+    if not problems:
+        problems = problems_of(fill(document, PLACEHOLDERS))
+    if problems:
+        raise TemplateError(file, problems)
+    return Template(file, document)
+
+
+def _read(file: Path) -> Any:
+    try:
+        return json.loads(
+            file.read_bytes().decode("utf-8-sig"),
+            object_pairs_hook=_without_repetition,
+            parse_constant=_no_constant,
+        )
+    except OSError as error:
+        problem = f"cannot be read ({error.strerror}); check the path in NCCO_FILE or its like"
+    except UnicodeDecodeError as error:
+        problem = f"is not UTF-8 at byte {error.start}; save it as UTF-8"
+    except json.JSONDecodeError as error:
+        problem = f"is not JSON: line {error.lineno}, column {error.colno}: {error.msg}"
+    except RecursionError:
+        problem = "is nested too deeply"
+    except ValueError as error:
+        problem = f"is not JSON as the platform takes it: {error}"
+    raise TemplateError(file, [problem])
+
+
+def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        raise ValueError(f"the field {', '.join(twice)} stands there more than once")
+    return fields
+
+
+def _no_constant(word: str) -> None:
+    raise ValueError(f"{word} is no JSON number")
+
+
+def _wrong_placeholders(value: Any, known: Mapping[str, str], path: str = "") -> list[str]:
+    if isinstance(value, str):
+        allowed = ", ".join(f"${{{name}}}" for name in known) or "none in this file"
+        unknown = [match[0] for match in _PLACEHOLDER.finditer(value) if match[1] not in known]
+        return [f"{path}: saw the placeholder {name}; allowed: {allowed}" for name in unknown]
+    if isinstance(value, list):
+        parts = [
+            (f"action {n}" if path == "" else f"{path}[{n - 1}]", part)
+            for n, part in enumerate(value, 1)
+        ]
+    elif isinstance(value, dict):
+        for key in value:
+            if _PLACEHOLDER.search(key):
+                return [f"{path}: saw {key!r} as a field's name; allowed: placeholders in values"]
+        joint = ": " if path.startswith("action") and ":" not in path else "."
+        parts = [(f"{path}{joint}{key}", part) for key, part in value.items()]
+    else:
+        return []
+    return [line for where, part in parts for line in _wrong_placeholders(part, known, where)]
+
+
+def _without_bad_from(action: dict[str, Any]) -> dict[str, Any]:
+    caller = action.get("from")
+    if action.get("action") != "connect" or not isinstance(caller, str):
+        return action
+    if _NUMBER.fullmatch(caller):
+        return action
+    return {key: value for key, value in action.items() if key != "from"}
