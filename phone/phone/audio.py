@@ -1,0 +1,170 @@
+"""Audio in and out: files, tones, conversion, and cutting into the wire's 20 ms frames.
+
+Samples are numpy arrays of `int16`, mono, shape `(samples,)`. On the wire they are little-endian.
+"""
+
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+import soxr
+
+from phone.constants import AUDIO_FILE_SECONDS, BYTES_PER_SAMPLE, frame_bytes
+
+__all__ = ["AudioError", "Samples", "Voice", "glide", "load", "save", "to_samples"]
+
+Samples = npt.NDArray[np.int16]
+
+SPEECH = "speech"
+TONE = "tone"
+SILENCE = "silence"
+SPEECH_FILE = "sounds/speech-16k.wav"
+TONE_SECONDS = 5.0
+TONE_FROM_HZ, TONE_TO_HZ = 300.0, 3000.0  # inside what a telephone carries
+TONE_LEVEL = 0.3
+
+
+class AudioError(ValueError):
+    """An audio file that cannot be used; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Voice:
+    """What the caller says: samples at one rate, cut into frames when asked.
+
+    Args:
+        samples: mono, 16 bit.
+        rate: Hz.
+        name: where it came from, for reports.
+    """
+
+    samples: Samples
+    rate: int
+    name: str
+
+    @property
+    def seconds(self) -> float:
+        """Its length."""
+        return len(self.samples) / self.rate
+
+    def frames(self, seconds: float | None = None) -> list[bytes]:
+        """Cut into 20 ms frames; the last one is filled up with silence.
+
+        Args:
+            seconds: the length wanted: cuts, or loops from the start; None: as long as it is.
+        """
+        samples = self.samples
+        if seconds is not None:
+            samples = np.resize(samples, max(1, round(seconds * self.rate)))
+        data = samples.astype("<i2", copy=False).tobytes()
+        size = frame_bytes(self.rate)
+        data += bytes(-len(data) % size)
+        return [data[start : start + size] for start in range(0, len(data), size)]
+
+
+def load(source: str | Path, rate: int) -> Voice:
+    """Read what the caller says and convert it to mono at `rate` Hz.
+
+    Args:
+        source: an audio file of any kind that libsndfile reads (WAV, FLAC, OGG, MP3 …), any rate
+        and
+            number of channels; or "speech" (the sample of this package), "tone", "silence".
+        rate: Hz.
+
+    Raises:
+        AudioError: there is no such file, or it is no audio, empty, or too long.
+    """
+    name = str(source)
+    if name == TONE:
+        return Voice(glide(rate), rate, name)
+    if name == SILENCE:
+        return Voice(np.zeros(round(TONE_SECONDS * rate), np.int16), rate, name)
+    if name == SPEECH:
+        with resources.as_file(resources.files("phone") / SPEECH_FILE) as path:
+            return Voice(_read(path, rate), rate, name)
+    return Voice(_read(Path(source), rate), rate, name)
+
+
+def glide(rate: int, seconds: float = TONE_SECONDS) -> Samples:
+    """Return a tone that glides from 300 to 3,000 Hz: no two of its frames are the same.
+
+    A steady tone repeats itself every few frames, so a lost one could not be told from its
+    neighbour.
+    """
+    time = np.arange(round(seconds * rate)) / rate
+    growth = np.log(TONE_TO_HZ / TONE_FROM_HZ) / seconds
+    phase = 2 * np.pi * TONE_FROM_HZ * (np.exp(growth * time) - 1) / growth
+    tone: Samples = (np.sin(phase) * TONE_LEVEL * 32767).astype(np.int16)
+    return tone
+
+
+def to_samples(data: bytes) -> Samples:
+    """Turn bytes of the wire into samples; an odd byte at the end is left out."""
+    whole = len(data) - len(data) % BYTES_PER_SAMPLE
+    return np.frombuffer(data[:whole], dtype="<i2").astype(np.int16)
+
+
+def save(path: Path, frames: Sequence[bytes], rate: int) -> None:
+    """Write frames of the wire as a WAV file, whole or not at all.
+
+    Raises:
+        OSError: the folder is missing, not writable, or the disk is full.
+    """
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    os.close(handle)
+    try:
+        soundfile.write(
+            temporary, to_samples(b"".join(frames)), rate, subtype="PCM_16", format="WAV"
+        )
+        Path(temporary).chmod(0o666 & ~_umask())
+        os.replace(temporary, path)
+    except soundfile.LibsndfileError as error:
+        raise OSError(f"cannot write {path}: {error}") from error
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _read(path: Path, rate: int) -> Samples:
+    if not path.is_file():
+        raise AudioError(
+            f"there is no audio file {str(path)!r}; give a WAV file, or one of: speech, tone, "
+            f"silence"
+        )
+    try:
+        with soundfile.SoundFile(path) as file:
+            if file.frames > AUDIO_FILE_SECONDS * file.samplerate:
+                raise AudioError(
+                    f"{path} is {file.frames / file.samplerate:.0f} s long, at most "
+                    f"{AUDIO_FILE_SECONDS} s are read; cut it, and loop it with --seconds"
+                )
+            if file.channels == 1 and file.samplerate == rate and file.subtype == "PCM_16":
+                samples: Samples = file.read(dtype="int16")
+            else:
+                samples = _convert(
+                    file.read(dtype="float32", always_2d=True), file.samplerate, rate
+                )
+    except (soundfile.LibsndfileError, OSError) as error:
+        raise AudioError(
+            f"{path} cannot be read as audio ({error}); give a WAV, FLAC, OGG or MP3 file"
+        ) from error
+    if not len(samples):
+        raise AudioError(f"{path} holds no audio; give a file with at least one sample")
+    return samples
+
+
+def _convert(samples: npt.NDArray[np.float32], old: int, new: int) -> Samples:
+    mono = soxr.resample(samples.mean(axis=1), old, new)
+    converted: Samples = (np.clip(mono, -1.0, 1.0) * 32767).astype(np.int16)
+    return converted

@@ -1,0 +1,75 @@
+"""The library's entry: place one call and report what happened."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+
+import uvloop
+
+from phone.audio import AudioError, load, save
+from phone.constants import RATES
+from phone.plan import CallPlan, PlanError
+from phone.report import CallReport, Problem
+from phone.run import Progress, Run
+from phone.timeline import Moment, Timeline
+from phone.webhooks import Webhooks
+
+__all__ = ["call", "place_call"]
+
+
+async def call(
+    plan: CallPlan,
+    *,
+    hang_up: asyncio.Event | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+    on_moment: Callable[[Moment], None] | None = None,
+) -> CallReport:
+    """Place one call, from the answer webhook to the last event.
+
+    An application that fails does not raise: the report says what happened, and `report.ok` whether
+    the call worked. Cancelling closes the socket and posts the last events, within seconds.
+
+    Args:
+        plan: what to call and how.
+        hang_up: set it to hang up early, as a caller does.
+        on_progress: told about each frame sent.
+        on_moment: told about each step as it happens.
+
+    Raises:
+        PlanError: the plan cannot be carried out; nothing was dialled.
+    """
+    plan.check()
+    try:
+        load(plan.audio, plan.rate or RATES[0])
+    except AudioError as error:
+        raise PlanError(str(error)) from error
+    timeline = Timeline(on_moment)
+    report = CallReport(plan.answer_url, plan.identity.uuid, plan.identity.conversation_uuid)
+    report.moments = timeline.moments
+    hang_up = hang_up or asyncio.Event()
+    async with Webhooks(plan.tls()) as webhooks:
+        await Run(plan, webhooks, timeline, report, hang_up, on_progress).go()
+    report.seconds = timeline.seconds()
+    report.interrupted = hang_up.is_set()
+    if plan.save is not None:
+        _save(plan.save, report)
+    return report
+
+
+def place_call(plan: CallPlan) -> CallReport:
+    """Place one call without an event loop of one's own; see `call`."""
+    return uvloop.run(call(plan))
+
+
+def _save(path: Path, report: CallReport) -> None:
+    heard = next((socket.trace for socket in report.sockets if any(socket.trace.received)), None)
+    if heard is None:
+        return
+    with contextlib.suppress(OSError):
+        save(path, heard.received, heard.rate)
+        report.saved = str(path)
+        return
+    report.problems.append(
+        Problem("save", f"{path} could not be written", "is the folder writable, the disk full?")
+    )

@@ -1,0 +1,51 @@
+"""The command line."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from phone.commands import call
+
+__all__ = ["main"]
+
+EXIT_CODES = """\
+exit status:
+  0    it worked
+  1    it did not; the report says which step failed
+  2    the command line, or a file that it names, is wrong
+  130  interrupted with Ctrl-C; the call was hung up properly
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    top = argparse.ArgumentParser(
+        prog="phone",
+        description="A simulated caller and Vonage platform: call a WebSocket application "
+        "without a phone.",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    call.add_parser(commands)
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        arguments: without the program's name; None: the process's own.
+
+    Returns:
+        The exit status.
+    """
+    namespace = parser().parse_args(arguments)
+    try:
+        status: int = namespace.run(namespace)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read our output has left; there is nobody to tell
+        return 1
+    return status

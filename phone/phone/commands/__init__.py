@@ -1,0 +1,1 @@
+"""The subcommands of `phone`, one module each."""

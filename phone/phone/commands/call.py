@@ -1,0 +1,171 @@
+"""`phone call`: place one call and tell a person what happened."""
+
+import argparse
+import asyncio
+import json
+import signal
+import sys
+from pathlib import Path
+
+import uvloop
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from phone.call import call
+from phone.constants import HANDSHAKE_TIMEOUT
+from phone.identity import CALLED, CALLER, Identity
+from phone.plan import ANSWER_URL, CallPlan, PlanError
+from phone.report import CallReport
+from phone.run import Progress as Sent
+from phone.summary import summary
+
+__all__ = ["add_parser"]
+
+WORKED, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the subcommand to the command line."""
+    parser = commands.add_parser(
+        "call",
+        help="place one call",
+        description="Asks the answer URL for an NCCO as the platform would, checks it, dials its "
+        "socket, speaks, compares what comes back, posts the events, hangs up.",
+    )
+    parser.set_defaults(run=run)
+    parser.add_argument(
+        "answer_url",
+        nargs="?",
+        default=ANSWER_URL,
+        metavar="ANSWER_URL",
+        help="default: %(default)s",
+    )
+    web = parser.add_argument_group("webhooks")
+    web.add_argument(
+        "--method",
+        choices=("GET", "POST"),
+        default="GET",
+        help="of the answer webhook; default: GET",
+    )
+    web.add_argument("--event-url", help="default: the first eventUrl in the NCCO")
+    web.add_argument("--from", dest="caller", default=CALLER, help="default: %(default)s")
+    web.add_argument("--to", dest="called", default=CALLED, help="default: %(default)s")
+    web.add_argument(
+        "--ca", type=Path, metavar="FILE", help="PEM file of an authority to trust for TLS"
+    )
+    sound = parser.add_argument_group("audio")
+    sound.add_argument(
+        "--audio",
+        default="speech",
+        metavar="FILE",
+        help="what the caller says: an audio file of any rate, or speech, tone, silence; "
+        "default: speech",
+    )
+    sound.add_argument(
+        "--seconds", type=float, help="cut or loop the audio; default: as long as it is"
+    )
+    sound.add_argument(
+        "--rate",
+        type=int,
+        help="fail unless the NCCO asks for this rate (8000, 16000, 24000); the rate itself is the "
+        "NCCO's choice",
+    )
+    sound.add_argument(
+        "--dtmf",
+        default="",
+        metavar="KEYS",
+        help="keys to press: 12# spreads them over the call, 1@0.5,#@2 names their seconds",
+    )
+    sound.add_argument("--save", type=Path, metavar="FILE.wav", help="keep what was heard")
+    sound.add_argument(
+        "--talk",
+        choices=("at-once", "realtime"),
+        default="at-once",
+        help="how much time passes for talk and wait; default: none",
+    )
+    result = parser.add_argument_group("result")
+    result.add_argument(
+        "--expect",
+        choices=("echo", "audio", "any"),
+        default="echo",
+        help="what must come back for the call to have worked: the caller's audio, any audio, or "
+        "anything; default: echo",
+    )
+    result.add_argument("--strict", action="store_true", help="count warnings as failures")
+    result.add_argument("--json", action="store_true", help="print the whole report as JSON")
+    result.add_argument(
+        "--handshake-timeout",
+        type=float,
+        default=HANDSHAKE_TIMEOUT,
+        metavar="SECONDS",
+        help="for opening the socket; the platform's is not published; default: %(default)g",
+    )
+
+
+def plan_from(namespace: argparse.Namespace) -> CallPlan:
+    """Return the call that the command line asks for."""
+    return CallPlan(
+        answer_url=namespace.answer_url,
+        method=namespace.method,
+        event_url=namespace.event_url,
+        identity=Identity(namespace.caller, namespace.called),
+        audio=namespace.audio,
+        seconds=namespace.seconds,
+        rate=namespace.rate,
+        dtmf=namespace.dtmf,
+        expect=namespace.expect,
+        realtime_talk=namespace.talk == "realtime",
+        strict=namespace.strict,
+        save=namespace.save,
+        handshake_timeout=namespace.handshake_timeout,
+        ca_file=namespace.ca,
+    )
+
+
+def run(namespace: argparse.Namespace) -> int:
+    """Place the call, print the report, return the exit status."""
+    try:
+        report = uvloop.run(_call(plan_from(namespace)))
+    except PlanError as error:
+        print(f"phone: {error}", file=sys.stderr)
+        return USAGE
+    if namespace.json:
+        print(json.dumps(report.as_dict(), indent=2))
+    else:
+        print(summary(report))
+    if report.interrupted:
+        return INTERRUPTED
+    return WORKED if report.ok else FAILED
+
+
+async def _call(plan: CallPlan) -> CallReport:
+    """Call; the first Ctrl-C hangs up, a second one leaves at once."""
+    hang_up = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    task = asyncio.current_task()
+
+    def interrupted() -> None:
+        if hang_up.is_set() and task is not None:
+            task.cancel()
+        hang_up.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, interrupted)
+    console = Console(stderr=True)
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+    with bar:
+        line = bar.add_task("calling", total=None)
+
+        def on_progress(sent: Sent) -> None:
+            if not sent.frames % 10 or sent.frames == sent.of:
+                bar.update(line, description="talking", total=sent.of, completed=sent.frames)
+
+        return await call(plan, hang_up=hang_up, on_progress=on_progress)

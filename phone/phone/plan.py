@@ -1,0 +1,146 @@
+"""What to call and how: the settings of one call, checked before anything is dialled."""
+
+import ssl
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from phone.audio import SPEECH
+from phone.constants import CONNECT_LIMIT_SECONDS, ECHO_TIMEOUT, HANDSHAKE_TIMEOUT, RATES
+from phone.identity import Identity
+from phone.leg import Key
+from phone.webhooks import Method
+
+__all__ = ["ANSWER_URL", "CallPlan", "Expect", "PlanError", "keys_from"]
+
+ANSWER_URL = "http://localhost:8080/webhooks/answer"
+KEYS = "0123456789*#"
+Expect = Literal["echo", "audio", "any"]
+
+
+class PlanError(ValueError):
+    """A plan that cannot be carried out; the message says which setting, what was seen, what to
+    do.
+    """
+
+
+@dataclass(frozen=True)
+class CallPlan:
+    """One call's settings.
+
+    Args:
+        answer_url: the application's answer webhook.
+        method: of the answer webhook; GET is the platform's default.
+        event_url: the application's event webhook; None: the one that the NCCO names first.
+        identity: who calls whom.
+        audio: what the caller says: a file, or "speech", "tone", "silence".
+        seconds: how long; None: as long as the audio. Cuts or loops it.
+        rate: refuse an NCCO that asks for another rate, in Hz; None: take what it says.
+        dtmf: keys to press: "12#", spread over the call, or "1@0.5,#@2" at those seconds.
+        expect: what makes the call a success: the caller's audio back ("echo"), any audio
+            ("audio"), or just a call without errors ("any").
+        realtime_talk: let as much time pass for `talk` and `wait` as the platform would take.
+        strict: count warnings as failures.
+        save: where to write what was heard, as WAV.
+        wait: seconds for the rest of the echo after the last frame.
+        handshake_timeout: seconds for opening the socket.
+        ca_file: PEM file of an authority to trust besides the system's.
+    """
+
+    answer_url: str = ANSWER_URL
+    method: Method = "GET"
+    event_url: str | None = None
+    identity: Identity = field(default_factory=Identity)
+    audio: str | Path = SPEECH
+    seconds: float | None = None
+    rate: int | None = None
+    dtmf: str = ""
+    expect: Expect = "echo"
+    realtime_talk: bool = False
+    strict: bool = False
+    save: Path | None = None
+    wait: float = ECHO_TIMEOUT
+    handshake_timeout: float = HANDSHAKE_TIMEOUT
+    ca_file: Path | None = None
+
+    def check(self) -> None:
+        """Check everything that can be checked without the network.
+
+        Raises:
+            PlanError: the first setting that is wrong.
+        """
+        _check_url("the answer URL", self.answer_url)
+        if self.event_url is not None:
+            _check_url("the event URL", self.event_url)
+        if self.seconds is not None and not 0 < self.seconds <= CONNECT_LIMIT_SECONDS:
+            raise PlanError(
+                f"seconds is {self.seconds:g}; give more than 0 and at most {CONNECT_LIMIT_SECONDS}"
+            )
+        if self.rate is not None and self.rate not in RATES:
+            raise PlanError(f"rate is {self.rate}; the platform has {', '.join(map(str, RATES))}")
+        keys_from(self.dtmf, 1.0)
+        if self.save is not None and not self.save.absolute().parent.is_dir():
+            raise PlanError(f"there is no folder {self.save.absolute().parent} to save into")
+        if self.save is not None and self.save.is_dir():
+            raise PlanError(f"{self.save} is a folder; name the WAV file in it")
+        self.tls()
+
+    def tls(self) -> ssl.SSLContext | None:
+        """Return the trusted certificates, None for the system's.
+
+        Raises:
+            PlanError: the file of the authority cannot be used.
+        """
+        if self.ca_file is None:
+            return None
+        context = ssl.create_default_context()
+        try:
+            context.load_verify_locations(cafile=self.ca_file)
+        except (OSError, ssl.SSLError) as error:
+            raise PlanError(
+                f"{self.ca_file} cannot be used as an authority ({error}); give a PEM file"
+            ) from error
+        return context
+
+
+def keys_from(text: str, seconds: float) -> list[Key]:
+    """Return the keys to press in a call of `seconds`: "12#" spread evenly, "1@0.5,#@2" at those
+    times.
+
+    Raises:
+        PlanError: something that is no key, or no time.
+    """
+    if "@" not in text:
+        for digit in text:
+            _check_key(digit)
+        gap = seconds / (len(text) + 1)
+        return [Key(digit, gap * (number + 1)) for number, digit in enumerate(text)]
+    keys = []
+    for item in text.split(","):
+        digit, _, time = item.strip().partition("@")
+        _check_key(digit)
+        try:
+            at = float(time)
+        except ValueError:
+            at = -1.0
+        if not 0 <= at <= CONNECT_LIMIT_SECONDS:
+            raise PlanError(f"dtmf has {item!r}; write a key and its second, such as 1@0.5")
+        keys.append(Key(digit, at))
+    return keys
+
+
+def _check_key(digit: str) -> None:
+    if len(digit) != 1 or digit not in KEYS:
+        raise PlanError(f"dtmf has {digit!r}; the keys are {KEYS}")
+
+
+def _check_url(name: str, url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname)
+        _ = parts.port
+    except ValueError:
+        good = False
+    if not good:
+        raise PlanError(f"{name} is {url!r}; give one that starts with http:// or https://")

@@ -1,0 +1,114 @@
+"""Did a socket leg do what was expected? Turns measurements into problems with advice."""
+
+from collections.abc import Iterator
+
+from phone.align import Alignment
+from phone.constants import frame_bytes
+from phone.leg import LegTrace
+from phone.plan import Expect
+from phone.report import Problem
+from phone.words import counted, printable
+
+__all__ = ["judge"]
+
+
+def judge(trace: LegTrace, alignment: Alignment, expect: Expect) -> Iterator[Problem]:
+    """Yield what was wrong on one socket leg.
+
+    Args:
+        trace: what went over it.
+        alignment: what came back against what was sent.
+        expect: what the caller wanted.
+    """
+    yield from _ending(trace, expect)
+    yield from _sizes(trace)
+    if expect == "echo":
+        yield from _echo(trace, alignment)
+    elif expect == "audio" and not any(trace.received):
+        yield _silence(trace)
+
+
+def _ending(trace: LegTrace, expect: Expect) -> Iterator[Problem]:
+    sent = counted(len(trace.sent), "frame")
+    if trace.ended_by == "failure":
+        yield Problem("socket", f"{trace.seen} (after {sent})", trace.advice)
+    elif trace.ended_by == "application":
+        reason = f" {trace.close_reason!r}" if trace.close_reason else ""
+        if not trace.closed_cleanly:
+            seen = (
+                f"the application dropped the connection after {sent}, without a closing handshake"
+            )
+            yield Problem("socket", seen, "look at its log for a crash, or at a proxy between")
+        elif expect == "echo" or trace.close_code not in (1000, 1001):
+            seen = f"the application closed the socket with {trace.close_code}{reason} after {sent}"
+            yield Problem("socket", seen, "look at the application's log; the caller still spoke")
+    elif not trace.closed_cleanly:
+        seen = "the application did not answer the closing handshake"
+        yield Problem("socket", seen, "close the socket when the caller does", "warning")
+
+
+def _sizes(trace: LegTrace) -> Iterator[Problem]:
+    if trace.odd_sizes:
+        size = frame_bytes(trace.rate)
+        count = sum(trace.odd_sizes.values())
+        sizes = ", ".join(str(odd) for odd in sorted(trace.odd_sizes)[:5])
+        yield Problem(
+            "audio",
+            f"{counted(count, 'message')} of a wrong size ({sizes} bytes)",
+            f"send exactly {size} bytes a message at {trace.rate} Hz: the platform has been "
+            f"seen to "
+            "stop listening and close with 1006",
+            "warning",
+        )
+
+
+def _echo(trace: LegTrace, alignment: Alignment) -> Iterator[Problem]:
+    if not trace.sent:
+        if trace.ended_by == "caller":
+            yield Problem("echo", "nothing was sent", "let the call last longer")
+        return
+    if not any(trace.received):
+        yield _silence(trace)
+        return
+    if alignment.method == "none":
+        yield Problem(
+            "echo",
+            f"what came back in {counted(len(trace.received), 'message')} is not what was sent",
+            "an application that does not echo needs --expect audio; noise means a wrong rate or "
+            "byte order",
+        )
+        return
+    wrong = [
+        f"{len(frames)} {name}"
+        for name, frames in (
+            ("lost", alignment.lost),
+            ("changed", alignment.changed),
+            ("out of order", alignment.reordered),
+            ("duplicated", alignment.duplicated),
+            ("that nobody sent", alignment.extra),
+        )
+        if frames
+    ]
+    if wrong:
+        yield Problem(
+            "echo",
+            f"of {counted(len(trace.sent), 'frame')}: {', '.join(wrong)}",
+            "send every binary message back once, whole and in order; an application that does "
+            "not echo needs --expect audio",
+        )
+
+
+def _silence(trace: LegTrace) -> Problem:
+    if trace.text_count:
+        example = printable(trace.texts[0], 40)
+        return Problem(
+            "echo",
+            f"no audio came back, but {counted(trace.text_count, 'text message')} such as "
+            f"{example!r}",
+            "send audio as binary messages of raw PCM, not as text or base64",
+        )
+    return Problem(
+        "echo",
+        "no audio came back",
+        "look at the application's log: does it get the binary messages, and send binary ones?",
+    )

@@ -1,0 +1,306 @@
+"""The platform's HTTP client: its methods, timeouts and retries (Webhook reference, webhook
+retries).
+"""
+
+import json
+import ssl
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Literal, Self
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+import aiohttp
+
+from phone.constants import (
+    ANSWER_TIMEOUT,
+    ATTEMPTS,
+    BODY_MAX_BYTES,
+    CONNECT_TIMEOUT,
+    EVENT_TIMEOUT,
+    RETRIED_STATUSES,
+)
+from phone.words import printable
+
+__all__ = ["ANSWER", "EVENT", "Attempt", "Method", "Reply", "Timeouts", "WebhookError", "Webhooks"]
+
+Method = Literal["GET", "POST"]
+USER_AGENT = "phone (a simulated Vonage platform)"
+
+
+@dataclass(frozen=True)
+class Timeouts:
+    """How long one attempt may take, in seconds."""
+
+    connect: float
+    total: float
+
+
+ANSWER = Timeouts(CONNECT_TIMEOUT, ANSWER_TIMEOUT)
+EVENT = Timeouts(CONNECT_TIMEOUT, EVENT_TIMEOUT)
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One attempt: what came of it and how long it took in ms."""
+
+    seen: str
+    milliseconds: float
+    status: int | None = None
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What the application answered, and the attempts that it took."""
+
+    status: int
+    media_type: str
+    headers: Mapping[str, str]
+    body: bytes
+    attempts: tuple[Attempt, ...]
+
+    @property
+    def milliseconds(self) -> float:
+        """How long the successful attempt took."""
+        return self.attempts[-1].milliseconds
+
+    @property
+    def is_json(self) -> bool:
+        """Whether the media type is JSON; the platform refuses any other (webhook retries)."""
+        return self.media_type == "application/json" or self.media_type.endswith("+json")
+
+
+class WebhookError(Exception):
+    """The application gave no usable reply.
+
+    Args:
+        reason: the platform's own wording, as the fallback URL gets it.
+        seen: what happened.
+        advice: what to try.
+        attempts: all that were made.
+        status: the last HTTP status, if there was one.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        seen: str,
+        advice: str,
+        attempts: tuple[Attempt, ...] = (),
+        status: int | None = None,
+    ) -> None:
+        super().__init__(f"{seen}; {advice}")
+        self.reason = reason
+        self.seen = seen
+        self.advice = advice
+        self.attempts = attempts
+        self.status = status
+
+
+@dataclass(frozen=True)
+class _Failure(Exception):
+    reason: str
+    seen: str
+    advice: str
+    retried: bool
+    status: int | None = None
+
+
+class Webhooks:
+    """Asks an application's webhooks as the platform does; use it as an async context manager.
+
+    Args:
+        tls: the trusted certificates; None: the system's.
+    """
+
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        # A connection for each request: none can be half-closed by the last one's server.
+        connector = aiohttp.TCPConnector(
+            force_close=True, ssl=True if self._tls is None else self._tls
+        )
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            headers={"User-Agent": USER_AGENT},
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def ask(
+        self,
+        method: Method,
+        url: str,
+        fields: Mapping[str, Any],
+        timeouts: Timeouts,
+    ) -> Reply:
+        """Send one webhook; retry it once where the platform would.
+
+        Args:
+            method: GET puts the fields into the query, POST into a JSON body.
+            url: the application's.
+            fields: the webhook's.
+            timeouts: of each attempt.
+
+        Raises:
+            WebhookError: no reply with status 2xx.
+        """
+        attempts: list[Attempt] = []
+        while True:
+            start = time.perf_counter()
+            try:
+                reply = await self._attempt(method, url, fields, timeouts)
+            except _Failure as failure:
+                elapsed = (time.perf_counter() - start) * 1000
+                attempts.append(Attempt(failure.seen, elapsed, failure.status))
+                if failure.retried and len(attempts) < ATTEMPTS:
+                    continue
+                raise WebhookError(
+                    failure.reason, failure.seen, failure.advice, tuple(attempts), failure.status
+                ) from failure.__cause__
+            elapsed = (time.perf_counter() - start) * 1000
+            attempts.append(Attempt(f"HTTP {reply.status}", elapsed, reply.status))
+            return Reply(reply.status, reply.media_type, reply.headers, reply.body, tuple(attempts))
+
+    async def _attempt(
+        self, method: Method, url: str, fields: Mapping[str, Any], timeouts: Timeouts
+    ) -> Reply:
+        if self._session is None:
+            raise RuntimeError("use Webhooks as an async context manager")
+        body: bytes | None = None
+        headers = {"Accept": "application/json"}
+        if method == "GET":
+            url = with_query(url, fields)
+        else:
+            body = json.dumps(fields, separators=(",", ":")).encode()
+            headers["Content-Type"] = "application/json"
+        limit = aiohttp.ClientTimeout(total=timeouts.total, connect=timeouts.connect)
+        try:
+            async with self._session.request(
+                method, url, data=body, headers=headers, timeout=limit, allow_redirects=False
+            ) as response:
+                data = await _read(response)
+        except Exception as error:
+            raise _explain(error, url, timeouts) from error
+        if not 200 <= response.status < 300:
+            raise _wrong_status(response, data)
+        return Reply(response.status, response.content_type, dict(response.headers), data, ())
+
+
+def with_query(url: str, fields: Mapping[str, Any]) -> str:
+    """Return `url` with the fields behind its own query; values that are no strings become JSON."""
+    parts = urlsplit(url)
+    pairs = parse_qsl(parts.query, keep_blank_values=True)
+    for name, value in fields.items():
+        pairs.append((name, value if isinstance(value, str) else json.dumps(value)))
+    return urlunsplit(parts._replace(query=urlencode(pairs)))
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    data = bytearray()
+    async for chunk in response.content.iter_any():
+        data += chunk
+        if len(data) > BODY_MAX_BYTES:
+            raise _Failure(
+                "Invalid response code.",
+                f"a reply of more than {BODY_MAX_BYTES // 1024} KiB",
+                "answer with the NCCO and nothing else",
+                retried=False,
+                status=response.status,
+            )
+    return bytes(data)
+
+
+def _wrong_status(response: aiohttp.ClientResponse, data: bytes) -> _Failure:
+    status = response.status
+    ngrok = response.headers.get("ngrok-error-code")
+    if ngrok:
+        advice = f"this is ngrok's own answer, {ngrok[:40]}: see https://ngrok.com/docs/errors"
+    elif 300 <= status < 400:
+        advice = "redirects are not followed; give the final URL"
+    elif status in (404, 405):
+        advice = "check the URL's path and that it takes this method (--method GET or POST)"
+    elif status in (401, 403):
+        advice = "the application wants a signature: set the same signature secret on both sides"
+    elif status in RETRIED_STATUSES:
+        advice = (
+            "the application says it is not ready; look at its log, and at /readyz if it has one"
+        )
+    else:
+        advice = "look at the application's log; the platform does not retry this status"
+    excerpt = " ".join(data[:200].decode("utf-8", "replace").split())
+    seen = f"HTTP {status}" + (f" ({printable(excerpt)})" if excerpt else "")
+    return _Failure("Invalid response code.", seen, advice, status in RETRIED_STATUSES, status)
+
+
+def _explain(error: Exception, url: str, timeouts: Timeouts) -> _Failure:
+    where = printable(urlsplit(url).netloc or url)
+    match error:
+        case _Failure():
+            return error
+        case aiohttp.InvalidURL() | ValueError():
+            return _Failure(
+                "Invalid URL.", f"{printable(url)!r} is no URL", "give http:// or https://", False
+            )
+        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientSSLError() | ssl.SSLError():
+            return _Failure(
+                "Connection closed.",
+                f"TLS with {where} failed: {printable(str(error))}",
+                "serve a certificate with its whole chain from a public authority, "
+                "or name your own authority with --ca",
+                False,
+            )
+        case aiohttp.ClientConnectorDNSError():
+            return _Failure(
+                "Connection closed.",
+                f"the name {where} is not known",
+                "check the host in the URL; is the tunnel still up?",
+                False,
+            )
+        case aiohttp.ConnectionTimeoutError():
+            return _Failure(
+                "Socket timeout.",
+                f"no connection to {where} within {timeouts.connect:g} s",
+                "is the application running, and reachable from here?",
+                True,
+            )
+        case TimeoutError():
+            return _Failure(
+                "Socket timeout.",
+                f"no complete reply within {timeouts.total:g} s",
+                "answer first, work later: a caller hears silence meanwhile",
+                True,
+            )
+        case aiohttp.ServerDisconnectedError() | aiohttp.ClientPayloadError():
+            return _Failure(
+                "Connection closed.",
+                f"{where} closed the connection without a complete reply",
+                "look at the application's log for a crash",
+                True,
+            )
+        case OSError():
+            return _Failure(
+                "Connection reset.",
+                f"no connection to {where}: {printable(error.strerror or str(error))}",
+                "is the application running, and is this its port?",
+                True,
+            )
+        case _:
+            return _Failure(
+                "Invalid response code.",
+                f"{where} does not speak HTTP: {printable(str(error))}",
+                "check the port: it may be another service's",
+                False,
+            )
