@@ -266,7 +266,7 @@ class Leg:
                 await asyncio.sleep(max(0.0, due - now()))
                 while pending and pending[0].at <= index * FRAME_SECONDS:
                     await self._press(pending.pop(0))
-                        leaving = now()
+                leaving = now()
                 await self._send(frame)
                 self.trace.sent.append(frame)
                 self.trace.sent_at.append(leaving)
@@ -317,7 +317,7 @@ class Leg:
                     if not self._take_text(message):
                         return
                     continue
-                        arrival = now()
+                arrival = now()
                 self._bytes_received += len(message)
                 if len(message) != size:
                     self._odd(len(message))
@@ -326,7 +326,7 @@ class Leg:
                 if too_many or self._bytes_received > FLOOD_FACTOR * allowed * size:
                     self._fail(
                         f"{counted(len(self.trace.received), 'audio message')} in "
-                        f"{arrival - self._started_at:.1f} s, far more than the platform can buffer",
+                        f"{arrival - self._started_at:.1f} s, more than the platform can buffer",
                         f"send at most {PLAY_BUFFER_MESSAGES:,} messages ahead of real time",
                     )
                     return
