@@ -1,0 +1,99 @@
+"""The search for the most calls that a server holds. Pure: what is tried is up to the caller."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from dataclasses import dataclass
+
+__all__ = ["Capacity", "Outcome", "search"]
+
+STEP = 25
+"""Calls; the search is not finer than this."""
+
+
+class Outcome(enum.Enum):
+    """How one trial ended."""
+
+    HELD = "held"
+    FAILED = "failed"
+    VOID = "void"
+    """The load generator itself was late: it says nothing about the server."""
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """What a search found.
+
+    `held` is the most calls that were held (0: not even the least that was tried), `failed` the
+    fewest above it that were not (None: never reached), `trials` each number tried and its end.
+    """
+
+    held: int
+    failed: int | None
+    trials: tuple[tuple[int, Outcome], ...]
+
+
+def search(
+    attempt: Callable[[int], Outcome],
+    estimate: float,
+    *,
+    coarse: float = 1.25,
+    fine: float = 0.04,
+    most: int = 10_000,
+    trials: int = 14,
+) -> Capacity:
+    """Find the most calls that are held: bracket in coarse steps, then halve the bracket.
+
+    A number that fails is tried a second time before it counts as failed, since a machine with
+    other work on it has hiccups of its own; a void trial is repeated, too.
+
+    Args:
+        attempt: tries so many calls.
+        estimate: where to begin, in calls.
+        coarse: factor between two steps of the bracketing.
+        fine: end when the bracket is narrower than this share of what is held (or than 25 calls).
+        most: calls, the upper bound.
+        trials: bound on the attempts in all.
+
+    """
+    tried: list[tuple[int, Outcome]] = []
+
+    def holds(calls: int) -> bool | None:
+        """True, False, or None when there are no trials left to find out."""
+        failures = 0
+        while len(tried) < trials and failures < 2:
+            outcome = attempt(calls)
+            tried.append((calls, outcome))
+            if outcome is Outcome.HELD:
+                return True
+            failures += outcome is Outcome.FAILED
+        return None if failures == 0 else False
+
+    held, failed = 0, None
+    calls = _rounded(min(max(estimate, STEP), most))
+    while True:
+        verdict = holds(calls)
+        if verdict is None:
+            break
+        if verdict:
+            held = max(held, calls)
+            if calls == most:
+                break
+        else:
+            failed = calls
+            if calls == STEP:
+                break
+        if failed is None:
+            calls = _rounded(min(held * coarse, most))
+        elif held == 0:
+            calls = min(_rounded(failed / coarse), failed - STEP)
+        elif failed - held <= max(STEP, fine * held):
+            break
+        else:
+            calls = _rounded((held + failed) / 2)
+    return Capacity(held, failed, tuple(tried))
+
+
+def _rounded(calls: float) -> int:
+    return max(STEP, round(calls / STEP) * STEP)

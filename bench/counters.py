@@ -1,0 +1,143 @@
+"""Instructions that a process executes: counted by hardware, where the machine lets us."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench import processes
+
+__all__ = ["Counters", "Instructions", "valgrind_command", "valgrind_instructions"]
+
+EVENTS = ("instructions:u", "instructions:k")
+
+
+@dataclass(frozen=True)
+class Instructions:
+    """Instructions executed, in user space and in the kernel (None: not counted)."""
+
+    user: float
+    kernel: float | None
+
+
+class Counters:
+    """Hardware counters through `perf stat`.
+
+    Args:
+        events: for perf: user's, kernel's.
+
+    """
+
+    def __init__(self, events: tuple[str, str] = EVENTS) -> None:
+        self._events = events
+        self._perf = shutil.which("perf") or ""
+        self.why_not = self._try()
+
+    def _try(self) -> str | None:
+        if not self._perf:
+            return "perf is not on the PATH"
+        done = subprocess.run(  # noqa: S603 - perf, on `true`
+            [self._perf, "stat", "-x,", "-e", ",".join(self._events), "true"],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+        if done.returncode:
+            return f"perf: {done.stderr.strip().splitlines()[-1] if done.stderr else 'failed'}"
+        if any("<not" in line for line in done.stderr.splitlines()):
+            return "this machine has no hardware counters (perf: not supported)"
+        return None
+
+    @contextlib.contextmanager
+    def attached(self, pid: int) -> Iterator[Attached]:
+        """Attach to a process and its children, not counting yet."""
+        with tempfile.NamedTemporaryFile("r") as output:
+            attached = Attached(self._perf, processes.tree(pid), self._events, Path(output.name))
+            try:
+                yield attached
+            finally:
+                attached.end()
+
+
+class Attached:
+    """Counters on a process. `start` and `stop` bound what is counted."""
+
+    def __init__(self, perf: str, pids: list[int], events: tuple[str, str], output: Path) -> None:
+        self._events = events
+        self._output = output
+        control, self._control = os.pipe()
+        self._acknowledged, acknowledge = os.pipe()
+        self._process = subprocess.Popen(  # noqa: S603 - perf, on our own server
+            [
+                perf,
+                "stat",
+                "--delay=-1",
+                f"--control=fd:{control},{acknowledge}",
+                "-x,",
+                f"--output={output}",
+                f"--event={','.join(events)}",
+                f"--pid={','.join(map(str, pids))}",
+            ],
+            pass_fds=(control, acknowledge),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        os.close(control)
+        os.close(acknowledge)
+
+    def start(self) -> None:
+        """Begin to count."""
+        self._tell(b"enable\n")
+
+    def stop(self) -> None:
+        """Stop counting."""
+        self._tell(b"disable\n")
+
+    def read(self) -> Instructions:
+        """End the counting and return its result."""
+        self.end()
+        found: dict[str, float] = {}
+        for line in self._output.read_text().splitlines():
+            fields = line.split(",")
+            if len(fields) > 2 and fields[2] in self._events:
+                found[fields[2]] = float(fields[0])
+        user, kernel = (found[event] for event in self._events)
+        return Instructions(user, kernel)
+
+    def end(self) -> None:
+        """Let perf write down what it counted, and end."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGINT)
+            self._process.wait(10)
+            os.close(self._control)
+            os.close(self._acknowledged)
+
+    def _tell(self, command: bytes) -> None:
+        os.write(self._control, command)
+        os.read(self._acknowledged, 16)
+
+
+def valgrind_command(output: Path) -> tuple[str, ...]:
+    """Return what goes before a command so that its user instructions are counted in software."""
+    return (
+        "valgrind",
+        "--tool=cachegrind",
+        "--cache-sim=no",
+        f"--cachegrind-out-file={output}",
+    )
+
+
+def valgrind_instructions(output: Path) -> Instructions:
+    """Read what valgrind counted over a whole run."""
+    for line in output.read_text().splitlines():
+        if line.startswith("summary:"):
+            return Instructions(float(line.split()[1]), None)
+    raise ValueError(f"{output} has no summary: valgrind did not end well")

@@ -1,0 +1,121 @@
+"""The load generator, run and read."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench import processes
+
+__all__ = ["LOADGEN", "LoadError", "Report", "Times", "run"]
+
+LOADGEN = Path(__file__).resolve().parent / "build" / "loadgen"
+GENERATOR_LAG_MS = 1.0
+"""A generator that sends its frames later than this (p99) may be the bottleneck itself."""
+
+
+class LoadError(Exception):
+    """The load generator gave no report; says what it printed."""
+
+
+@dataclass(frozen=True)
+class Times:
+    """A distribution of times, in ms."""
+
+    count: int
+    p50: float
+    p99: float
+    p999: float
+    max: float
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the load generator saw; its own names. `failure` is None when the peer behaved."""
+
+    mode: str
+    calls: int
+    depth: int
+    seconds: float
+    sent: int
+    echoed: int
+    late: int
+    skipped: int
+    corrupted: int
+    reordered: int
+    texts: int
+    bytes_sent: int
+    ended_by_peer: int
+    handshakes: int
+    delay_ms: Times
+    lag_ms: Times
+    handshake_ms: Times
+    ended_after_seconds: float
+    cpu_seconds: float
+    windows: tuple[dict[str, float], ...]
+    failure: str | None
+
+    @classmethod
+    def from_json(cls, text: str) -> Report:
+        """Read the generator's output."""
+        values: dict[str, Any] = json.loads(text)
+        for name in ("delay_ms", "lag_ms", "handshake_ms"):
+            values[name] = Times(**values[name])
+        values["windows"] = tuple(values["windows"])
+        return cls(**values)
+
+    @property
+    def generator_was_late(self) -> bool:
+        """Whether the generator itself may have been the bottleneck."""
+        return self.lag_ms.p99 > GENERATOR_LAG_MS
+
+
+def run(
+    mode: str,
+    port: int,
+    *,
+    core: int | None = None,
+    host: str = "127.0.0.1",
+    at: Callable[[str], None] = lambda mark: None,
+    **options: float,
+) -> Report:
+    """Run the generator once.
+
+    Args:
+        mode: paced, flood, handshakes, idle or deaf.
+        port: of the server.
+        core: to pin the generator to; None leaves it to the kernel.
+        host: IPv4 address of the server.
+        at: called with `open`, `measuring` and `measured` when it is that far.
+        options: the generator's own, such as `calls=100, seconds=5`.
+
+    Raises:
+        LoadError: it gave no report.
+
+    """
+    command = [str(LOADGEN), f"--host={host}"]
+    command += [f"--{name.replace('_', '-')}={value:g}" for name, value in options.items()]
+    with tempfile.TemporaryFile("w+") as output:
+        with subprocess.Popen(  # noqa: S603 - our own program
+            [*command, mode, str(port)],
+            stdout=output,
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=None if core is None else processes.pinned(core),
+        ) as process:
+            said: list[str] = []
+            assert process.stderr is not None  # noqa: S101 - a pipe was asked for
+            # The generator ends by itself, by its own alarm at the latest.
+            for line in process.stderr:
+                said.append(line)
+                at(line.strip())
+        output.seek(0)
+        text = output.read()
+    if not text:
+        raise LoadError(f"{' '.join(command)} {mode}: {''.join(said).strip()}")
+    return Report.from_json(text)

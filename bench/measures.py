@@ -1,0 +1,243 @@
+"""Each thing that is measured of one echo server. Every measurement gets a fresh server."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench import counters, load
+from bench.capacity import Capacity, Outcome, search
+from bench.counters import Counters
+from bench.load import Report
+from bench.peers.catalogue import Peer
+from bench.plan import Plan
+from bench.processes import Cores
+from bench.server import Server
+
+__all__ = ["Figures", "Measures", "held"]
+
+Figures = dict[str, float | None]
+"""Name of a figure to its value; None where the server did not get so far."""
+
+P99_MS = 20.0
+VOID_LAG_MS = 20.0
+FRAMES_PER_SECOND = 50
+SATURATED = 0.97
+"""Share of its core above which a server's cost per frame says nothing: frames wait."""
+
+VALGRIND_FRAMES = (1000, 4000)
+VALGRIND_CALLS = 20
+
+
+def held(report: Report) -> Outcome:
+    """Judge one trial: p99 under 20 ms, no frame over 60 ms late, nothing lost or broken."""
+    good = report.failure is None and report.late == 0 and report.delay_ms.p99 < P99_MS
+    if good:
+        return Outcome.HELD
+    return Outcome.VOID if report.lag_ms.max > VOID_LAG_MS else Outcome.FAILED
+
+
+@dataclass
+class _Spent:
+    """What a server used while the generator measured."""
+
+    seconds: float = 0.0
+    cpu: float = 0.0
+    memory: int = 0
+    instructions: counters.Instructions | None = None
+
+
+class Measures:
+    """Measures one peer after another.
+
+    Args:
+        plan: how much is measured.
+        cores: who runs where.
+        hardware: instruction counters; used where they count.
+
+    """
+
+    def __init__(self, plan: Plan, cores: Cores, hardware: Counters) -> None:
+        self.plan = plan
+        self.cores = cores
+        self.hardware = hardware
+        self.reports: list[tuple[str, Report]] = []
+        """Every report of the generator, with the peer's name."""
+
+    def flood(self, peer: Peer, depth: int) -> Figures:
+        """So many frames in flight on each connection: CPU, instructions, frames a second."""
+        plan, key = self.plan, f"flood{depth}"
+        report, spent = self._measured(
+            peer,
+            "flood",
+            calls=plan.flood_calls,
+            depth=depth,
+            seconds=plan.seconds,
+            warmup=plan.warmup,
+        )
+        return {
+            f"{key}_frames_per_second": report.echoed / report.seconds,
+            **_costs(key, report, spent, paced=False),
+        }
+
+    def paced(self, peer: Peer, calls: int) -> Figures:
+        """So many calls at their own pace: CPU and instructions per frame, delays."""
+        plan, key = self.plan, f"paced{calls}"
+        report, spent = self._measured(
+            peer, "paced", calls=calls, seconds=plan.seconds, warmup=plan.warmup
+        )
+        return {
+            f"{key}_p50_ms": report.delay_ms.p50,
+            f"{key}_p99_ms": report.delay_ms.p99,
+            f"{key}_p999_ms": report.delay_ms.p999,
+            f"{key}_late": float(report.late),
+            **_costs(key, report, spent, paced=True),
+        }
+
+    def memory(self, peer: Peer) -> Figures:
+        """Hold calls that have echoed a little: KiB of memory for each."""
+        calls = self.plan.held_calls
+        with self._server(peer) as server:
+            # What the first calls ever make a server load is not what a call costs.
+            self._load(peer, server, "idle", calls=20, seconds=0.1)
+            before = server.memory_bytes()
+            spent = _Spent()
+            with self._watched(server, spent) as at:
+                report = load.run(
+                    "idle", server.port, core=self.cores.load, at=at, calls=calls, seconds=1
+                )
+        self.reports.append((peer.name, report))
+        grown = (spent.memory - before) / 1024 / calls
+        return {"kib_per_call": grown if report.failure is None else None}
+
+    def handshakes(self, peer: Peer) -> Figures:
+        """Calls opened and ended a second, 16 at a time."""
+        report, _ = self._measured(peer, "handshakes", calls=16, seconds=self.plan.seconds)
+        rate = report.handshakes / report.seconds
+        return {"handshakes_per_second": rate if report.failure is None else None}
+
+    def deaf(self, peer: Peer) -> Figures:
+        """A peer that sends and never reads: how much memory it makes the server take, in MiB."""
+        with self._server(peer) as server:
+            self._load(peer, server, "idle", calls=20, seconds=0.1)
+            before = server.memory_bytes()
+            spent = _Spent()
+            with self._watched(server, spent) as at:
+                report = load.run(
+                    "deaf",
+                    server.port,
+                    core=self.cores.load,
+                    at=at,
+                    calls=1,
+                    seconds=self.plan.deaf_seconds,
+                )
+        self.reports.append((peer.name, report))
+        return {"deaf_mib": max(0.0, (spent.memory - before) / 2**20)}
+
+    def capacity(self, peer: Peer, cpu_us: float | None) -> tuple[Figures, Capacity]:
+        """Search for the most paced calls that one core holds.
+
+        Args:
+            peer: the server.
+            cpu_us: what a frame costs it, in us, as a start for the search; None: unknown.
+
+        """
+        estimate = 0.8 * 1e6 / FRAMES_PER_SECOND / (cpu_us or 40.0)
+
+        def attempt(calls: int) -> Outcome:
+            with self._server(peer) as server:
+                return held(self._load(peer, server, "paced", calls=calls, **self.probe))
+
+        found = search(attempt, estimate, fine=self.plan.fine)
+        return {"calls_held": float(found.held)}, found
+
+    @property
+    def probe(self) -> dict[str, float]:
+        """The generator's options for one trial."""
+        return {"seconds": self.plan.probe_seconds, "warmup": self.plan.warmup, "open_seconds": 15}
+
+    def counted_in_software(self, peer: Peer, depth: int) -> Figures:
+        """Count user instructions with valgrind, as the difference of two runs of known length."""
+        counts = []
+        for frames in VALGRIND_FRAMES:
+            with tempfile.TemporaryDirectory() as folder:
+                output = Path(folder, "cachegrind.out")
+                command = counters.valgrind_command(output) + peer.command
+                with Server(command, peer.environ, self.cores.server) as server:
+                    report = load.run(
+                        "flood",
+                        server.port,
+                        core=self.cores.load,
+                        calls=VALGRIND_CALLS,
+                        depth=depth,
+                        frames=frames,
+                        seconds=60,
+                        warmup=0,
+                    )
+                counts.append((report.echoed, counters.valgrind_instructions(output).user))
+        (few, before), (many, after) = counts
+        return {f"flood{depth}_instructions_user": (after - before) / (many - few)}
+
+    def _server(self, peer: Peer) -> Server:
+        return Server(peer.command, peer.environ, self.cores.server)
+
+    def _load(self, peer: Peer, server: Server, mode: str, **options: float) -> Report:
+        report = load.run(mode, server.port, core=self.cores.load, **options)
+        self.reports.append((peer.name, report))
+        return report
+
+    def _measured(self, peer: Peer, mode: str, **options: float) -> tuple[Report, _Spent]:
+        spent = _Spent()
+        with self._server(peer) as server, self._watched(server, spent) as at:
+            report = load.run(mode, server.port, core=self.cores.load, at=at, **options)
+        self.reports.append((peer.name, report))
+        return report, spent
+
+    @contextlib.contextmanager
+    def _watched(self, server: Server, spent: _Spent) -> Iterator[_At]:
+        if self.hardware.why_not is not None:
+            yield _At(server, spent, None)
+            return
+        with self.hardware.attached(server.pid) as attached:
+            yield _At(server, spent, attached)
+            spent.instructions = attached.read()
+
+
+class _At:
+    """Reads the server's use of the machine at the generator's marks."""
+
+    def __init__(self, server: Server, spent: _Spent, attached: counters.Attached | None) -> None:
+        self._server, self._spent, self._attached = server, spent, attached
+
+    def __call__(self, mark: str) -> None:
+        if mark == "measuring":
+            if self._attached:
+                self._attached.start()
+            self._spent.seconds = -time.monotonic()
+            self._spent.cpu = -self._server.cpu_seconds()
+        elif mark == "measured":
+            self._spent.seconds += time.monotonic()
+            self._spent.cpu += self._server.cpu_seconds()
+            if self._attached:
+                self._attached.stop()
+            self._spent.memory = self._server.memory_bytes()
+
+
+def _costs(key: str, report: Report, spent: _Spent, *, paced: bool) -> Figures:
+    """CPU in us and instructions, per frame.
+
+    A server that is behind its pace has none: which frames it worked on cannot be told.
+    """
+    share = spent.cpu / spent.seconds if spent.seconds > 0 else 0.0
+    behind = paced and (share > SATURATED or report.late > 0)
+    known = report.failure is None and report.echoed > 0 and not behind
+    figures: Figures = {f"{key}_cpu_us": spent.cpu * 1e6 / report.echoed if known else None}
+    if spent.instructions is not None:
+        user, kernel = spent.instructions.user, spent.instructions.kernel or 0.0
+        figures[f"{key}_instructions_user"] = user / report.echoed if known else None
+        figures[f"{key}_instructions_kernel"] = kernel / report.echoed if known else None
+    return figures

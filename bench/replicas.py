@@ -1,0 +1,69 @@
+"""Do two replicas carry twice what one does?
+
+With four cores or more, each server and each generator has a core of its own. With fewer, each core
+has a server and that server's own load, in the one-replica run as in the two-replica run: so both
+carry fewer calls than a core without load, but the ratio is fair, and it sees what replicas share:
+the kernel's network stack, caches, memory, and the hypervisor.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+
+from bench import load
+from bench.capacity import Capacity, Outcome, search
+from bench.load import Report
+from bench.measures import held
+from bench.peers.catalogue import Peer
+from bench.processes import Cores
+from bench.server import Server
+
+__all__ = ["carried", "places"]
+
+
+def places(cores: Cores) -> list[tuple[int, int]]:
+    """Return (core of the server, core of its load) of two replicas; empty with a single core."""
+    usable = cores.usable
+    if len(usable) >= 4:
+        return [(usable[0], usable[2]), (usable[1], usable[3])]
+    return [(core, core) for core in usable[:2]] if len(usable) >= 2 else []
+
+
+def carried(
+    peer: Peer,
+    where: list[tuple[int, int]],
+    estimate: float,
+    fine: float,
+    probe: dict[str, float],
+) -> Capacity:
+    """Search for the most calls that so many replicas hold together, divided evenly among them.
+
+    Args:
+        peer: the server.
+        where: a place for each replica.
+        estimate: calls of one replica, to begin with.
+        fine: where the search ends, as a share.
+        probe: the generator's options for one trial.
+
+    """
+
+    def attempt(calls: int) -> Outcome:
+        with contextlib.ExitStack() as stack:
+            servers = [
+                stack.enter_context(Server(peer.command, peer.environ, core)) for core, _ in where
+            ]
+            executor = stack.enter_context(concurrent.futures.ThreadPoolExecutor(len(where)))
+
+            def one(index: int) -> Report:
+                share = calls // len(where) + (index < calls % len(where))
+                return load.run(
+                    "paced", servers[index].port, core=where[index][1], calls=share, **probe
+                )
+
+            outcomes = {held(report) for report in executor.map(one, range(len(where)))}
+        if Outcome.VOID in outcomes:
+            return Outcome.VOID
+        return Outcome.FAILED if Outcome.FAILED in outcomes else Outcome.HELD
+
+    return search(attempt, estimate * len(where), fine=fine)

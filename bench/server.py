@@ -1,0 +1,112 @@
+"""A server under test: started on its core, watched, stopped."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+from bench import processes
+
+__all__ = ["Server", "ServerError"]
+
+ROOT = Path(__file__).resolve().parent.parent
+START_SECONDS = 30.0
+STOP_SECONDS = 10.0
+LISTENING = re.compile(r"\blistening url=http://[^\s:]+:(\d+)")
+
+
+class ServerError(Exception):
+    """A server did not start; says what it printed."""
+
+
+class Server:
+    """A server process; a context manager.
+
+    Args:
+        command: starts it; it must print `listening url=http://host:port`.
+        environ: variables it gets beside this process's own and `PORT=0`.
+        core: the core it is pinned to.
+
+    Raises:
+        ServerError: on entry, when it does not listen within half a minute.
+
+    """
+
+    def __init__(self, command: Sequence[str], environ: dict[str, str], core: int) -> None:
+        self._command = command
+        # Secrets of the house must not reach a server whose calls carry none.
+        inherited = {k: v for k, v in os.environ.items() if "SECRET" not in k}
+        self._environ = {**inherited, "PORT": "0", "PYTHONPATH": _python_path(), **environ}
+        self._core = core
+
+    def __enter__(self) -> Self:
+        self._output = tempfile.TemporaryFile("w+b")
+        self._process = subprocess.Popen(  # noqa: S603 - the peers' own commands
+            self._command,
+            cwd=ROOT,
+            env=self._environ,
+            stdin=subprocess.DEVNULL,
+            stdout=self._output,
+            stderr=subprocess.STDOUT,
+            preexec_fn=processes.pinned(self._core),
+        )
+        try:
+            self.port = self._wait_listening()
+        except ServerError:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._output.close()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process still runs."""
+        return self._process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        """The process's number."""
+        return self._process.pid
+
+    def cpu_seconds(self) -> float:
+        """Processor time used so far, its children's included."""
+        return processes.cpu_seconds(processes.tree(self.pid))
+
+    def memory_bytes(self) -> int:
+        """Memory in use, its children's included."""
+        return processes.memory_bytes(processes.tree(self.pid))
+
+    def printed(self) -> str:
+        """Return the end of what it printed."""
+        return os.pread(self._output.fileno(), 1 << 20, 0)[-2000:].decode(errors="replace")
+
+    def _wait_listening(self) -> int:
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            if found := LISTENING.search(self.printed()):
+                return int(found[1])
+            if not self.alive:
+                break
+            time.sleep(0.02)
+        raise ServerError(
+            f"{' '.join(self._command)} does not listen (exit status "
+            f"{self._process.poll()}). It printed:\n{self.printed()}"
+        )
+
+
+def _python_path() -> str:
+    return os.pathsep.join(str(ROOT / part) for part in ("", "echo-service", "ncco-service"))
