@@ -24,12 +24,12 @@ COMPOSE = (
     (
         "COMPOSE_PROFILES",
         "",
-        "`ngrok` starts the tunnel too: reachable from the telephone network.",
+        "`ngrok` starts the tunnel too: the telephone network can call.",
     ),
     (
         "NGROK_AUTHTOKEN",
         "",
-        "Your token: dashboard.ngrok.com, Your Authtoken. Needed by the tunnel.",
+        "Your token, from dashboard.ngrok.com. The tunnel needs it.",
     ),
     ("GATEWAY_PORT", "8080", "The port of this machine (loopback only) that leads to the gateway."),
 )

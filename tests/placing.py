@@ -1,0 +1,86 @@
+"""Places calls on a stack with the real command, as a user would."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from tools.stack import Stack
+
+__all__ = ["Outcome", "during_a_call", "place", "until"]
+
+CALL_SECONDS = 40.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What `phone call --json` ended with: its status, its report, and what it said in words."""
+
+    status: int
+    report: dict[str, Any]
+    words: str
+
+    @property
+    def echo(self) -> dict[str, Any]:
+        """What came back on the call's only socket."""
+        (socket,) = self.report["sockets"]
+        return dict(socket["echo"])
+
+    @property
+    def steps_that_failed(self) -> set[str]:
+        """The steps with a problem that made the call fail."""
+        return {p["step"] for p in self.report["problems"] if p["severity"] == "failure"}
+
+    def assert_worked(self) -> None:
+        """Fail, showing the report, unless every frame came back as it was sent."""
+        assert self.status == 0, self.words + json.dumps(self.report["problems"], indent=1)
+        assert self.echo["lost"] == self.echo["changed"] == self.echo["reordered"] == 0, self.echo
+        assert self.echo["whole"], self.echo
+
+
+class _Phone:
+    def __init__(self, stack: Stack, *arguments: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "phone", "call", stack.answer_url, "--json", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def outcome(self) -> Outcome:
+        """Wait for the end of the call."""
+        with self._process:
+            try:
+                out, err = self._process.communicate(timeout=CALL_SECONDS)
+            finally:
+                self._process.kill()
+        return Outcome(self._process.returncode, json.loads(out or "{}"), err)
+
+
+def place(stack: Stack, *arguments: str, count: int = 1) -> list[Outcome]:
+    """Place *count* calls at once with the arguments of `phone call`, and wait for all."""
+    phones = [_Phone(stack, *arguments) for _ in range(count)]
+    return [phone.outcome() for phone in phones]
+
+
+@contextlib.contextmanager
+def during_a_call(stack: Stack, *arguments: str) -> Iterator[Callable[[], Outcome]]:
+    """Enter once the echo service has the call; yields what waits for its outcome."""
+    before = stack.logs("echo-service").count("call_started")
+    phone = _Phone(stack, *arguments)
+    until(lambda: stack.logs("echo-service").count("call_started") > before, "the call to start")
+    yield phone.outcome
+
+
+def until(condition: Callable[[], bool], what: str, seconds: float = 20.0) -> None:
+    """Return once *condition* holds; fail when it does not within *seconds*."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {seconds:g} s for {what}"
+        time.sleep(0.02)

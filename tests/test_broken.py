@@ -1,0 +1,141 @@
+"""Calls during which something breaks: what the caller is told, and that nothing else breaks."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+
+from tests.placing import during_a_call, place, until
+from tools.stack import Stack
+
+MALFORMED_ANSWER_REQUESTS = [
+    ("POST", b"", "application/json"),
+    ("POST", b"{", "application/json"),
+    ("POST", b"[]", "application/json"),
+    ("POST", b'"text"', "application/json"),
+    ("POST", b"\xff\xfe\x00", "application/json"),
+    ("POST", b'{"from": {"a": 1}}', "application/json"),
+    ("POST", b'{"uuid": ["a"]}', "application/json"),
+    ("POST", b"[" * 50_000, "application/json"),
+    ("POST", b'{"from": "' + b"4" * 70_000 + b'"}', "application/json"),
+    ("POST", b"from=44&to=45", "application/x-www-form-urlencoded"),
+    ("PUT", b"{}", "application/json"),
+]
+
+MALFORMED_MESSAGES: list[str | bytes] = [
+    "",
+    "ok",
+    "{",
+    "[]",
+    "null",
+    '{"event": 1}',
+    '{"event": "websocket:unheard-of"}',
+    '{"event": "websocket:dtmf"}',
+    '{"event": "websocket:dtmf", "digit": {"a": "\\u001b[31m\\n"}}',
+    '{"event": "websocket:connected", "content-type": 7, "uuid": ["x"]}',
+    "[" * 4000,
+    "\x1b[2J\r\nforged INFO line\x00",
+    b"",
+    b"\x00",
+    b"odd",
+]
+
+
+@pytest.mark.parametrize(("method", "body", "kind"), MALFORMED_ANSWER_REQUESTS)
+def test_malformed_answer_request(stack: Stack, method: str, body: bytes, kind: str) -> None:
+    """A malformed answer request is refused in words, and the next call is answered."""
+    request = urllib.request.Request(stack.answer_url, body, {"Content-Type": kind}, method=method)
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request, timeout=5)
+    with refused.value as error:
+        assert 400 <= error.code < 500
+        told = json.loads(error.read())
+    assert set(told) == {"error", "message", "hint"}
+    assert all(told.values())
+    with urllib.request.urlopen(stack.answer_url + "?from=1&to=2&uuid=u", timeout=5) as good:
+        assert good.status == 200
+
+
+def test_malformed_socket_messages(stack: Stack) -> None:
+    """Malformed messages on one socket are logged as one line each and leave other calls alone."""
+    lines = len(stack.logs("echo-service").splitlines())
+    with during_a_call(stack, "--seconds", "3") as outcome:
+        with connect(stack.socket_url, compression=None) as socket:
+            for message in MALFORMED_MESSAGES:
+                socket.send(message)
+            echoed = [socket.recv(timeout=5) for m in MALFORMED_MESSAGES if isinstance(m, bytes)]
+        assert echoed == [m for m in MALFORMED_MESSAGES if isinstance(m, bytes)]
+        outcome().assert_worked()
+    logged = stack.logs("echo-service").splitlines()[lines:]
+    assert not any("\x1b" in line or line.startswith("forged") for line in logged)
+    assert sum(" text " in line for line in logged) >= 10
+
+
+def test_echo_service_killed_during_a_call(own_stack: Stack) -> None:
+    """The caller hears the apology, and the report says that the socket was lost."""
+    with during_a_call(own_stack, "--seconds", "8") as outcome:
+        own_stack.kill("echo-service")
+        ended = outcome()
+    assert ended.status == 1
+    assert "socket" in ended.steps_that_failed
+    assert "disconnected" in [event["status"] for event in ended.report["events"]]
+    assert len(ended.report["spoken"]) == 2  # the greeting, then the apology
+    own_stack.start("echo-service")
+    own_stack.wait_ready()
+    place(own_stack, "--seconds", "1")[0].assert_worked()
+
+
+def test_ncco_service_killed_during_a_call(own_stack: Stack) -> None:
+    """The audio goes on to the end, and the report says that the events were not taken."""
+    with during_a_call(own_stack, "--seconds", "4") as outcome:
+        own_stack.kill("ncco-service")
+        ended = outcome()
+    assert ended.status == 1
+    assert ended.steps_that_failed == {"event"}
+    assert ended.echo["whole"]
+    own_stack.start("ncco-service")
+    own_stack.wait_ready()
+    place(own_stack, "--seconds", "1")[0].assert_worked()
+
+
+def test_no_echo_service(own_stack: Stack) -> None:
+    """A call that finds no socket is told so, and hears the apology."""
+    own_stack.stop("echo-service")
+    (ended,) = place(own_stack, "--seconds", "2")
+    assert ended.status == 1
+    assert "socket" in ended.steps_that_failed
+    assert len(ended.report["spoken"]) == 2
+
+
+def test_no_ncco_service(own_stack: Stack) -> None:
+    """A call that nobody answers fails at the answer step, with advice."""
+    own_stack.stop("ncco-service")
+    (ended,) = place(own_stack, "--seconds", "2")
+    assert ended.status == 1
+    assert ended.steps_that_failed == {"answer"}
+    (problem,) = [p for p in ended.report["problems"] if p["severity"] == "failure"]
+    assert problem["advice"]
+
+
+def test_drain(own_stack: Stack) -> None:
+    """A stopping echo service finishes its call, takes no new one, and ends well."""
+    with during_a_call(own_stack, "--seconds", "4") as outcome, ThreadPoolExecutor(1) as aside:
+        stopped = aside.submit(own_stack.stop, "echo-service")
+        until(lambda: refusal(own_stack.socket_url) == 503, "new calls to be refused with 503")
+        outcome().assert_worked()
+        assert stopped.result() == 0
+
+
+def refusal(socket_url: str) -> int | None:
+    """Return the status with which a handshake is refused; None when it is not."""
+    try:
+        connect(socket_url, open_timeout=5).close()
+    except InvalidStatus as error:
+        return error.response.status_code
+    return None

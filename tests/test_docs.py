@@ -1,0 +1,50 @@
+"""The documents say what is so."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tools import env_example
+
+ROOT = Path(__file__).resolve().parent.parent
+TRACKED = subprocess.run(
+    ["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True
+).stdout.split("\0")
+PAGES = sorted(name for name in TRACKED if name.endswith(".md"))
+
+
+def test_env_example_is_current() -> None:
+    """`.env.example` has every setting of the code, with its default."""
+    assert (ROOT / ".env.example").read_text() == env_example.text(), "run: make env-example"
+
+
+def test_settings_in_readme_exist() -> None:
+    """Every setting that README's table names is one."""
+    rows = re.findall(r"^\| `([A-Z_`, ]+)` \|", (ROOT / "README.md").read_text(), re.MULTILINE)
+    named = {name for row in rows for name in re.findall(r"[A-Z_]+", row)}
+    known = set(re.findall(r"^#([A-Z_]+)=", env_example.text(), re.MULTILINE))
+    assert named
+    assert named - known - env_example.SET_BY_COMPOSE == set()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page: str) -> None:
+    """Every relative link of a page leads to a file that is there."""
+    text = (ROOT / page).read_text()
+    targets = re.findall(r"\]\((?!https?:|#|mailto:)([^)#]+)", text)
+    missing = [target for target in targets if not (ROOT / page).parent.joinpath(target).exists()]
+    assert missing == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_make_targets_exist(page: str) -> None:
+    """Every `make` target that a page names is one."""
+    known = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(
+        re.findall(r"(?:^    |`)make ([a-z][a-z-]*)", (ROOT / page).read_text(), re.MULTILINE)
+    )
+    assert named - known == set()
