@@ -99,8 +99,10 @@ def _tell(before: Tunnel, now: Tunnel) -> None:
     """Log what changed, once."""
     if now.error and now.error != before.error:
         logs.event(logger, "tunnel_trouble", logging.WARNING, message=now.error, kept=now.socket)
+    if (now.socket, now.webhooks) != (before.socket, before.webhooks):
+        logs.event(logger, "tunnel", socket=now.socket or "none", webhooks=now.webhooks or "none")
     elif before.error and not now.error:
-        logs.event(logger, "tunnel_found", socket=now.socket, webhooks=now.webhooks)
+        logs.event(logger, "tunnel_well_again", socket=now.socket)
     if now.webhooks and now.webhooks != before.webhooks:
         logs.event(logger, "dashboard", message="paste these into your Vonage application:")
         logs.event(logger, "dashboard", answer_url=f"{now.webhooks}/webhooks/answer")

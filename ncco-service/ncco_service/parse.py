@@ -87,10 +87,9 @@ def host(text: str) -> str:
 
 def upstream(text: str) -> str:
     """Take ``host:port``, where the tunnel leads to."""
-    name, colon, port = text.rpartition(":")
+    name, _, port = text.rpartition(":")
     try:
-        valid = bool(colon) and integer(1, 65535)(port) >= 1
-        return f"{host(name)}:{int(port)}" if valid else ""
+        return f"{host(name)}:{integer(1, 65535)(port)}"
     except ValueError:
         raise ValueError("host:port, such as gateway:8080") from None
 

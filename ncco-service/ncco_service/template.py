@@ -92,9 +92,11 @@ def load(file: Path, *, placeholders: bool = True) -> Template:
 
     """
     document = _read(file)
-    problems = list(_wrong_placeholders(document, PLACEHOLDERS if placeholders else {}))
-    if not problems:
-        problems = problems_of(fill(document, PLACEHOLDERS))
+    try:
+        problems = _wrong_placeholders(document, PLACEHOLDERS if placeholders else {})
+        problems = problems or problems_of(fill(document, PLACEHOLDERS))
+    except RecursionError:
+        problems = ["is nested too deeply"]
     if problems:
         raise TemplateError(file, problems)
     return Template(file, document)

@@ -57,8 +57,8 @@ def _in_order(document: list[Any]) -> list[str]:
     """
     return [
         f"action {number} (connect): saw {len(document) - number} more behind a websocket; "
-        "allowed: a websocket connect as the last action, since what follows is played while the socket is "
-        "open. What is to be said when the socket fails belongs into NCCO_FALLBACK_FILE"
+        "allowed: a websocket connect as the last action, since what follows is played while the "
+        "socket is open. What is to be said when the socket fails belongs into NCCO_FALLBACK_FILE"
         for number, action in enumerate(document[:-1], 1)
         if isinstance(action, dict) and action.get("action") == "connect" and _dials(action)
     ]
@@ -91,8 +91,10 @@ def _allowed(model: type[BaseModel], detail: ErrorDetails) -> str:
             return str(context["error"])
         case "union_tag_invalid" | "union_tag_not_found":
             return f'"type" one of {", ".join(ENDPOINTS)}'
-        case "too_short" | "too_long" if context.get("min_length", 1) == 1:
-            return f"a list with {context.get('max_length', 'at least one')} item"
+        case "too_short":
+            return f"a list of at least {context['min_length']}"
+        case "too_long":
+            return f"a list of at most {context['max_length']}"
         case _:
             return detail["msg"].removeprefix("Input should be ").replace("'", '"')
 
