@@ -1,0 +1,283 @@
+"""The stack in containers, under a name and on a port of its own: for the demo and the tests."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import shlex
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from tools.stack import Service, StackError
+
+__all__ = ["ROOT", "ComposeStack", "docker", "free_port", "unavailable"]
+
+ROOT = Path(__file__).resolve().parent.parent
+ENGINE = ["docker"]
+COMMAND_SECONDS = 300.0  # an image may have to be built, on a slow line
+START_SECONDS = 90
+STOP_SECONDS = 60.0
+# What this shell has set for Compose or the services would change what the stack is.
+OWN_SETTINGS = re.compile(
+    r"(COMPOSE_.*|HOST|PORT|LOG_.*|SOCKET_.*|NGROK_.*|NCCO_.*|VONAGE_.*|SITE_ADDRESS|"
+    r"PUBLIC_URL|DRAIN_SECONDS|STOP_GRACE_PERIOD|LOCAL_HOSTS|TRUSTED_PROXIES|.*_PORT)$"
+)
+
+
+def unavailable() -> str | None:
+    """Return why no stack can be started on this machine, or None when one can."""
+    if not shutil.which(ENGINE[0]):
+        return "there is no docker command"
+    for command in ([*ENGINE, "info"], [*_compose(), "version"]):
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return f"`{shlex.join(command)}`: {error}"
+        if done.returncode:
+            return f"`{shlex.join(command)}` says: {done.stderr.strip().splitlines()[-1]}"
+    return None
+
+
+def docker(*arguments: str, timeout: float = COMMAND_SECONDS) -> str:
+    """Run the engine's client; return what it printed, standard error included.
+
+    Raises:
+        StackError: it failed.
+
+    """
+    done = subprocess.run(
+        [*ENGINE, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        timeout=timeout,
+    )
+    if done.returncode:
+        raise StackError(f"`docker {shlex.join(arguments)}` says: {done.stdout.strip()}")
+    return done.stdout
+
+
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that nobody listens on at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class ComposeStack:
+    """The Compose project, started by ``with`` and always taken down, with volumes and images.
+
+    Args:
+        settings: environment variables for each service, on top of docker-compose.yml.
+        files: further Compose files, applied in this order after docker-compose.yml.
+        env: what a user would have in ``.env``. The real ``.env`` is not read.
+        folder: of the project; another one than the repository's stands for another clone.
+
+    """
+
+    kind = "compose"
+
+    def __init__(
+        self,
+        settings: Mapping[Service, Mapping[str, str]] | None = None,
+        *,
+        files: Sequence[Path] = (),
+        env: Mapping[str, str] | None = None,
+        folder: Path = ROOT,
+    ) -> None:
+        self.project = f"caw-{secrets.token_hex(4)}"
+        self.port = free_port()
+        self._settings = settings or {}
+        self._files = files
+        self._env = {"GATEWAY_PORT": str(self.port), **(env or {})}
+        self._folder = folder
+        self._scratch = tempfile.TemporaryDirectory(prefix=f"{self.project}-")
+
+    def __enter__(self) -> Self:
+        """Build and start everything; raise :exc:`StackError` when it does not become healthy."""
+        self.prepare()
+        try:
+            self.up()
+        except BaseException:
+            self.save_logs()
+            self.down()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Take everything down; keep the logs when something went wrong."""
+        if error is not None:
+            self.save_logs()
+        self.down()
+
+    def prepare(self) -> None:
+        """Write the files that say how this stack differs from the plain one; start nothing."""
+        differences = {"services": {name: {"environment": dict(of)} for name, of in self._each()}}
+        self._path("settings.json").write_text(json.dumps(differences))
+        lines = [f"{name}={value}\n" for name, value in self._env.items()]
+        self._path(".env").write_text("".join(lines))
+
+    def up(self, *options: str) -> str:
+        """Run ``docker compose up --wait``; return what it printed, raise :exc:`StackError`."""
+        return self.compose("up", "--wait", "--wait-timeout", str(START_SECONDS), *options)
+
+    def down(self) -> None:
+        """Remove containers, networks, volumes and the images built for this project."""
+        try:
+            everything = ("--profile", "*", "down", "--volumes", "--remove-orphans")
+            self.compose(*everything, "--rmi", "local", "--timeout", "5")
+        finally:
+            self._scratch.cleanup()
+
+    def compose(self, *arguments: str, check: bool = True) -> str:
+        """Run a ``docker compose`` command on this project and return all that it printed.
+
+        Raises:
+            StackError: it failed, and *check* is true; with all that it printed.
+
+        """
+        done = self.run(*arguments)
+        if check and done.returncode:
+            raise StackError(
+                f"`docker compose {shlex.join(arguments)}` ended with {done.returncode}:\n"
+                + done.stdout.rstrip()
+            )
+        return done.stdout
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a ``docker compose`` command; standard error comes with the output."""
+        files = [self._folder / "docker-compose.yml", *self._files]
+        if self._settings:
+            files.append(self._path("settings.json"))
+        command = _compose()
+        command += ["--project-name", self.project, "--project-directory", str(self._folder)]
+        command += ["--env-file", str(self._path(".env")), "--ansi", "never"]
+        for file in files:
+            command += ["--file", str(file)]
+        return subprocess.run(
+            [*command, *arguments],
+            env={k: v for k, v in os.environ.items() if not OWN_SETTINGS.match(k)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            timeout=COMMAND_SECONDS,
+        )
+
+    @property
+    def answer_url(self) -> str:
+        """The answer URL, through the gateway's port on this machine."""
+        return f"{self.base_url()}/webhooks/answer"
+
+    @property
+    def events_url(self) -> str:
+        """The event URL, likewise."""
+        return f"{self.base_url()}/webhooks/events"
+
+    @property
+    def socket_url(self) -> str:
+        """The socket, likewise."""
+        return f"ws://127.0.0.1:{self.port}/socket"
+
+    def base_url(self, service: Service | None = None) -> str:
+        """Return the gateway's URL, which leads to either service."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def container(self, service: str) -> str:
+        """Return the id of the service's container, running or not."""
+        found = self.compose("ps", "--all", "--quiet", service).split()
+        if not found:
+            raise StackError(f"{service} has no container")
+        return found[0]
+
+    def inspect(self, service: str) -> Any:
+        """Return what the engine knows about the service's container."""
+        return json.loads(docker("inspect", self.container(service)))[0]
+
+    def logs(self, service: str) -> str:
+        """Return all that the service has logged so far, in all its lives."""
+        return docker("logs", self.container(service))
+
+    def save_logs(self) -> Path:
+        """Keep what everyone logged, and how it stands, in the folder ``out``; return the file."""
+        path = ROOT / "out" / f"{self.project}.log"
+        path.parent.mkdir(exist_ok=True)
+        state = self.compose("--profile", "*", "ps", "--all", check=False)
+        logs = self.compose("--profile", "*", "logs", "--timestamps", "--no-color", check=False)
+        path.write_text(f"{state}\n{logs}")
+        return path
+
+    def kill(self, service: str) -> None:
+        """End the service at once, as ``kill -9`` would; it stays down until started."""
+        docker("kill", "--signal", "KILL", self.container(service))
+
+    def terminate(self, service: str) -> None:
+        """Ask the service to end, and do not wait for it."""
+        docker("kill", "--signal", "TERM", self.container(service))
+
+    def stop(self, service: str, wait: float = 15.0) -> int:
+        """Ask the service to end and return its exit status."""
+        container = self.container(service)
+        docker("kill", "--signal", "TERM", container)
+        try:
+            return int(docker("wait", container, timeout=wait))
+        except subprocess.TimeoutExpired:
+            raise StackError(f"{service} was still running {wait:g} s after SIGTERM") from None
+
+    def start(self, service: str) -> None:
+        """Start a stopped or killed service again, under the same address."""
+        docker("start", self.container(service))
+
+    def wait_healthy(self, service: str, timeout: float = START_SECONDS) -> None:
+        """Return when the engine calls the service's container healthy."""
+        self._wait(lambda: self._health(service) == "healthy", timeout, f"{service} to be healthy")
+
+    def wait_ready(self, timeout: float = START_SECONDS) -> None:
+        """Return when both services say through the gateway that a call would work."""
+        gateway = self.container("gateway")
+
+        def ready() -> bool:
+            ask = [*ENGINE, "exec", gateway, "wget", "-qO", "-", "http://127.0.0.1:2020/readyz"]
+            return subprocess.run(ask, capture_output=True, timeout=30).returncode == 0
+
+        self._wait(ready, timeout, "a call to be possible")
+
+    def _each(self) -> list[tuple[str, Mapping[str, str]]]:
+        return [(str(name), variables) for name, variables in self._settings.items()]
+
+    def _path(self, name: str) -> Path:
+        return Path(self._scratch.name, name)
+
+    def _health(self, service: str) -> str:
+        state = self.inspect(service)["State"]
+        return str(state.get("Health", {}).get("Status", state["Status"]))
+
+    def _wait(self, condition: Any, seconds: float, what: str) -> None:
+        deadline = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > deadline:
+                raise StackError(
+                    f"waited {seconds:g} s for {what}; the logs are in {self.save_logs()}"
+                )
+            time.sleep(0.1)
+
+
+def _compose() -> list[str]:
+    return shlex.split(os.environ.get("DOCKER_COMPOSE", "docker compose"))
