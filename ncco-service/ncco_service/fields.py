@@ -4,10 +4,12 @@ A GET carries them in its query, a POST as a JSON object. What is not known is l
 """
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
 from flask import Request
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from ncco_service.errors import Problem
 
@@ -27,6 +29,8 @@ def fields_of(request: Request) -> dict[str, Any]:
     if request.method != "POST":
         return request.args.to_dict()
     body = request.get_data(cache=True)
+    if len(body) >= (request.max_content_length or math.inf):
+        raise RequestEntityTooLarge
     if request.mimetype and not request.is_json:
         raise Problem(
             415,

@@ -1,0 +1,116 @@
+"""What several tests need: settings, an application, and a tunnel agent to ask."""
+
+import json
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from ncco_service.app import create_app
+from ncco_service.settings import Settings
+
+
+@pytest.fixture
+def make_app() -> Callable[..., Flask]:
+    """Give a maker of applications from settings by name; SOCKET_URL has a value by default."""
+
+    def make(**environ: str) -> Flask:
+        return create_app(Settings.from_env({"SOCKET_URL": "wss://sock.example.org/s"} | environ))
+
+    return make
+
+
+@pytest.fixture
+def client(make_app: Callable[..., Flask]) -> FlaskClient:
+    """Give a client of an application with default settings."""
+    return make_app().test_client()
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[[Any], Path]:
+    """Give a writer of documents: text as it is, anything else as JSON."""
+
+    def save(document: Any) -> Path:
+        file = tmp_path / "my-ncco.json"
+        file.write_text(document if isinstance(document, str) else json.dumps(document))
+        return file
+
+    return save
+
+
+@pytest.fixture
+def events(caplog: pytest.LogCaptureFixture) -> Callable[[str], list[dict[str, Any]]]:
+    """Give a reader of the log: the fields of every event of one name."""
+    caplog.set_level(logging.DEBUG)
+
+    def read(name: str) -> list[dict[str, Any]]:
+        found = [record for record in caplog.records if record.msg == name]
+        return [vars(record)["fields"] for record in found]
+
+    return read
+
+
+class FakeAgent:
+    """An HTTP server whose pages a test sets: path -> (status, body as it is or as JSON)."""
+
+    def __init__(self) -> None:
+        self.pages: dict[str, tuple[int, Any]] = {}
+        self.asked: list[str] = []
+        self.silent = threading.Event()  # set: it takes requests and says nothing
+        self.dribbling = False  # it answers a byte at a time, without end
+        self._released = threading.Event()
+        agent = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                """Answer as the test says."""
+                agent.answer(self)
+
+            def log_message(self, format: str, *args: Any) -> None:
+                """Say nothing."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
+        self._thread.start()
+
+    def answer(self, handler: BaseHTTPRequestHandler) -> None:
+        """Answer one request."""
+        self.asked.append(handler.path)
+        if self.silent.is_set():
+            self._released.wait(30)
+            return
+        status, page = self.pages.get(handler.path, (404, {"msg": "Not Found"}))
+        body = page if isinstance(page, bytes) else json.dumps(page).encode()
+        handler.send_response(status)
+        if self.dribbling:
+            handler.end_headers()
+            try:
+                while not self._released.wait(0.05):
+                    handler.wfile.write(b" ")
+            except OSError:
+                return
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    def close(self) -> None:
+        """Stop, so that nobody listens any more."""
+        self._released.set()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+@pytest.fixture
+def agent() -> Iterator[FakeAgent]:
+    """Give a tunnel agent that knows no page yet."""
+    fake = FakeAgent()
+    yield fake
+    fake.close()

@@ -1,0 +1,203 @@
+"""The watch over the tunnel agent: real HTTP, every way in which an agent disappoints."""
+
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import pytest
+from ncco_service import fetch
+from ncco_service.agent_watch import AgentWatch
+from ncco_service.settings import Settings
+
+Events = Callable[[str], list[dict[str, Any]]]
+
+
+class Agent(Protocol):
+    """What conftest's agent offers."""
+
+    url: str
+    pages: dict[str, tuple[int, Any]]
+    asked: list[str]
+    silent: Any
+    dribbling: bool
+
+    def close(self) -> None:
+        """Stop listening."""
+
+
+def endpoints(*pairs: tuple[str, str]) -> tuple[int, Any]:
+    """Make the page /api/endpoints."""
+    return 200, {"endpoints": [{"url": u, "upstream": {"url": f"http://{t}"}} for u, t in pairs]}
+
+
+def tunnels(*pairs: tuple[str, str]) -> tuple[int, Any]:
+    """Make the page /api/tunnels."""
+    entries = [{"public_url": u, "config": {"addr": f"http://{t}"}} for u, t in pairs]
+    return 200, {"tunnels": entries, "uri": "/api/tunnels"}
+
+
+GATE = ("https://gate.example", "gateway:8080")
+ECHO = ("https://echo.example", "echo-service:8001")
+NCCO = ("https://ncco.example", "ncco-service:8000")
+
+
+@pytest.fixture
+def clock() -> list[float]:
+    """Give a clock to set."""
+    return [100.0]
+
+
+@pytest.fixture
+def watch(agent: Agent, clock: list[float]) -> AgentWatch:
+    """Give a watch over the test's agent."""
+    return AgentWatch(Settings.from_env({"NGROK_API_URL": agent.url}), lambda: clock[0])
+
+
+def test_the_newer_list_is_enough(agent: Agent, watch: AgentWatch) -> None:
+    """One tunnel to the gateway serves both; the older list is not asked for."""
+    agent.pages["/api/endpoints"] = endpoints(GATE)
+    assert watch.look() == 5.0
+    assert (watch.tunnel.socket, watch.tunnel.webhooks) == (GATE[0], GATE[0])
+    assert watch.tunnel.error is None
+    assert agent.asked == ["/api/endpoints"]
+
+
+def test_the_older_list_is_enough(agent: Agent, watch: AgentWatch) -> None:
+    """An agent of before 3.30 knows only that one."""
+    agent.pages["/api/tunnels"] = tunnels(NCCO, ECHO)
+    watch.look()
+    assert (watch.tunnel.socket, watch.tunnel.webhooks) == (ECHO[0], NCCO[0])
+
+
+def test_what_one_list_lacks_the_other_may_have(agent: Agent, watch: AgentWatch) -> None:
+    """An endpoint that is in only one of the lists is found."""
+    agent.pages["/api/endpoints"] = endpoints()
+    agent.pages["/api/tunnels"] = tunnels(GATE)
+    watch.look()
+    assert watch.tunnel.socket == GATE[0]
+
+
+def test_an_empty_list_is_not_ready(agent: Agent, watch: AgentWatch) -> None:
+    """Nothing is known, and the next question comes soon."""
+    agent.pages["/api/endpoints"] = endpoints()
+    agent.pages["/api/tunnels"] = tunnels()
+    assert watch.look() == 1.0
+    assert watch.tunnel.socket is None
+    assert "no tunnel open" in str(watch.tunnel.error)
+
+
+def test_an_empty_list_ends_what_was_known(agent: Agent, watch: AgentWatch) -> None:
+    """The agent says that the tunnel is no more; then it is not handed to callers."""
+    agent.pages["/api/endpoints"] = endpoints(GATE)
+    watch.look()
+    agent.pages["/api/endpoints"] = endpoints()
+    agent.pages["/api/tunnels"] = tunnels()
+    watch.look()
+    assert watch.tunnel.socket is None
+
+
+def test_two_upstreams_with_one_url_are_refused(agent: Agent, watch: AgentWatch) -> None:
+    """The reason explains what to do."""
+    one = "https://one.example"
+    agent.pages["/api/endpoints"] = endpoints((one, NCCO[1]), (one, ECHO[1]))
+    watch.look()
+    assert (watch.tunnel.socket, watch.tunnel.webhooks) == (None, None)
+    assert "one endpoint only, for the gateway" in str(watch.tunnel.error)
+
+
+def test_internal_urls_are_refused(agent: Agent, watch: AgentWatch) -> None:
+    """Nobody outside could reach them."""
+    agent.pages["/api/endpoints"] = endpoints(("https://echo.internal", ECHO[1]), GATE)
+    watch.look()
+    assert watch.tunnel.socket == GATE[0]
+
+
+def test_a_changed_url_is_taken_and_told_once(
+    agent: Agent, watch: AgentWatch, events: Events
+) -> None:
+    """The log names the URLs to paste, when they are found and when they change."""
+    agent.pages["/api/endpoints"] = endpoints(GATE)
+    watch.look()
+    watch.look()
+    agent.pages["/api/endpoints"] = endpoints(("https://new.example", GATE[1]))
+    watch.look()
+    assert watch.tunnel.socket == "https://new.example"
+    pasted = [fields["answer_url"] for fields in events("dashboard") if "answer_url" in fields]
+    assert pasted == [
+        "https://gate.example/webhooks/answer",
+        "https://new.example/webhooks/answer",
+    ]
+    urls = [fields["event_url"] for fields in events("dashboard") if "event_url" in fields]
+    assert urls[-1] == "https://new.example/webhooks/events"
+    assert len(events("tunnel")) == 2
+
+
+@pytest.mark.parametrize(
+    ("page", "said"),
+    [
+        ((404, {"msg": "Not Found"}), "answered 404"),
+        ((502, b"<html>"), "answered 502"),
+        ((200, b"<html>"), "sent something that is not JSON"),
+        ((200, {"msg": "hello"}), 'without a list "endpoints" or "tunnels"'),
+        ((200, b" " * (fetch.MAX_BYTES + 1)), "sent more than 1048576 bytes"),
+    ],
+)
+def test_nonsense_keeps_what_was_known(
+    agent: Agent, watch: AgentWatch, clock: list[float], page: tuple[int, Any], said: str
+) -> None:
+    """The last answer stays, gets older, and the trouble is named."""
+    agent.pages["/api/endpoints"] = endpoints(GATE)
+    watch.look()
+    agent.pages["/api/endpoints"] = agent.pages["/api/tunnels"] = page
+    clock[0] += 30
+    watch.look()
+    assert watch.tunnel.socket == GATE[0]
+    assert watch.age == 30
+    assert said in str(watch.tunnel.error)
+
+
+def test_an_agent_that_is_gone_keeps_what_was_known(
+    agent: Agent, watch: AgentWatch, clock: list[float], events: Events
+) -> None:
+    """Its trouble is logged once, not at every question."""
+    agent.pages["/api/endpoints"] = endpoints(GATE)
+    watch.look()
+    agent.close()
+    clock[0] += 7
+    for _ in range(3):
+        watch.look()
+    assert watch.tunnel.socket == GATE[0]
+    assert watch.age == 7
+    assert "cannot be reached: Connection refused" in str(watch.tunnel.error)
+    assert [fields["kept"] for fields in events("tunnel_trouble")] == [GATE[0]]
+
+
+def test_a_silent_agent_is_given_up_in_time(
+    agent: Agent, watch: AgentWatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A question has an end, and its answer may come back later."""
+    monkeypatch.setattr(fetch, "READ_SECONDS", 0.2)
+    agent.pages["/api/endpoints"] = endpoints(GATE)
+    agent.silent.set()
+    began = time.monotonic()
+    watch.look()
+    assert time.monotonic() - began < 2
+    assert "did not answer in time" in str(watch.tunnel.error)
+    agent.silent.clear()
+    watch.look()
+    assert watch.tunnel.socket == GATE[0]
+    assert watch.tunnel.error is None
+
+
+def test_a_dribbling_agent_is_given_up_in_time(
+    agent: Agent, watch: AgentWatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An answer that never ends is cut, although each byte comes in time."""
+    monkeypatch.setattr(fetch, "TOTAL_SECONDS", 0.3)
+    agent.pages["/api/endpoints"] = endpoints(GATE)
+    agent.dribbling = True
+    began = time.monotonic()
+    watch.look()
+    assert time.monotonic() - began < 3
+    assert watch.tunnel.socket is None
+    assert watch.tunnel.error

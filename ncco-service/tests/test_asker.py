@@ -1,0 +1,77 @@
+"""Who asked by which name; whose word counts for it."""
+
+import socket
+from typing import Any
+
+import pytest
+from ncco_service.asker import Asker, TrustedProxies, asker_of
+from ncco_service.settings import Settings
+
+FORWARDED = {
+    "wsgi.url_scheme": "http",
+    "HTTP_HOST": "ncco-service:8000",
+    "HTTP_X_FORWARDED_PROTO": "http, https",
+    "HTTP_X_FORWARDED_HOST": "forged.example, voice.example.org",
+}
+
+
+def test_forwarded_headers_count_only_from_a_trusted_peer() -> None:
+    """The nearest proxy's word is the last one."""
+    assert asker_of(FORWARDED, trusted=True) == Asker("https", "voice.example.org")
+    assert asker_of(FORWARDED, trusted=False) == Asker("http", "ncco-service:8000")
+
+
+@pytest.mark.parametrize(
+    "host", ["a b", 'x"', "x/y", "x@y", "x:port", "", "[::1", "x\n", "é", "a" * 300]
+)
+def test_a_host_that_cannot_stand_in_a_url_is_none(host: str) -> None:
+    """Nothing from a header gets into a URL unless it is a host."""
+    assert asker_of({"wsgi.url_scheme": "http", "HTTP_HOST": host}, trusted=False).host == ""
+
+
+def test_odd_schemes_are_plain_http() -> None:
+    """Only https is https."""
+    environ = {**FORWARDED, "HTTP_X_FORWARDED_PROTO": "javascript"}
+    assert asker_of(environ, trusted=True).scheme == "http"
+
+
+def proxies(text: str) -> TrustedProxies:
+    """Make the proxies of a setting."""
+    return TrustedProxies(Settings.from_env({"TRUSTED_PROXIES": text}).trusted_proxies)
+
+
+def test_nobody_is_trusted_by_default() -> None:
+    """Without the setting no peer may speak for the asker."""
+    assert "127.0.0.1" not in proxies("")
+
+
+def test_addresses_and_networks_are_trusted() -> None:
+    """In either notation of an address."""
+    trusted = proxies("10.1.0.0/16,::1,192.0.2.7")
+    for peer in ("10.1.2.3", "::ffff:10.1.2.3", "::1", "192.0.2.7"):
+        assert peer in trusted
+    for stranger in ("10.2.0.1", "192.0.2.8", "", None, "gateway"):
+        assert stranger not in trusted
+
+
+def test_names_are_resolved_in_the_background(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name is nobody until resolved, follows its address, and is nobody when it is gone."""
+    answers: dict[str, list[Any]] = {"gateway": [(2, 1, 6, "", ("172.18.0.3", 0))]}
+
+    def resolve(name: str, *_: Any, **__: Any) -> list[Any]:
+        if name not in answers:
+            raise socket.gaierror("unknown")
+        return answers[name]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    trusted = proxies("gateway,gone")
+    assert "172.18.0.3" not in trusted
+    assert trusted.refresh() > 0
+    assert "172.18.0.3" in trusted
+    answers["gateway"] = [(2, 1, 6, "", ("172.18.0.9", 0))]
+    trusted.refresh()
+    assert "172.18.0.3" not in trusted
+    assert "172.18.0.9" in trusted
+    answers.clear()
+    trusted.refresh()
+    assert "172.18.0.9" not in trusted

@@ -1,0 +1,264 @@
+"""The NCCO's models: what the platform takes passes, all else is explained."""
+
+from typing import Any
+
+import pytest
+from ncco_service.ncco import problems_of
+
+URL = "https://host.example/x"
+SOCKET = {
+    "type": "websocket",
+    "uri": "wss://host.example/socket",
+    "content-type": "audio/l16;rate=16000",
+}
+
+
+def connect(**fields: Any) -> dict[str, Any]:
+    """Make a connect to a websocket with further fields."""
+    return {"action": "connect", "endpoint": [SOCKET], **fields}
+
+
+def to(**fields: Any) -> dict[str, Any]:
+    """Make a connect to a websocket with further endpoint fields."""
+    return {"action": "connect", "endpoint": [SOCKET | fields]}
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        {
+            "action": "talk",
+            "text": "<speak>Hello</speak>",
+            "language": "en-GB",
+            "style": 2,
+            "premium": True,
+            "bargeIn": False,
+            "loop": 0,
+            "level": -0.5,
+        },
+        {"action": "stream", "streamUrl": [URL], "level": 1, "bargeIn": True, "loop": 2},
+        {
+            "action": "record",
+            "format": "wav",
+            "split": "conversation",
+            "channels": 32,
+            "endOnSilence": 3,
+            "endOnKey": "#",
+            "timeOut": 7200,
+            "beepStart": True,
+            "eventUrl": [URL],
+            "eventMethod": "GET",
+            "transcription": {"language": "en-US", "eventUrl": [URL], "eventMethod": "POST"},
+        },
+        {
+            "action": "conversation",
+            "name": "room",
+            "musicOnHoldUrl": [URL],
+            "startOnEnter": False,
+            "endOnExit": True,
+            "record": True,
+            "canSpeak": ["a"],
+            "canHear": [],
+            "mute": False,
+        },
+        connect(
+            **{"from": "447700900000"},
+            eventType="synchronous",
+            eventUrl=[URL],
+            eventMethod="POST",
+            timeout=3,
+            limit=7200,
+            machineDetection="hangup",
+            advancedMachineDetection={
+                "behavior": "continue",
+                "mode": "detect_beep",
+                "beep_timeout": 45,
+            },
+            ringbackTone=URL,
+        ),
+        connect(randomFromNumber=True),
+        to(headers={"uuid": "u", "n": 1, "deep": {"list": [True, 1.5]}}),
+        to(uri="ws://localhost:8001/socket?x=y", **{"content-type": "audio/l16;rate=24000"}),
+        to(authorization={"type": "vonage"}),
+        to(authorization={"type": "custom", "value": "Bearer x"}),
+        {
+            "action": "connect",
+            "endpoint": [
+                {
+                    "type": "phone",
+                    "number": "447700900000",
+                    "dtmfAnswer": "1p2#",
+                    "onAnswer": {"url": URL, "ringbackTone": URL},
+                    "shaken": "x",
+                }
+            ],
+        },
+        {"action": "connect", "endpoint": [{"type": "app", "user": "alice"}]},
+        {
+            "action": "connect",
+            "endpoint": [
+                {
+                    "type": "sip",
+                    "uri": "sip:rebekka@sip.example.org",
+                    "headers": {"k": "v"},
+                    "standardHeaders": {"User-to-User": "3432"},
+                }
+            ],
+        },
+        {"action": "connect", "endpoint": [{"type": "sip", "user": "a", "domain": "d"}]},
+        {"action": "connect", "endpoint": [{"type": "vbc", "extension": "111"}]},
+        {
+            "action": "input",
+            "type": ["dtmf", "speech"],
+            "dtmf": {"timeOut": 0, "maxDigits": 20, "submitOnHash": True},
+            "speech": {
+                "uuid": ["u"],
+                "endOnSilence": 0.4,
+                "language": "en-GB",
+                "context": ["yes"],
+                "startTimeout": 60,
+                "maxDuration": 1,
+                "saveAudio": True,
+                "sensitivity": 90,
+            },
+            "mode": "asynchronous",
+            "eventUrl": [URL],
+        },
+        {"action": "notify", "payload": {"a": None}, "eventUrl": [URL], "eventMethod": "POST"},
+        {"action": "wait", "timeout": 0.1},
+        {
+            "action": "transfer",
+            "conversationId": "CON-1",
+            "canHear": [],
+            "canSpeak": ["x"],
+            "mute": True,
+        },
+    ],
+)
+def test_documented_actions_pass(action: dict[str, Any]) -> None:
+    """Every action and every field of the reference is taken."""
+    assert problems_of([action]) == []
+
+
+@pytest.mark.parametrize(
+    ("action", "problem"),
+    [
+        ({"text": "hi"}, "action 1: action: saw nothing; allowed: talk, stream"),
+        ({"action": "hangup"}, 'action 1: action: saw "hangup"; allowed: talk, stream'),
+        ({"action": "talk"}, "action 1 (talk): text: saw nothing; allowed: this field is required"),
+        ("talk", 'action 1: saw "talk"; allowed: an object'),
+        (
+            {"action": "talk", "text": "x" * 1501},
+            "allowed: 1 to 1500 characters outside SSML tags; there are 1501",
+        ),
+        ({"action": "talk", "text": "<speak></speak>"}, "there are 0"),
+        (
+            {"action": "talk", "text": "hi", "voiceName": "Amy"},
+            'voiceName: saw "Amy"; allowed: only the fields action, text, language, style, premium',
+        ),
+        ({"action": "talk", "text": "hi", "bargein": True}, "bargein: saw true; allowed: only"),
+        ({"action": "talk", "text": "hi", "loop": "2"}, 'loop: saw "2"; allowed: a valid integer'),
+        ({"action": "talk", "text": "hi", "loop": True}, "loop: saw true; allowed: a valid int"),
+        ({"action": "talk", "text": "hi", "level": 2}, "level: saw 2; allowed: less than or equal"),
+        ({"action": "talk", "text": "hi", "language": "english!"}, "a language tag such as en-GB"),
+        ({"action": "stream", "streamUrl": URL}, "streamUrl: saw"),
+        ({"action": "stream", "streamUrl": []}, "streamUrl: saw []; allowed: a list of at least 1"),
+        ({"action": "record", "channels": 33}, "channels: saw 33; allowed: less than or equal to"),
+        ({"action": "record", "endOnKey": "12"}, 'endOnKey: saw "12"'),
+        ({"action": "wait", "timeout": 0}, "timeout: saw 0; allowed: greater than or equal to 0.1"),
+        ({"action": "input", "type": ["fax"]}, 'type[0]: saw "fax"; allowed: "dtmf" or "speech"'),
+        (
+            {"action": "input", "type": ["dtmf"], "dtmf": {"maxDigits": 21}},
+            "maxDigits: saw 21",
+        ),
+        (
+            {"action": "input", "type": ["dtmf"], "dtmf": {"digits": 2}},
+            "dtmf.digits: saw 2; allowed: only the fields timeOut, maxDigits, submitOnHash",
+        ),
+        ({"action": "notify", "payload": {}}, "eventUrl: saw nothing"),
+        (connect(eventUrl=URL), f'eventUrl: saw "{URL}"; allowed: a valid list'),
+        (connect(eventUrl=[URL, URL]), "allowed: a list of at most 1"),
+        (connect(eventUrl=["host/x"]), 'eventUrl[0]: saw "host/x"; allowed: an absolute URL'),
+        (connect(eventType="async"), 'eventType: saw "async"; allowed: "synchronous"'),
+        (connect(limit=7201), "limit: saw 7201; allowed: less than or equal to 7200"),
+        (connect(**{"from": "+447700900000"}), "from: saw"),
+        (connect(**{"from": "+447700900000"}), "without + and without blanks"),
+        (connect(**{"from": "447700900000"}, randomFromNumber=True), 'either "from" or'),
+        ({"action": "connect", "endpoint": []}, "endpoint: saw []; allowed: a list of at least 1"),
+        ({"action": "connect", "endpoint": [SOCKET, SOCKET]}, "allowed: a list of at most 1"),
+        ({"action": "connect", "endpoint": [{"type": "fax"}]}, 'endpoint[0]: saw {"type": "fax"}'),
+        ({"action": "connect", "endpoint": [{"type": "fax"}]}, '"type" one of phone, app, websock'),
+        ({"action": "connect", "endpoint": [{}]}, '"type" one of phone, app, websocket, sip, vbc'),
+        (to(uri="https://host/socket"), "endpoint[0].uri: saw"),
+        (to(uri="https://host/socket"), "beginning with ws:// or wss://"),
+        (to(uri="wss://host/socket#x"), "a URL without a # part"),
+        (to(uri="wss:///socket"), "beginning with ws:// or wss://"),
+        (
+            to(**{"content-type": "audio/l16;rate=44100"}),
+            'endpoint[0].content-type: saw "audio/l16;rate=44100"; allowed: "audio/l16;rate=8000", '
+            '"audio/l16;rate=16000" or "audio/l16;rate=24000"',
+        ),
+        (to(contentType="x"), "endpoint[0].contentType: saw"),
+        (to(contentType="x"), "only the fields type, uri, content-type, headers, authorization"),
+        (to(headers={"k": "x" * 505}), "at most 512 bytes as JSON; these are 513"),
+        (to(headers={"event": "x"}), "other keys than 'event', which is the platform's own"),
+        (to(headers={"content-type": "x"}), "other keys than 'content-type'"),
+        (to(headers={"a": [{"b": None}]}), "but no null"),
+        (to(authorization={"type": "basic"}), "endpoint[0].authorization.type: saw (a value"),
+        (to(authorization={"type": "custom"}), 'a "value" beside the type "custom"'),
+        (to(authorization={"type": "custom", "value": "ä-secret"}), "printable ASCII"),
+        ({"action": "connect", "endpoint": [{"type": "sip"}]}, 'either "uri", or "domain"'),
+    ],
+)
+def test_what_the_platform_refuses_is_explained(action: Any, problem: str) -> None:
+    """The line has the action, the field, what was seen, what is allowed."""
+    lines = problems_of([action])
+    assert len(lines) == 1
+    assert problem in lines[0]
+    assert lines[0].startswith("action 1")
+
+
+def test_headers_of_exactly_512_bytes_pass() -> None:
+    """The limit counts bytes of compact JSON, not characters."""
+    assert problems_of([to(headers={"k": "x" * 504})]) == []
+    assert problems_of([to(headers={"k": "é" * 252})]) == []
+    assert "these are 514" in problems_of([to(headers={"k": "é" * 253})])[0]
+
+
+def test_secrets_are_not_shown() -> None:
+    """A wrong authorization is named without its value."""
+    lines = problems_of([to(authorization={"type": "custom", "value": "sesam\n"})])
+    assert "sesam" not in "".join(lines)
+
+
+def test_all_problems_are_listed() -> None:
+    """Nobody has to repair one thing to hear of the next."""
+    lines = problems_of(
+        [
+            {"action": "talk", "text": "", "loop": -1},
+            to(uri="x", headers={"event": 1}),
+        ]
+    )
+    assert [line.partition(": saw")[0] for line in lines] == [
+        "action 1 (talk): text",
+        "action 1 (talk): loop",
+        "action 2 (connect): endpoint[0].uri",
+        "action 2 (connect): endpoint[0].headers",
+    ]
+
+
+def test_nothing_may_follow_a_websocket() -> None:
+    """What follows would be played into the open socket, so it is refused with the reason."""
+    lines = problems_of([connect(), {"action": "talk", "text": "bye"}])
+    assert len(lines) == 1
+    assert lines[0].startswith("action 1 (connect): saw 1 more behind a websocket")
+    assert "played while the socket is open" in lines[0]
+    phone = {"action": "connect", "endpoint": [{"type": "phone", "number": "447700900000"}]}
+    assert problems_of([phone, connect()]) == []
+
+
+@pytest.mark.parametrize("document", [{}, "talk", None, 3, []])
+def test_only_a_list_of_actions_is_a_document(document: object) -> None:
+    """Anything else gets one line saying so."""
+    (line,) = problems_of(document)
+    assert "allowed: " in line

@@ -1,0 +1,103 @@
+"""Settings: every wrong one is named, with what was seen and what to do."""
+
+from pathlib import Path
+
+import pytest
+from ncco_service.settings import VARIABLES, Settings, SettingsError
+
+HOME = Path(__file__).resolve().parent.parent
+
+
+def test_nothing_is_required() -> None:
+    """An empty environment gives the defaults."""
+    settings = Settings.from_env({})
+    assert (settings.host, settings.port, settings.socket_url) == ("127.0.0.1", 8000, None)
+    assert settings.ncco_file == HOME / "ncco.json"
+    assert settings.socket_upstreams == ("echo-service:8001", "gateway:8080")
+
+
+def test_an_empty_value_counts_as_unset() -> None:
+    """Compose passes unset variables on as empty ones."""
+    empty = {variable.name: "" for variable in VARIABLES}
+    assert Settings.from_env(empty) == Settings.from_env({})
+
+
+def test_values_are_read() -> None:
+    """Each kind of value is read as what it is."""
+    settings = Settings.from_env(
+        {
+            "HOST": "::1",
+            "PORT": "0",
+            "LOG_NUMBERS": "yes",
+            "NCCO_FILE": "/etc/ncco/mine.json",
+            "SOCKET_URL": "wss://voice.example.org/socket?room=1",
+            "PUBLIC_URL": "https://voice.example.org/",
+            "SOCKET_UPSTREAMS": "Echo:9000, gateway:80 ,",
+            "TRUSTED_PROXIES": "10.0.0.0/8,gateway,::1",
+            "AGENT_POLL_SECONDS": "0.5",
+        }
+    )
+    assert settings.host == "::1"
+    assert settings.log_numbers is True
+    assert settings.ncco_file == Path("/etc/ncco/mine.json")
+    assert settings.public_url == "https://voice.example.org"
+    assert settings.socket_upstreams == ("echo:9000", "gateway:80")
+    assert [*map(str, settings.trusted_proxies)] == [
+        "10.0.0.0/8",
+        "gateway",
+        "::1/128",
+    ]
+    assert settings.agent_poll_seconds == 0.5
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"),
+    [
+        ("HOST", "not a host", "a host name or an IP address"),
+        ("PORT", "65536", "a whole number from 0 to 65535"),
+        ("PORT", "-1", "a whole number from 0 to 65535"),
+        ("PORT", "٣", "a whole number from 0 to 65535"),
+        ("THREADS", "0", "a whole number from 1 to 256"),
+        ("LOG_LEVEL", "loud", "one of debug, info, warning, error"),
+        ("LOG_NUMBERS", "perhaps", "1 or 0"),
+        ("SOCKET_URL", "https://voice.example.org/socket", "beginning with ws:// or wss://"),
+        ("SOCKET_URL", "wss://", "beginning with ws:// or wss://"),
+        ("SOCKET_URL", "wss://a b/socket", "without blanks"),
+        ("SOCKET_URL", "wss://host:port/socket", "beginning with ws:// or wss://"),
+        ("PUBLIC_URL", "voice.example.org", "beginning with http:// or https://"),
+        ("PUBLIC_URL", "https://voice.example.org/?x=1", "without a query"),
+        ("NGROK_API_URL", "ngrok:4040", "beginning with http:// or https://"),
+        ("NGROK_API_URL", "http://me:secret@ngrok:4040", "without user name"),
+        ("SOCKET_UPSTREAMS", "gateway", "host:port, such as gateway:8080"),
+        ("WEBHOOK_UPSTREAMS", "gateway:http", "host:port, such as gateway:8080"),
+        ("AGENT_POLL_SECONDS", "0", "a number of seconds from 0.1 to 3600"),
+        ("TRUSTED_PROXIES", "10.0.0.0/33", "addresses, networks such as 10.0.0.0/8"),
+        ("MAX_BODY_BYTES", "64k", "a whole number from 1024 to 16777216"),
+    ],
+)
+def test_a_wrong_value_is_named(name: str, value: str, allowed: str) -> None:
+    """The message has the name, what was seen and what is allowed."""
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_env({name: value})
+    (problem,) = caught.value.problems
+    assert problem.startswith(f"{name} is {value!r}; it must be ")
+    assert allowed in problem
+    assert "unset it" in problem
+
+
+def test_all_wrong_values_are_named_at_once() -> None:
+    """Nobody has to repair one setting to hear of the next."""
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_env({"PORT": "x", "SOCKET_URL": "x", "LOG_LEVEL": "x"})
+    assert [problem.split()[0] for problem in caught.value.problems] == [
+        "PORT",
+        "LOG_LEVEL",
+        "SOCKET_URL",
+    ]
+
+
+def test_each_variable_says_what_it_is_for() -> None:
+    """The list that `.env.example` is made from is complete."""
+    names = [variable.name for variable in VARIABLES]
+    assert len(set(names)) == len(names)
+    assert all(variable.help and "\n" not in variable.help for variable in VARIABLES)

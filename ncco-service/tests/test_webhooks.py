@@ -1,0 +1,356 @@
+"""The webhooks: good requests are answered, bad ones are explained and harm nothing else."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from ncco_service.webhooks import FALLBACK_STATUSES
+
+MakeApp = Callable[..., Flask]
+Events = Callable[[str], list[dict[str, Any]]]
+
+CALL = {
+    "from": "447700900123",
+    "to": "447700900456",
+    "uuid": "aaaaaaaa-bbbb-cccc-dddd-0123456789ab",
+    "conversation_uuid": "CON-aaaaaaaa-bbbb-cccc-dddd-0123456789ab",
+}
+
+
+def works(client: FlaskClient) -> None:
+    """Check that a good request is answered."""
+    answer = client.get("/webhooks/answer", query_string=CALL)
+    assert answer.status_code == 200
+    assert answer.get_json()[1]["endpoint"][0]["headers"]["uuid"] == CALL["uuid"]
+
+
+@pytest.mark.parametrize("path", ["/webhooks/answer", "/ncco"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_call_is_answered(client: FlaskClient, path: str, method: str) -> None:
+    """By query or by JSON, under both names, the NCCO is the same."""
+    if method == "GET":
+        answer = client.get(path, query_string=CALL)
+    else:
+        answer = client.post(path, json=CALL | {"region_url": "https://x", "unknown": {"a": [1]}})
+    assert answer.status_code == 200
+    assert answer.content_type == "application/json"
+    talk, connect = answer.get_json()
+    assert talk["action"] == "talk"
+    assert connect == {
+        "action": "connect",
+        "eventType": "synchronous",
+        "eventUrl": ["http://localhost/webhooks/events"],
+        "endpoint": [
+            {
+                "type": "websocket",
+                "uri": "wss://sock.example.org/s",
+                "content-type": "audio/l16;rate=16000",
+                "headers": CALL,
+            }
+        ],
+    }
+
+
+def test_missing_fields_are_empty(client: FlaskClient) -> None:
+    """A person who tries the URL in a browser gets an NCCO, too."""
+    for answer in (client.get("/ncco"), client.post("/ncco"), client.post("/ncco", json={})):
+        assert answer.get_json()[1]["endpoint"][0]["headers"]["uuid"] == ""
+
+
+def test_values_that_are_not_text_are_written_as_text(client: FlaskClient) -> None:
+    """A number in JSON is as good as its digits."""
+    answer = client.post("/ncco", json={"from": 447700900123, "to": None, "uuid": True})
+    headers = answer.get_json()[1]["endpoint"][0]["headers"]
+    assert (headers["from"], headers["to"], headers["uuid"]) == ("447700900123", "", "true")
+
+
+JSON_TYPE = {"Content-Type": "application/json"}
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status", "slug", "message"),
+    [
+        (b"{", JSON_TYPE, 400, "bad_json", "not JSON at line 1, column 2"),
+        (b"", JSON_TYPE, 400, "bad_json", "not JSON at line 1, column 1"),
+        (b"hello", {}, 400, "bad_json", "not JSON at line 1, column 1"),
+        (b"[]", JSON_TYPE, 400, "bad_json", "a list, no object"),
+        (b'"text"', JSON_TYPE, 400, "bad_json", "a str, no object"),
+        (b'{"uuid": NaN}', JSON_TYPE, 400, "bad_json", "NaN is no JSON number"),
+        (b'{"uuid": "\xff"}', JSON_TYPE, 400, "bad_json", "not UTF-8 at byte 10"),
+        (b'{"a":' * 30000, JSON_TYPE, 413, "request_entity_too_large", "too long"),
+        (b'{"a":' * 12000, JSON_TYPE, 400, "bad_json", "nested too deeply"),
+        (b'{"uuid": ' + b"9" * 5000 + b"}", JSON_TYPE, 400, "bad_json", "not JSON"),
+        (b'{"uuid": ["a"]}', JSON_TYPE, 400, "bad_field", "the field 'uuid' is a list"),
+        (b'{"from": {"n": 1}}', JSON_TYPE, 400, "bad_field", "the field 'from' is an object"),
+        (b'{"to": "\\ud800"}', JSON_TYPE, 400, "bad_field", "'to' holds half of a surrogate"),
+        (b" " * 65537, JSON_TYPE, 413, "request_entity_too_large", "too long"),
+        (b"a=b", {"Content-Type": "application/x-www-form-urlencoded"}, 415, "unsup", "urlencoded"),
+        (b"<a/>", {"Content-Type": "text/xml"}, 415, "unsupported_media_type", "'text/xml'"),
+    ],
+)
+def test_a_malformed_answer_request_is_explained(
+    client: FlaskClient,
+    body: bytes,
+    headers: dict[str, str],
+    status: int,
+    slug: str,
+    message: str,
+) -> None:
+    """One error shape, what was seen, what to do; the next good request is answered."""
+    answer = client.post("/webhooks/answer", data=body, headers=headers)
+    assert answer.status_code == status
+    assert answer.content_type == "application/json"
+    assert set(answer.get_json()) == {"error", "message", "hint"}
+    assert answer.get_json()["error"].startswith(slug)
+    assert message in answer.get_json()["message"]
+    assert answer.get_json()["hint"]
+    works(client)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/", 404),
+        ("GET", "/webhooks/answers", 404),
+        ("DELETE", "/webhooks/answer", 405),
+        ("PUT", "/webhooks/events", 405),
+        ("POST", "/healthz", 405),
+    ],
+)
+def test_unknown_paths_and_methods_get_the_same_shape(
+    client: FlaskClient, method: str, path: str, status: int
+) -> None:
+    """Flask's own errors are in the one shape as well."""
+    answer = client.open(path, method=method)
+    assert answer.status_code == status
+    assert set(answer.get_json()) == {"error", "message", "hint"}
+    assert ("Allow" in answer.headers) is (status == 405)
+    works(client)
+
+
+HOSTILE = [
+    'x"}],"a":[{',
+    "line\r\nbreak",
+    "${socket_url}",
+    "${secret}",
+    '{"event": "x"}',
+    "\x00\x1b[31m",
+    "<speak>",
+    "é😀",
+]
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+def test_a_callers_data_stay_data(client: FlaskClient, value: str) -> None:
+    """Nothing a caller sends changes the document's shape or is expanded."""
+    fields = dict.fromkeys(CALL, value)
+    good = client.get("/ncco", query_string=CALL).get_json()
+    good[1]["endpoint"][0]["headers"] = fields
+    assert client.get("/ncco", query_string=fields).get_json() == good
+    assert client.post("/ncco", json=fields).get_json() == good
+
+
+def test_data_that_spoil_the_document_get_the_fallback(client: FlaskClient, events: Events) -> None:
+    """Too long a caller's name costs neither an error nor silence; the log has the reason."""
+    answer = client.post("/ncco", json=CALL | {"from": "x" * 600})
+    assert answer.status_code == 200
+    assert [action["action"] for action in answer.get_json()] == ["talk"]
+    (refused,) = events("answer_refused")
+    assert "at most 512 bytes" in refused["problem"]
+    works(client)
+
+
+def test_an_answer_is_one_line_with_masked_numbers(client: FlaskClient, events: Events) -> None:
+    """Call, conversation, where the socket is and who said so."""
+    works(client)
+    (line,) = events("answer")
+    assert line.pop("ms") < 1000
+    assert {key: value for key, value in line.items() if value is not None} == {
+        "call": CALL["uuid"],
+        "conversation": CALL["conversation_uuid"],
+        "from": "**********23",
+        "to": "**********56",
+        "socket": "wss://sock.example.org/s",
+        "source": "setting",
+    }
+
+
+def test_numbers_are_shown_when_asked_for(make_app: MakeApp, events: Events) -> None:
+    """LOG_NUMBERS=1 writes them out."""
+    make_app(LOG_NUMBERS="1").test_client().get("/ncco", query_string=CALL)
+    assert events("answer")[0]["from"] == CALL["from"]
+
+
+def test_nothing_known_is_503(make_app: MakeApp) -> None:
+    """The platform tries a 503 again; the message says what is missing."""
+    client = make_app(SOCKET_URL="").test_client()
+    answer = client.get("/ncco", headers={"Host": "voice.example.org"})
+    assert answer.status_code == 503
+    assert answer.headers["Retry-After"] == "1"
+    assert answer.get_json()["error"] == "not_ready"
+    assert "'voice.example.org' is not a name of this machine" in answer.get_json()["message"]
+    assert "SOCKET_URL" in answer.get_json()["hint"]
+
+
+def test_a_local_asker_is_sent_to_its_own_host(make_app: MakeApp) -> None:
+    """Offline, the socket is where the webhooks are."""
+    client = make_app(SOCKET_URL="").test_client()
+    answer = client.get("/ncco", headers={"Host": "localhost:8080"}).get_json()
+    assert answer[1]["endpoint"][0]["uri"] == "ws://localhost:8080/socket"
+    assert answer[1]["eventUrl"] == ["http://localhost:8080/webhooks/events"]
+
+
+def test_a_trusted_proxy_tells_the_public_name(make_app: MakeApp) -> None:
+    """The test client's peer is 127.0.0.1."""
+    headers = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "voice.example.org"}
+    for trusted, url in (
+        ("127.0.0.1", "https://voice.example.org/webhooks/events"),
+        ("10.0.0.1", "http://localhost/webhooks/events"),
+    ):
+        client = make_app(TRUSTED_PROXIES=trusted).test_client()
+        assert client.get("/ncco", headers=headers).get_json()[1]["eventUrl"] == [url]
+
+
+def test_a_users_own_template_is_used(make_app: MakeApp, tmp_path: Path) -> None:
+    """NCCO_FILE names it."""
+    file = tmp_path / "mine.json"
+    file.write_text('[{"action": "talk", "text": "Hello ${from}"}]')
+    answer = make_app(NCCO_FILE=str(file)).test_client().get("/ncco", query_string=CALL)
+    assert answer.get_json() == [{"action": "talk", "text": "Hello 447700900123"}]
+
+
+STATUSES = (
+    *("started", "ringing", "answered", "busy", "cancelled", "unanswered", "rejected", "failed"),
+    *("timeout", "completed"),
+)
+EVENTS: list[dict[str, Any]] = [
+    *({**CALL, "status": status, "direction": "outbound"} for status in STATUSES),
+    {"call_uuid": "u", "status": "machine", "sub_state": "beep_start"},
+    {"recording_url": "https://x", "recording_uuid": "r", "size": 12},
+    {"type": "record", "status": "transcribed", "transcription_url": "https://x"},
+    {"dtmf": {"digits": "42", "timed_out": True}, "uuid": "u"},
+    {"speech": {"results": [{"text": "yes", "confidence": "0.9"}]}},
+    {"conversation_uuid_from": "CON-1", "conversation_uuid_to": "CON-2", "uuid": "u"},
+    {"reason": "Syntax error in NCCO", "conversation_uuid": "CON-1", "timestamp": "x"},
+    {"headers": {}, "status": "answered", "rate": None},
+    {"status": ["failed"], "to": {"x": 1}, "uuid": 17, "from": [[]], "detail": 1.5},
+    {},
+]
+
+
+@pytest.mark.parametrize("event", EVENTS)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_every_event_is_taken_with_one_line(
+    client: FlaskClient, events: Events, event: dict[str, Any], method: str
+) -> None:
+    """Also those without status, uuid or direction, and fields of unexpected kinds."""
+    if method == "POST":
+        answer = client.post("/webhooks/events", json=event)
+    else:
+        query = {
+            key: value if isinstance(value, str) else json.dumps(value)
+            for key, value in event.items()
+        }
+        answer = client.get("/webhooks/events", query_string=query)
+    assert answer.status_code == 204
+    assert answer.data == b""
+    assert len(events("event")) == 1
+
+
+@pytest.mark.parametrize("status", sorted(FALLBACK_STATUSES))
+@pytest.mark.parametrize(
+    "to", ["ws://localhost:8001/socket", "wss://h/socket?ticket=sesam", "WSS://h"]
+)
+def test_a_failed_socket_gets_the_fallback(
+    client: FlaskClient, events: Events, status: str, to: str
+) -> None:
+    """The caller hears an apology instead of nothing; the URL's query stays out of the log."""
+    event = {"status": status, "to": to, "from": CALL["from"], "uuid": "leg", "headers": {}}
+    answer = client.post("/webhooks/events", json=event)
+    assert answer.status_code == 200
+    assert answer.content_type == "application/json"
+    assert [action["action"] for action in answer.get_json()] == ["talk"]
+    (line,) = events("event")
+    assert (line["leg"], line["reply"], line["call"]) == ("socket", "fallback", "leg")
+    assert "sesam" not in str(line)
+
+
+@pytest.mark.parametrize("status", ["answered", "completed", "started", "", "Unknown"])
+def test_a_socket_that_did_not_fail_gets_no_fallback(client: FlaskClient, status: str) -> None:
+    """A call that ends as it should ends."""
+    answer = client.post("/webhooks/events", json={"status": status, "to": "wss://h/socket"})
+    assert answer.status_code == 204
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status"),
+    [
+        (b"{", JSON_TYPE, 400),
+        (b"[]", JSON_TYPE, 400),
+        (b"a=b", {"Content-Type": "application/x-www-form-urlencoded"}, 415),
+        (b" " * 65537, JSON_TYPE, 413),
+    ],
+)
+def test_a_malformed_event_is_explained(
+    client: FlaskClient, body: bytes, headers: dict[str, str], status: int
+) -> None:
+    """What is no JSON object is no event."""
+    answer = client.post("/webhooks/events", data=body, headers=headers)
+    assert answer.status_code == status
+    assert set(answer.get_json()) == {"error", "message", "hint"}
+
+
+FALLBACK = {
+    **CALL,
+    "reason": "Socket timeout.",
+    "original_request": {"url": "https://voice.example.org/webhooks/answer", "type": "answer"},
+}
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"json": FALLBACK},
+        {"json": []},
+        {"data": b"\xff", "headers": JSON_TYPE},
+        {"data": b"a=b", "headers": {"Content-Type": "application/x-www-form-urlencoded"}},
+        {"data": b" " * 100_000, "headers": JSON_TYPE},
+        {},
+    ],
+)
+def test_the_last_resort_always_answers(client: FlaskClient, sent: dict[str, Any]) -> None:
+    """Whatever is sent, the caller hears something."""
+    for answer in (client.post("/webhooks/fallback", **sent), client.get("/webhooks/fallback")):
+        assert answer.status_code == 200
+        assert [action["action"] for action in answer.get_json()] == ["talk"]
+
+
+def test_the_last_resort_logs_why(client: FlaskClient, events: Events) -> None:
+    """The platform says what had failed."""
+    client.post("/webhooks/fallback", json=FALLBACK)
+    (line,) = events("fallback")
+    assert line["reason"] == "Socket timeout."
+    assert line["asked"] == "https://voice.example.org/webhooks/answer"
+
+
+def test_a_fault_of_ours_shows_no_traceback(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The client gets the one shape; the log gets the place."""
+    app = make_app()
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("secret of ours")
+
+    monkeypatch.setattr("ncco_service.template.Template.fill", broken)
+    answer = app.test_client().get("/ncco")
+    assert answer.status_code == 500
+    assert set(answer.get_json()) == {"error", "message", "hint"}
+    assert "secret" not in answer.text
+    assert any(record.msg == "unexpected" and record.exc_info for record in caplog.records)
+    monkeypatch.undo()
+    works(app.test_client())
