@@ -83,6 +83,7 @@ class ComposeStack:
         files: further Compose files, applied in this order after docker-compose.yml.
         env: what a user would have in ``.env``. The real ``.env`` is not read.
         folder: of the project; another one than the repository's stands for another clone.
+        start: whether entering starts it; otherwise :meth:`up` does.
 
     """
 
@@ -95,6 +96,7 @@ class ComposeStack:
         files: Sequence[Path] = (),
         env: Mapping[str, str] | None = None,
         folder: Path = ROOT,
+        start: bool = True,
     ) -> None:
         self.project = f"caw-{secrets.token_hex(4)}"
         self.port = free_port()
@@ -102,17 +104,20 @@ class ComposeStack:
         self._files = files
         self._env = {"GATEWAY_PORT": str(self.port), **(env or {})}
         self._folder = folder
+        self._start = start
+        self._used = False
         self._scratch = tempfile.TemporaryDirectory(prefix=f"{self.project}-")
 
     def __enter__(self) -> Self:
         """Build and start everything; raise :exc:`StackError` when it does not become healthy."""
-        self.prepare()
-        try:
-            self.up()
-        except BaseException:
-            self.save_logs()
-            self.down()
-            raise
+        self._write()
+        if self._start:
+            try:
+                self.up()
+            except BaseException:
+                self.save_logs()
+                self.down()
+                raise
         return self
 
     def __exit__(
@@ -126,13 +131,6 @@ class ComposeStack:
             self.save_logs()
         self.down()
 
-    def prepare(self) -> None:
-        """Write the files that say how this stack differs from the plain one; start nothing."""
-        differences = {"services": {name: {"environment": dict(of)} for name, of in self._each()}}
-        self._path("settings.json").write_text(json.dumps(differences))
-        lines = [f"{name}={value}\n" for name, value in self._env.items()]
-        self._path(".env").write_text("".join(lines))
-
     def up(self, *options: str) -> str:
         """Run ``docker compose up --wait``; return what it printed, raise :exc:`StackError`."""
         return self.compose("up", "--wait", "--wait-timeout", str(START_SECONDS), *options)
@@ -140,6 +138,8 @@ class ComposeStack:
     def down(self) -> None:
         """Remove containers, networks, volumes and the images built for this project."""
         try:
+            if not self._used:
+                return
             everything = ("--profile", "*", "down", "--volumes", "--remove-orphans")
             self.compose(*everything, "--rmi", "local", "--timeout", "5")
         finally:
@@ -162,6 +162,7 @@ class ComposeStack:
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a ``docker compose`` command; standard error comes with the output."""
+        self._used |= "config" not in arguments  # there may be something to take down
         files = [self._folder / "docker-compose.yml", *self._files]
         if self._settings:
             files.append(self._path("settings.json"))
@@ -258,6 +259,13 @@ class ComposeStack:
             return subprocess.run(ask, capture_output=True, timeout=30).returncode == 0
 
         self._wait(ready, timeout, "a call to be possible")
+
+    def _write(self) -> None:
+        """Write how this stack differs from the plain one."""
+        differences = {"services": {name: {"environment": dict(of)} for name, of in self._each()}}
+        self._path("settings.json").write_text(json.dumps(differences))
+        lines = [f"{name}={value}\n" for name, value in self._env.items()]
+        self._path(".env").write_text("".join(lines))
 
     def _each(self) -> list[tuple[str, Mapping[str, str]]]:
         return [(str(name), variables) for name, variables in self._settings.items()]

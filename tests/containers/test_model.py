@@ -1,0 +1,288 @@
+"""What holds for every service of the Compose file, as Compose itself reads it.
+
+A new service that forgets one of these fails here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import echo_service.settings
+import ncco_service.settings
+import pytest
+
+from tools.compose import ROOT, ComposeStack
+
+DOMAIN = ROOT / "docker-compose.domain.yml"
+IMAGES = ("ncco-service", "echo-service", "gateway", "phone")
+SECRET = re.compile(r"SECRET|TOKEN|PRIVATE_KEY|PASSWORD")
+
+Model = dict[str, Any]
+
+
+def read(*files: Path, **env: str) -> Model:
+    """Return the whole model, all profiles, as Compose reads it with *env* for ``.env``."""
+    with ComposeStack(files=files, env=env, start=False) as stack:
+        model: Model = json.loads(stack.compose("--profile", "*", "config", "--format", "json"))
+    return model
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    """Return the model with an empty ``.env``."""
+    return read()
+
+
+@pytest.fixture(scope="module")
+def services(model: Model) -> dict[str, Any]:
+    """Return its services by name."""
+    return dict(model["services"])
+
+
+def jobs(services: dict[str, Any]) -> set[str]:
+    """Return the names of those that run once and are waited for."""
+    conditions = [(name, how["condition"]) for s in services.values() for name, how in needs(s)]
+    return {name for name, condition in conditions if condition == "service_completed_successfully"}
+
+
+def needs(service: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield what a service depends on, and how."""
+    yield from service.get("depends_on", {}).items()
+
+
+def dockerfile(service: dict[str, Any]) -> str:
+    """Return the Dockerfile a service is built from, or nothing."""
+    build = service.get("build")
+    return Path(build["context"], build["dockerfile"]).read_text() if build else ""
+
+
+def test_the_services_are_the_known_ones(services: dict[str, Any]) -> None:
+    """The cases below speak of these; a new one has to be looked at."""
+    known = {"ncco-service", "echo-service", "gateway", "phone", "ngrok", "ngrok-token", "secrets"}
+    assert set(services) == known
+
+
+def test_nothing_can_be_written(services: dict[str, Any]) -> None:
+    """Every root file system is read-only, with a small, non-executable /tmp."""
+    for name, service in services.items():
+        assert service.get("read_only") is True, name
+        (tmpfs,) = service["tmpfs"]
+        assert tmpfs.startswith("/tmp:"), name
+        assert {"noexec", "nosuid", "nodev"} <= set(tmpfs.partition(":")[2].split(",")), name
+        assert "size=" in tmpfs, name
+        for mount in service.get("volumes", []):
+            assert mount["type"] == "volume" or mount.get("read_only"), (name, mount)
+
+
+def test_nobody_has_privileges(services: dict[str, Any]) -> None:
+    """All capabilities are dropped, none can be gained, and no namespace is the host's."""
+    for name, service in services.items():
+        assert service.get("cap_drop") == ["ALL"], name
+        assert service.get("security_opt") == ["no-new-privileges:true"], name
+        assert not service.get("privileged"), name
+        assert {service.get(key) for key in ("pid", "ipc", "uts", "userns_mode")} == {None}, name
+        assert service.get("network_mode") in (None, "none"), name
+        assert not service.get("devices"), name
+        mounted = [mount["source"] for mount in service.get("volumes", [])]
+        assert not [source for source in mounted if "docker.sock" in source], name
+
+
+def test_the_only_capability_is_the_gateways(services: dict[str, Any]) -> None:
+    """Caddy's image does not start without NET_BIND_SERVICE; nobody else gets any."""
+    added = {name: service["cap_add"] for name, service in services.items() if "cap_add" in service}
+    assert added == {"gateway": ["NET_BIND_SERVICE"]}
+
+
+def test_nobody_is_root_but_a_job_without_a_network(services: dict[str, Any]) -> None:
+    """Users are numbers other than 0; root is only who is gone at once and reaches nobody."""
+    for name, service in services.items():
+        users = re.findall(r"^USER (\S+)$", dockerfile(service), re.MULTILINE)
+        user = service.get("user") or (users[-1] if users else "0")
+        assert re.fullmatch(r"\d+(:\d+)?", user), name
+        if user.split(":")[0] == "0":
+            assert name in jobs(services), name
+            assert service["network_mode"] == "none", name
+
+
+def test_everything_is_limited(services: dict[str, Any]) -> None:
+    """Memory, CPU, processes and logs have a bound."""
+    for name, service in services.items():
+        limits = service["deploy"]["resources"]["limits"]
+        assert 0 < float(limits["cpus"]) <= 1, name  # a small host has one
+        assert 0 < int(limits["memory"]) <= 512 * 1024 * 1024, name
+        assert 0 < int(limits["pids"]) <= 128, name
+        assert {"max-size", "max-file"} <= set(service["logging"]["options"]), name
+
+
+def test_whoever_goes_on_is_restarted_and_has_a_health(services: dict[str, Any]) -> None:
+    """A service has a health check and comes back; a job and the phone have and do neither."""
+    for name, service in services.items():
+        check = service.get("healthcheck", {})
+        if name in jobs(services) | {"phone"}:
+            assert check == {"disable": True}, name
+            assert service["restart"] == "no", name
+        else:
+            asks = "test" in check or re.search(r"^HEALTHCHECK .*CMD", dockerfile(service), re.M)
+            assert asks, name
+            assert {"interval", "timeout", "start_period", "start_interval"} <= set(check), name
+            assert service["restart"] == "unless-stopped", name
+
+
+def test_signals_arrive_and_there_is_time_to_obey(services: dict[str, Any]) -> None:
+    """An init passes signals on; the time to stop is stated, and longer than the drain."""
+    for name, service in services.items():
+        assert service.get("init") is True, name
+        assert "stop_grace_period" in service or name in jobs(services), name
+    grace = services["echo-service"]["stop_grace_period"]
+    defaults = {v.name: v.default for v in echo_service.settings.VARIABLES}
+    assert seconds(grace) >= float(defaults["DRAIN_SECONDS"]) + 5
+
+
+def seconds(duration: str) -> float:
+    """Read Compose's durations, such as 1m30s."""
+    units = {"h": 3600.0, "m": 60.0, "s": 1.0}
+    return sum(
+        float(number) * units[unit] for number, unit in re.findall(r"(\d+)([hms])", duration)
+    )
+
+
+def test_only_the_gateway_is_published_and_on_loopback_only(services: dict[str, Any]) -> None:
+    """Nothing listens for the neighbours; the agent's API is not published at all."""
+    published = {name: s["ports"] for name, s in services.items() if s.get("ports")}
+    assert set(published) == {"gateway"}
+    (port,) = published["gateway"]
+    assert port["host_ip"] == "127.0.0.1"
+    assert port["target"] == 8080
+
+
+def test_only_two_services_can_reach_the_agent(services: dict[str, Any]) -> None:
+    """The tunnel's network has the agent, the gateway and ncco-service on it, the other not."""
+    on = {
+        network: {name for name, s in services.items() if network in s.get("networks", {})}
+        for network in ("calls", "tunnel")
+    }
+    assert on["tunnel"] == {"ngrok", "gateway", "ncco-service"}
+    assert on["calls"] == {"gateway", "ncco-service", "echo-service", "phone"}
+    assert {n for s in services.values() for n in s.get("networks", {})} == set(on)
+
+
+def test_a_secret_is_a_file_and_only_for_whom_it_concerns(services: dict[str, Any]) -> None:
+    """No service that listens has a secret in its environment, whatever the user set."""
+    given = {name: f"{name}-value" for name in ("NGROK_AUTHTOKEN", "VONAGE_SIGNATURE_SECRET")}
+    for name, service in read(**given)["services"].items():
+        if name in jobs(services):
+            continue
+        for variable, value in (service.get("environment") or {}).items():
+            assert not SECRET.search(variable) or variable.endswith("_FILE"), (name, variable)
+            assert not [secret for secret in given.values() if secret in (value or "")], name
+    users: dict[str, set[str]] = {}
+    for name, service in services.items():
+        for mount in service.get("volumes", []):
+            users.setdefault(mount["source"], set()).add(name)
+            assert name in jobs(services) or mount.get("read_only") or name == "gateway", name
+    assert users["socket-secret"] == {"secrets", "ncco-service", "echo-service"}
+    assert users["vonage-secrets"] == {"secrets", "ncco-service"}
+    assert users["ngrok-token"] == {"ngrok-token", "ngrok"}
+
+
+def test_every_setting_reaches_its_service(services: dict[str, Any]) -> None:
+    """What a service can be told, it can be told through ``.env``."""
+    fixed = {"HOST", "PORT"}  # the image's; the gateway counts on them
+    for name, variables in (
+        ("ncco-service", ncco_service.settings.VARIABLES),
+        ("echo-service", echo_service.settings.VARIABLES),
+    ):
+        passed = {key.removesuffix("_FILE") for key in services[name]["environment"]}
+        passed |= set(services[name]["environment"])
+        assert {variable.name for variable in variables} - fixed <= passed, name
+
+
+def test_a_setting_of_the_user_arrives() -> None:
+    """A name alone in the Compose file takes the value from ``.env``; else it stays unset."""
+    services = read(DRAIN_SECONDS="7", LOG_LEVEL="debug")["services"]
+    assert services["echo-service"]["environment"]["DRAIN_SECONDS"] == "7"
+    assert services["ncco-service"]["environment"]["LOG_LEVEL"] == "debug"
+    assert services["ncco-service"]["environment"]["SOCKET_URL"] is None
+
+
+def test_a_token_makes_ncco_service_expect_a_tunnel(services: dict[str, Any]) -> None:
+    """Without a token nobody waits for an agent; with one, a call works only if the tunnel does."""
+    assert services["ncco-service"]["environment"]["NGROK_API_URL"] == ""
+    told = read(NGROK_AUTHTOKEN="x")["services"]["ncco-service"]["environment"]
+    assert told["NGROK_API_URL"] == "http://ngrok:4040"
+
+
+def test_the_echo_service_is_the_first_to_stop(services: dict[str, Any]) -> None:
+    """Compose stops in the reverse order of starting: what carries the calls goes last."""
+    before = dict(needs(services["echo-service"]))
+    assert {"ncco-service", "gateway", "ngrok"} <= set(before)
+    assert before["ngrok"]["required"] is False
+    for name in ("ncco-service", "gateway", "ngrok"):
+        assert "echo-service" not in dict(needs(services[name])), name
+
+
+def test_nobody_waits_for_health_but_the_phone(services: dict[str, Any]) -> None:
+    """So there is no circle: the gateway's health asks for everyone else's readiness."""
+    waits = [(n, on) for n, s in services.items() for on, how in needs(s) if "healthy" in str(how)]
+    assert waits == [("phone", "gateway")]
+
+
+def test_both_services_can_be_watched(services: dict[str, Any]) -> None:
+    """``docker compose watch`` rebuilds on an edit; it cannot write into a running one."""
+    for name in ("ncco-service", "echo-service"):
+        (rule,) = services[name]["develop"]["watch"]
+        assert rule["action"] == "rebuild"
+        assert rule["path"] == str(ROOT / name)
+
+
+def test_what_is_built_is_never_stale(services: dict[str, Any]) -> None:
+    """``up`` builds anew what has changed, each image from its own folder alone."""
+    for name, service in services.items():
+        if "build" in service:
+            assert service["pull_policy"] == "build", name
+            assert Path(service["build"]["context"]).name in IMAGES, name
+
+
+def test_a_domain_publishes_the_web_ports_and_nothing_else() -> None:
+    """The file for one's own domain opens 80 and 443 of the gateway, and says what it needs."""
+    services = read(DOMAIN, SITE_ADDRESS="calls.example.com")["services"]
+    open_ports = {
+        (name, port["target"])
+        for name, service in services.items()
+        for port in service.get("ports", [])
+        if port.get("host_ip") != "127.0.0.1"
+    }
+    assert open_ports == {("gateway", 80), ("gateway", 443)}
+    told = services["ncco-service"]["environment"]
+    assert told["SOCKET_URL"] == "wss://calls.example.com/socket"
+    assert told["PUBLIC_URL"] == "https://calls.example.com"
+    with ComposeStack(files=[DOMAIN], start=False) as stack:
+        refused = stack.run("config", "--quiet")
+    assert refused.returncode != 0
+    assert "SITE_ADDRESS" in refused.stdout
+
+
+@pytest.mark.parametrize("folder", IMAGES)
+def test_a_dockerfile_follows_the_house(folder: str) -> None:
+    """Buildable without a registry, small, not root, stoppable, labelled, asked without curl."""
+    text = (ROOT / folder / "Dockerfile").read_text()
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    code = "\n".join(lines)
+    assert "# syntax" not in text
+    assert not [line for line in lines if line.startswith("FROM") and "@sha256" in line]
+    assert re.search(r"^ARG (PYTHON|CADDY)_IMAGE=[a-z]+:[0-9a-z.-]+$", code, re.MULTILINE)
+    assert re.search(r"^USER [1-9]\d*:[1-9]\d*$", code, re.MULTILINE)
+    assert re.search(r"^STOPSIGNAL SIG(TERM|INT)$", code, re.MULTILINE)
+    assert re.search(r"^(CMD|ENTRYPOINT) \[", code, re.MULTILINE)
+    assert re.search(r"^HEALTHCHECK (NONE|.*CMD \[)", code, re.MULTILINE)
+    assert "org.opencontainers.image.title" in code
+    assert "curl" not in code
+    if folder != "gateway":  # nothing is installed there
+        assert code.count("\nFROM ") == 2
+        assert "--require-hashes -r requirements.txt" in code
+    ignored = (ROOT / folder / ".dockerignore").read_text().splitlines()
+    assert "*" in ignored, "deny by default"
