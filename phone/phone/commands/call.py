@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import json
+import os
 import signal
 import sys
 from pathlib import Path
@@ -36,9 +37,9 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument(
         "answer_url",
         nargs="?",
-        default=ANSWER_URL,
+        default=os.environ.get("ANSWER_URL") or ANSWER_URL,
         metavar="ANSWER_URL",
-        help="default: %(default)s",
+        help=f"default: the environment variable ANSWER_URL, else {ANSWER_URL}",
     )
     web = parser.add_argument_group("webhooks")
     web.add_argument(
