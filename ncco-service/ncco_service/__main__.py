@@ -2,6 +2,7 @@
 
 import logging.config
 import os
+import socket
 import sys
 
 from gunicorn.app.wsgiapp import run  # type: ignore[import-untyped]  # gunicorn has no types
@@ -22,6 +23,9 @@ def main() -> None:
     except (SettingsError, TemplateError) as error:
         print(error, file=sys.stderr)
         sys.exit(EX_CONFIG)
+    if problem := _taken(settings):
+        print(problem, file=sys.stderr)
+        sys.exit(1)
     logging.config.dictConfig(logs.configuration(settings.log_level))
     sys.argv = [
         "ncco-service",
@@ -29,6 +33,20 @@ def main() -> None:
         "ncco_service.app:from_environment()",
     ]
     run()
+
+
+def _taken(settings: Settings) -> str | None:
+    """Say why the port cannot be listened on; gunicorn would only say it after five attempts."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        socket.create_server((settings.host, settings.port), family=family).close()
+    except OSError as error:
+        where = f"HOST={settings.host} PORT={settings.port}"
+        return (
+            f"{where} cannot be listened on ({error.strerror or error}): "
+            "stop what listens there, or set PORT to another one (0 takes any that is free)"
+        )
+    return None
 
 
 if __name__ == "__main__":
