@@ -45,6 +45,10 @@ lint: setup ## check style and types
 	@for part in ncco-service/ncco_service echo-service/echo_service phone/phone; do \
 	  $(BIN)/mypy $$part $$(dirname $$part)/tests; done
 
+.PHONY: audit
+audit: setup ## look for secrets in the history and for vulnerable requirements
+	@$(BIN)/python -m tools.audit
+
 .PHONY: env-example
 env-example: setup ## write .env.example anew from the services' settings
 	@$(BIN)/python -m tools.env_example > .env.example.new
