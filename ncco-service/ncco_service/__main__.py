@@ -43,7 +43,7 @@ def _taken(settings: Settings) -> str | None:
     except OSError as error:
         where = f"HOST={settings.host} PORT={settings.port}"
         return (
-            f"{where} cannot be listened on ({error.strerror or error}): "
+            f"{where} cannot be listened on ({os.strerror(error.errno or 0)}): "
             "stop what listens there, or set PORT to another one (0 takes any that is free)"
         )
     return None
