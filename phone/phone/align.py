@@ -32,8 +32,10 @@ WINDOW_HOP = 5
 SIMILAR = 0.7  # correlation from which two windows are the same sound
 LOUD_RMS = 60.0  # of 32768; a window below carries no sound to recognise
 NEAR_SECONDS = 1.0  # how far a window's sound is searched around where it is expected,
-FAR_SECONDS = 5.0  # and how far while nothing has been found there;
+FAR_SECONDS = 5.0  # and how far when nothing has been found there for
+MISSES = 3  # windows on end (a cut spoils two: they hold sound from both of its sides);
 FAR_SEARCHES = 100  # that is slow, so only as often
+SAME_SCORE = 0.01  # places whose correlation differs by less are equally good
 
 
 @dataclass(frozen=True)
@@ -104,14 +106,20 @@ def align(
         rate: Hz.
     """
     if not sent or not any(received):
-        return Alignment("none", 0, lost=list(range(len(sent))), extra=list(range(len(received))))
+        return _nothing(len(sent), len(received))
     frames, times = _resliced(received, received_at, len(sent[0]))
     exact = _by_bytes(sent, sent_at, frames, times)
     returned = exact.matched + len(exact.reordered)
     if returned >= EXACT_SHARE * min(len(sent), len(frames)):
         return exact
     sound = _by_sound(sent, sent_at, frames, times, rate)
-    return sound if sound.matched > returned else exact
+    if sound.matched > returned:
+        return sound
+    return exact if returned else _nothing(len(sent), len(frames))
+
+
+def _nothing(sent: int, received: int) -> Alignment:
+    return Alignment("none", 0, lost=list(range(sent)), extra=list(range(received)), last=sent - 1)
 
 
 def _resliced(
@@ -276,6 +284,7 @@ def _by_sound(
     likeness: list[float] = []
     shift = 0  # samples by which the heard sound lags behind the original one
     known = False
+    misses = MISSES
     far_searches = 0
     for first in range(0, len(sent), WINDOW_HOP):
         window = original[first * per_frame : (first + WINDOW_FRAMES) * per_frame]
@@ -283,10 +292,12 @@ def _by_sound(
             continue
         expected = first * per_frame + shift
         place, score = _search(window, heard, expected, round(NEAR_SECONDS * rate))
-        if score < SIMILAR and far_searches < FAR_SEARCHES:
+        misses = misses + 1 if score < SIMILAR else 0
+        if misses > MISSES and far_searches < FAR_SEARCHES:
             far_searches += 1
             place, score = _search(window, heard, expected, round(FAR_SECONDS * rate))
         likeness.append(score)
+        misses = misses if score < SIMILAR else 0
         if score < SIMILAR:
             changed += range(first, min(first + WINDOW_HOP, len(sent)))
             continue
@@ -336,7 +347,9 @@ def _rms(samples: npt.NDArray[np.float64]) -> float:
 def _search(
     window: npt.NDArray[np.float64], heard: npt.NDArray[np.float64], expected: int, reach: int
 ) -> tuple[int, float]:
-    """Return where around `expected` the window fits best, and the normalised correlation there."""
+    """Return where the window fits best, and nearest to `expected`, and the normalised
+    correlation there.
+    """
     low = max(0, expected - reach)
     sound = heard[low : max(0, expected) + reach + len(window)]
     if len(sound) < len(window):
@@ -348,5 +361,6 @@ def _search(
     energy = total[len(window) :] - total[: -len(window)]
     scale = np.sqrt(np.maximum(energy, 1.0) * float(np.sum(np.square(window))))
     scores = products / scale
-    best = int(np.argmax(scores))
+    good = np.flatnonzero(scores >= scores.max() - SAME_SCORE)
+    best = int(good[np.argmin(np.abs(good + low - expected))])
     return low + best, float(scores[best])

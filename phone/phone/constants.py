@@ -58,7 +58,7 @@ SEND_TIMEOUT: Final = (
 )
 CLOSE_TIMEOUT: Final = 2.0  # s for the closing handshake
 ECHO_TIMEOUT: Final = 10.0  # s for the rest of the echo after the last frame
-ECHO_QUIET: Final = 2.0  # s without audio after which the rest of the echo is given up
+ECHO_QUIET: Final = 3.0  # s without audio after which the rest of the echo is given up
 EVENTS_MAX: Final = 200  # events of one call waiting to be posted
 AUDIO_FILE_SECONDS: Final = 600  # of an audio file; longer calls loop it
 

@@ -1,6 +1,7 @@
 """The socket leg: dial, first message, 20 ms frames on an absolute clock, and what comes back."""
 
 import asyncio
+import contextlib
 import json
 import ssl
 from collections.abc import Callable, Mapping, Sequence
@@ -183,11 +184,8 @@ class Leg:
         except (OSError, InvalidHandshake, InvalidURI, ValueError, EOFError) as error:
             raise _explain(error, self.uri, within) from error
         elapsed = (now() - begin) * 1000
-        try:
+        with contextlib.suppress(ConnectionClosed, TimeoutError):  # `converse` will meet it again
             await self._send(first_message(self._content_type, self._headers))
-        except (ConnectionClosed, TimeoutError) as error:
-            seen = "the application closed the socket before its first message"
-            raise DialError("failed", seen, "look at the application's log") from error
         return elapsed
 
     async def converse(
@@ -302,7 +300,7 @@ class Leg:
                 return
             last = self.trace.received_at[-1] if self.trace.received_at else last_sent
             quiet_from = max(last, last_sent)
-            if self.trace.received and now() > quiet_from + ECHO_QUIET:
+            if now() > quiet_from + ECHO_QUIET:
                 return
             await asyncio.sleep(FRAME_SECONDS)
 

@@ -128,6 +128,9 @@ class Webhooks:
             headers={"User-Agent": USER_AGENT},
             cookie_jar=aiohttp.DummyCookieJar(),
         )
+        # aiohttp repeats a GET on its own when the server closes the connection, which would double
+        # the platform's attempts; its own test utilities switch that off in the same way.
+        self._session._retry_connection = False
         return self
 
     async def __aexit__(

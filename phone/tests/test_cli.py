@@ -1,0 +1,110 @@
+"""The command line as a process: what it prints, and its exit status."""
+
+import asyncio
+import json
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+from phone.testing import FakeApplication, every
+
+
+async def phone(*arguments: str) -> tuple[int, str, str]:
+    """Run `python -m phone` and return its exit status, output and errors."""
+    process = await start(*arguments)
+    async with asyncio.timeout(30):
+        out, err = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, out.decode(), err.decode()
+
+
+async def start(*arguments: str) -> asyncio.subprocess.Process:
+    """Start `python -m phone` with pipes for its output."""
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "phone",
+        *arguments,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+
+async def test_a_call(tmp_path: Path) -> None:
+    """A call that works says so in a few lines, exits 0 and draws no progress into a pipe."""
+    target = tmp_path / "heard.wav"
+    async with FakeApplication() as application:
+        status, out, err = await phone(
+            "call", application.answer_url, "--seconds", "0.4", "--save", str(target)
+        )
+    assert status == 0
+    assert err == ""
+    assert "\x1b" not in out
+    assert "20 frames sent, 20 received, 0 lost" in out
+    assert "byte for byte" in out
+    assert "talk     “Hello.”" in out
+    assert str(target) in out
+    assert out.endswith("The call worked.\n")
+
+
+async def test_json() -> None:
+    """With --json the report is one JSON document."""
+    async with FakeApplication() as application:
+        status, out, _ = await phone("call", application.answer_url, "--seconds", "0.4", "--json")
+    document = json.loads(out)
+    assert status == 0
+    assert document["ok"] is True
+    assert document["sockets"][0]["frames_sent"] == 20
+
+
+async def test_a_failed_call() -> None:
+    """A call that fails names the step, what was seen, what to try, and exits 1."""
+    async with FakeApplication(every(lambda n, frame: [])) as application:
+        status, out, _ = await phone("call", application.answer_url, "--seconds", "0.2")
+    assert status == 1
+    assert "Failed  echo: no audio came back" in out
+    assert "→ look at the application's log" in out
+    assert out.endswith("The call did not work: echo.\n")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["call", "ftp://localhost/"],
+        ["call", "--rate", "11025"],
+        ["call", "--audio", "missing.wav"],
+        ["call", "--seconds", "soon"],
+        ["call", "--method", "PUT"],
+        [],
+    ],
+)
+async def test_usage(arguments: list[str]) -> None:
+    """A wrong command line is explained on stderr, without a traceback, and exits 2."""
+    status, out, err = await phone(*arguments)
+    assert status == 2
+    assert out == ""
+    assert "phone" in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_interrupt(number: signal.Signals) -> None:
+    """Ctrl-C hangs up: the socket is closed, `completed` is posted, a report printed, exit 130."""
+    talking = asyncio.Event()
+
+    def frame_came(count: int, frame: bytes) -> list[bytes]:
+        if count == 10:
+            talking.set()
+        return [frame]
+
+    async with FakeApplication(every(frame_came)) as application:
+        process = await start("call", application.answer_url, "--seconds", "60")
+        async with asyncio.timeout(20):
+            await talking.wait()
+            process.send_signal(number)
+            out, err = await process.communicate()
+        assert application.statuses()[-2:] == ["completed", "completed"]
+    assert process.returncode == 130
+    assert b"hung up before the end" in out
+    assert err == b""
