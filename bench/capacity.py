@@ -42,11 +42,12 @@ def search(
     fine: float = 0.04,
     most: int = 10_000,
     trials: int = 14,
+    over: Callable[[], bool] = lambda: False,
 ) -> Capacity:
     """Find the most calls that are held: bracket in coarse steps, then halve the bracket.
 
     A number that fails is tried a second time before it counts as failed, since a machine with
-    other work on it has hiccups of its own; a void trial is repeated, too.
+    other work on it has hiccups of its own; a void trial is repeated, too, twice at most.
 
     Args:
         attempt: tries so many calls.
@@ -55,20 +56,22 @@ def search(
         fine: end when the bracket is narrower than this share of what is held (or than 25 calls).
         most: calls, the upper bound.
         trials: bound on the attempts in all.
+        over: says before each attempt whether the time for the search is over.
 
     """
     tried: list[tuple[int, Outcome]] = []
 
     def holds(calls: int) -> bool | None:
         """True, False, or None when there are no trials left to find out."""
-        failures = 0
-        while len(tried) < trials and failures < 2:
-            outcome = attempt(calls)
-            tried.append((calls, outcome))
-            if outcome is Outcome.HELD:
+        outcomes: list[Outcome] = []
+        while outcomes.count(Outcome.FAILED) < 2 and len(outcomes) < 3:
+            if len(tried) == trials or over():
+                return False if outcomes else None
+            outcomes.append(attempt(calls))
+            tried.append((calls, outcomes[-1]))
+            if outcomes[-1] is Outcome.HELD:
                 return True
-            failures += outcome is Outcome.FAILED
-        return None if failures == 0 else False
+        return False
 
     held, failed = 0, None
     calls = _rounded(min(max(estimate, STEP), most))
@@ -85,7 +88,7 @@ def search(
             if calls == STEP:
                 break
         if failed is None:
-            calls = _rounded(min(held * coarse, most))
+            calls = min(max(_rounded(held * coarse), held + STEP), most)
         elif held == 0:
             calls = min(_rounded(failed / coarse), failed - STEP)
         elif failed - held <= max(STEP, fine * held):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,21 +78,21 @@ class Report:
 def run(
     mode: str,
     port: int,
+    options: Mapping[str, float],
     *,
     core: int | None = None,
     host: str = "127.0.0.1",
     at: Callable[[str], None] = lambda mark: None,
-    **options: float,
 ) -> Report:
     """Run the generator once.
 
     Args:
         mode: paced, flood, handshakes, idle or deaf.
         port: of the server.
+        options: the generator's own, such as `{"calls": 100, "seconds": 5}`.
         core: to pin the generator to; None leaves it to the kernel.
         host: IPv4 address of the server.
         at: called with `open`, `measuring` and `measured` when it is that far.
-        options: the generator's own, such as `calls=100, seconds=5`.
 
     Raises:
         LoadError: it gave no report.

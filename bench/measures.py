@@ -25,7 +25,6 @@ Figures = dict[str, float | None]
 
 P99_MS = 20.0
 VOID_LAG_MS = 20.0
-FRAMES_PER_SECOND = 50
 SATURATED = 0.97
 """Share of its core above which a server's cost per frame says nothing: frames wait."""
 
@@ -38,6 +37,7 @@ def held(report: Report) -> Outcome:
     good = report.failure is None and report.late == 0 and report.delay_ms.p99 < P99_MS
     if good:
         return Outcome.HELD
+    # A server that is behind cannot make the generator late: it sends on a clock of its own.
     return Outcome.VOID if report.lag_ms.max > VOID_LAG_MS else Outcome.FAILED
 
 
@@ -67,6 +67,8 @@ class Measures:
         self.hardware = hardware
         self.reports: list[tuple[str, Report]] = []
         """Every report of the generator, with the peer's name."""
+        self.searches: list[tuple[str, Capacity]] = []
+        """Every search for a capacity."""
 
     def flood(self, peer: Peer, depth: int) -> Figures:
         """So many frames in flight on each connection: CPU, instructions, frames a second."""
@@ -107,10 +109,7 @@ class Measures:
             before = server.memory_bytes()
             spent = _Spent()
             with self._watched(server, spent) as at:
-                report = load.run(
-                    "idle", server.port, core=self.cores.load, at=at, calls=calls, seconds=1
-                )
-        self.reports.append((peer.name, report))
+                report = self._load(peer, server, "idle", at, calls=calls, seconds=1)
         grown = (spent.memory - before) / 1024 / calls
         return {"kib_per_call": grown if report.failure is None else None}
 
@@ -127,38 +126,31 @@ class Measures:
             before = server.memory_bytes()
             spent = _Spent()
             with self._watched(server, spent) as at:
-                report = load.run(
-                    "deaf",
-                    server.port,
-                    core=self.cores.load,
-                    at=at,
-                    calls=1,
-                    seconds=self.plan.deaf_seconds,
-                )
-        self.reports.append((peer.name, report))
+                seconds = self.plan.deaf_seconds
+                self._load(peer, server, "deaf", at, calls=1, seconds=seconds)
         return {"deaf_mib": max(0.0, (spent.memory - before) / 2**20)}
 
-    def capacity(self, peer: Peer, cpu_us: float | None) -> tuple[Figures, Capacity]:
-        """Search for the most paced calls that one core holds.
-
-        Args:
-            peer: the server.
-            cpu_us: what a frame costs it, in us, as a start for the search; None: unknown.
-
-        """
-        estimate = 0.8 * 1e6 / FRAMES_PER_SECOND / (cpu_us or 40.0)
+    def capacity(self, peer: Peer, estimate: float) -> Figures:
+        """Search for the most paced calls that one core holds, beginning at an estimate."""
 
         def attempt(calls: int) -> Outcome:
             with self._server(peer) as server:
-                return held(self._load(peer, server, "paced", calls=calls, **self.probe))
+                return held(self._load(peer, server, "paced", None, calls=calls, **self.probe))
 
-        found = search(attempt, estimate, fine=self.plan.fine)
-        return {"calls_held": float(found.held)}, found
+        end = time.monotonic() + self.plan.search_seconds
+        found = search(attempt, estimate, fine=self.plan.fine, over=lambda: time.monotonic() > end)
+        self.searches.append((peer.name, found))
+        return {"calls_held": float(found.held)}
 
     @property
     def probe(self) -> dict[str, float]:
         """The generator's options for one trial."""
-        return {"seconds": self.plan.probe_seconds, "warmup": self.plan.warmup, "open_seconds": 15}
+        return {
+            "seconds": self.plan.probe_seconds,
+            "warmup": self.plan.warmup,
+            "open_seconds": 15,
+            "stop_late": 1,
+        }
 
     def counted_in_software(self, peer: Peer, depth: int) -> Figures:
         """Count user instructions with valgrind, as the difference of two runs of known length."""
@@ -168,15 +160,12 @@ class Measures:
                 output = Path(folder, "cachegrind.out")
                 command = counters.valgrind_command(output) + peer.command
                 with Server(command, peer.environ, self.cores.server) as server:
+                    options = {"calls": VALGRIND_CALLS, "depth": depth, "frames": frames}
                     report = load.run(
                         "flood",
                         server.port,
+                        {**options, "seconds": 60, "warmup": 0},
                         core=self.cores.load,
-                        calls=VALGRIND_CALLS,
-                        depth=depth,
-                        frames=frames,
-                        seconds=60,
-                        warmup=0,
                     )
                 counts.append((report.echoed, counters.valgrind_instructions(output).user))
         (few, before), (many, after) = counts
@@ -185,16 +174,17 @@ class Measures:
     def _server(self, peer: Peer) -> Server:
         return Server(peer.command, peer.environ, self.cores.server)
 
-    def _load(self, peer: Peer, server: Server, mode: str, **options: float) -> Report:
-        report = load.run(mode, server.port, core=self.cores.load, **options)
+    def _load(
+        self, peer: Peer, server: Server, mode: str, at: _At | None = None, **options: float
+    ) -> Report:
+        report = load.run(mode, server.port, options, core=self.cores.load, at=at or _unwatched)
         self.reports.append((peer.name, report))
         return report
 
     def _measured(self, peer: Peer, mode: str, **options: float) -> tuple[Report, _Spent]:
         spent = _Spent()
         with self._server(peer) as server, self._watched(server, spent) as at:
-            report = load.run(mode, server.port, core=self.cores.load, at=at, **options)
-        self.reports.append((peer.name, report))
+            report = self._load(peer, server, mode, at, **options)
         return report, spent
 
     @contextlib.contextmanager
@@ -225,6 +215,10 @@ class _At:
             if self._attached:
                 self._attached.stop()
             self._spent.memory = self._server.memory_bytes()
+
+
+def _unwatched(mark: str) -> None:
+    pass
 
 
 def _costs(key: str, report: Report, spent: _Spent, *, paced: bool) -> Figures:

@@ -19,6 +19,7 @@ class Plan:
         flooded: frames in flight on each of `flood_calls` connections.
         held_calls: calls held for the memory of one.
         probe_seconds: of each trial of the search for the capacity; 0: no search.
+        search_seconds: no trial begins later than this in a search.
         fine: where that search ends, as a share.
         deaf_seconds: time that a peer which never reads goes on; 0: not measured.
         software_counter: count instructions with valgrind when there are no hardware counters.
@@ -35,6 +36,7 @@ class Plan:
     flood_calls: int
     held_calls: int
     probe_seconds: float
+    search_seconds: float
     fine: float
     deaf_seconds: float
     software_counter: bool
@@ -51,6 +53,7 @@ FULL = Plan(
     flood_calls=100,
     held_calls=1000,
     probe_seconds=5,
+    search_seconds=150,
     fine=0.03,
     deaf_seconds=5,
     software_counter=True,
@@ -66,6 +69,7 @@ QUICK = Plan(
     flood_calls=100,
     held_calls=1000,
     probe_seconds=1.5,
+    search_seconds=9,
     fine=0.1,
     deaf_seconds=0,
     software_counter=False,
@@ -82,6 +86,7 @@ TINY = Plan(
     flood_calls=10,
     held_calls=100,
     probe_seconds=0,
+    search_seconds=0,
     fine=1,
     deaf_seconds=0,
     software_counter=False,

@@ -57,9 +57,8 @@ def carried(
 
             def one(index: int) -> Report:
                 share = calls // len(where) + (index < calls % len(where))
-                return load.run(
-                    "paced", servers[index].port, core=where[index][1], calls=share, **probe
-                )
+                options = {"calls": share, **probe}
+                return load.run("paced", servers[index].port, options, core=where[index][1])
 
             outcomes = {held(report) for report in executor.map(one, range(len(where)))}
         if Outcome.VOID in outcomes:

@@ -18,6 +18,7 @@ enum {
 };
 static const int64_t PERIOD = 20 * MS;
 static const int64_t LATE = 60 * MS;
+static const int64_t SPIN = 50000; /* ns: below that, sleeping takes longer than waiting awake */
 static const int64_t GIVE_UP = 5 * SECOND;
 static const int64_t LAST_ECHOES = 2 * SECOND; /* bound on waiting for them */
 
@@ -55,7 +56,7 @@ static void wait_once(struct run *run, int64_t until)
 {
     struct epoll_event events[256];
     int64_t left = until - now_ns();
-    if (left < 0)
+    if (left < SPIN)
         left = 0;
     struct timespec timeout = {.tv_sec = left / SECOND, .tv_nsec = left % SECOND};
     int count = epoll_pwait2(run->epoll, events, 256, &timeout, NULL);
@@ -150,6 +151,11 @@ static void send_due(struct run *run, struct state *state, struct call *call, in
     report->skipped += counts;
 }
 
+static bool hopeless(const struct state *state)
+{
+    return state->options->stop_late && state->report->late >= state->options->stop_late;
+}
+
 static void paced(struct run *run, struct state *state)
 {
     const struct options *options = state->options;
@@ -179,12 +185,13 @@ static void paced(struct run *run, struct state *state)
         wait_once(run, wanted);
         if (now_ns() - wanted > GIVE_UP)
             run_fail(run, "the load generator itself is 5 s behind: fewer calls, or a core of its own");
-        if (run->open == 0 || now_ns() - wanted > GIVE_UP)
+        if (run->open == 0 || now_ns() - wanted > GIVE_UP || hopeless(state))
             break;
     }
     announce("measured");
     for (int64_t end = now_ns() + LAST_ECHOES;
-         state->report->echoed < state->report->sent && now_ns() < end && run->open;)
+         state->report->echoed < state->report->sent && now_ns() < end && run->open &&
+         !hopeless(state);)
         wait_once(run, end);
     state->report->late += state->report->skipped + state->report->sent - state->report->echoed;
     state->report->measured_seconds = options->seconds;

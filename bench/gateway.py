@@ -1,0 +1,53 @@
+"""The same calls with a gateway in between: a stack that runs already is called through it."""
+
+from __future__ import annotations
+
+import socket
+import urllib.parse
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bench import load
+from bench.capacity import Capacity, Outcome, search
+from bench.load import Report
+from bench.measures import held
+
+__all__ = ["Hop", "capacity", "hop_from", "paced"]
+
+
+@dataclass(frozen=True)
+class Hop:
+    """Where the gateway listens: an IPv4 address and a port."""
+
+    host: str
+    port: int
+
+
+def hop_from(url: str) -> Hop:
+    """Read a gateway's URL, such as http://127.0.0.1:8080.
+
+    Raises:
+        ValueError: it is none that the load generator can call.
+
+    """
+    parts = urllib.parse.urlsplit(url)
+    if parts.scheme not in ("http", "ws") or not parts.hostname:
+        raise ValueError(f"{url} is not a gateway's URL; give one like http://127.0.0.1:8080")
+    return Hop(socket.gethostbyname(parts.hostname), parts.port or 80)
+
+
+def paced(hop: Hop, calls: int, probe: Mapping[str, float]) -> Report:
+    """Place so many calls through the gateway.
+
+    The generator is not pinned: where gateway and server run is up to whoever started them.
+    """
+    return load.run("paced", hop.port, {"calls": calls, **probe}, host=hop.host)
+
+
+def capacity(hop: Hop, estimate: float, fine: float, probe: Mapping[str, float]) -> Capacity:
+    """Search for the most calls held through the gateway."""
+
+    def attempt(calls: int) -> Outcome:
+        return held(paced(hop, calls, probe))
+
+    return search(attempt, estimate, fine=fine)

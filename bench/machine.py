@@ -1,0 +1,66 @@
+"""Where a measurement was taken: what its reader must know of the machine and the software."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import shutil
+import subprocess
+from pathlib import Path
+
+__all__ = ["commit", "described", "load_average", "versions"]
+
+PACKAGES = ("websockets", "uvloop", "picows", "aiohttp", "tornado", "flask", "gunicorn")
+
+
+def described() -> dict[str, str | int]:
+    """Return the processor, its cores that may be used, kernel and Python."""
+    cpu = next(
+        (
+            line.partition(":")[2].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("model name")
+        ),
+        platform.machine(),
+    )
+    return {
+        "cpu": cpu,
+        "cores": len(os.sched_getaffinity(0)),
+        "kernel": platform.release(),
+        "python": platform.python_version(),
+    }
+
+
+def versions() -> list[str]:
+    """Return name and version of what is measured, as far as it is installed."""
+    found = []
+    for package in PACKAGES:
+        try:
+            found.append(f"{package} {importlib.metadata.version(package)}")
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    if node := shutil.which("node"):
+        found.append(f"Node {_output(node, '--version').removeprefix('v')}")
+    return found
+
+
+def commit() -> str:
+    """Return the short name of the commit that is checked out, or `unknown`."""
+    git = shutil.which("git")
+    name = (
+        _output(git, "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD")
+        if git
+        else ""
+    )
+    return name or "unknown"
+
+
+def load_average() -> float:
+    """Return the number of processes that wanted a core, over the last minute."""
+    return os.getloadavg()[0]
+
+
+def _output(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)  # noqa: S603 - fixed commands
+    return done.stdout.strip() if done.returncode == 0 else ""
