@@ -117,5 +117,8 @@ def run(
         output.seek(0)
         text = output.read()
     if not text:
-        raise LoadError(f"{' '.join(command)} {mode}: {''.join(said).strip()}")
+        raise LoadError(
+            f"{' '.join(command)} {mode} {port} ended with {process.returncode} and no report: "
+            f"{''.join(said).strip()}"
+        )
     return Report.from_json(text)

@@ -210,7 +210,7 @@ static void flood_echo(struct run *run, struct call *call, uint32_t number, int6
 {
     struct state *state = run->mode;
     state->echoes++;
-    if (now >= state->from && now < state->to)
+    if (call->sent_at && now >= state->from && now < state->to)
         count_delay(state, now - call->sent_at[number % run->depth], now);
 }
 

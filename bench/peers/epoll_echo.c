@@ -94,11 +94,12 @@ static bool put_rest(struct connection *c)
 static void base64(const unsigned char *in, char *out) /* 20 bytes to 28 characters */
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (int i = 0; i < 28; i++) {
+    for (int i = 0; i < 27; i++) {
         int bit = 6 * i, at = bit / 8;
         unsigned pair = (unsigned)in[at] << 8 | (at < 19 ? in[at + 1] : 0);
-        out[i] = bit < 160 ? digits[pair >> (10 - bit % 8) & 63] : '=';
+        out[i] = digits[pair >> (10 - bit % 8) & 63];
     }
+    out[27] = '=';
     out[28] = 0;
 }
 
