@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from phone.actions import Action, Connect, Notify, Talk, Wait, WebSocket
 from phone.align import align
 from phone.audio import load
-from phone.constants import EVENT_TIMEOUT, FRAMES_PER_SECOND, NCCOS_PER_CALL
+from phone.constants import EVENT_TIMEOUT, FRAMES_PER_SECOND, NCCOS_PER_CALL, RETRIED_STATUSES
 from phone.events import Leg as EventLeg
 from phone.events import error_event
 from phone.leg import DialError, Leg
@@ -326,9 +326,9 @@ class Run:
                 "event",
                 f"{', '.join(statuses)} to {url}: {seen}",
                 first.advice,
-                # The platform shrugs at a refused event; one that nobody took means a dead
-                # application.
-                warning=first.reply is not None,
+                # The platform shrugs at a refused event; one that nobody took, or that a gateway
+                # answered in the application's place, means a dead application.
+                warning=first.reply is not None and first.reply not in RETRIED_STATUSES,
             )
 
 

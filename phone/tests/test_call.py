@@ -634,6 +634,17 @@ class TestWrongWebhooks:
         assert "event: started" in failure(report)
         assert "no connection to" in failure(report)
 
+    async def test_events_that_only_a_gateway_takes_are_a_failure(self) -> None:
+        """Events answered with 503 mean the same: nobody is behind the gateway."""
+
+        async def event(request: web.Request) -> web.Response:
+            return web.Response(status=503)
+
+        async with FakeApplication(event=event) as application:
+            report = await place(application)
+        assert "event: started" in failure(report)
+        assert "503" in failure(report)
+
     async def test_unsimulated_actions_are_named(self) -> None:
         """An action that cannot be simulated is skipped aloud."""
         async with FakeApplication() as application:
