@@ -2,28 +2,52 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
 import pytest
 
+from tools.compose import ComposeStack, unavailable
 from tools.processes import ProcessStack
-from tools.stack import Stack
+from tools.stack import SERVICES, Stack
 
-KINDS: dict[str, Callable[[], AbstractContextManager[Stack]]] = {"processes": ProcessStack}
+KINDS: dict[str, Callable[[], AbstractContextManager[Stack]]] = {
+    "processes": ProcessStack,
+    "compose": ComposeStack,
+}
 
 
-@pytest.fixture(scope="session", params=sorted(KINDS))
+@pytest.fixture(scope="session")
+def engine() -> None:
+    """Skip where no engine answers, or fail when the environment has REQUIRE_DOCKER=1."""
+    if reason := unavailable():
+        if os.environ.get("REQUIRE_DOCKER") == "1":
+            pytest.fail(f"REQUIRE_DOCKER=1, but there is no engine: {reason}", pytrace=False)
+        pytest.skip(f"needs a Docker engine with Compose: {reason}")
+
+
+@pytest.fixture(scope="session", params=list(KINDS))
 def stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
-    """Yield one running stack for all cases that leave it as they found it."""
+    """Yield one running stack of each kind, for cases that leave it as they found it."""
+    if request.param == "compose":
+        request.getfixturevalue("engine")
     with KINDS[request.param]() as running:
         running.wait_ready()
         yield running
 
 
-@pytest.fixture(params=sorted(KINDS))
-def own_stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
-    """Yield a stack of the case's own, to be broken."""
-    with KINDS[request.param]() as running:
-        running.wait_ready()
-        yield running
+@pytest.fixture
+def fragile_stack(stack: Stack) -> Iterator[Stack]:
+    """Yield the stack to be broken, and mend it afterwards."""
+    yield stack
+    for service in SERVICES:
+        stack.start(service)
+    stack.wait_ready()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give cases in containers time: the first may have to build the images."""
+    for item in items:
+        if "compose" in item.name and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(240))

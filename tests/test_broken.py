@@ -77,57 +77,57 @@ def test_malformed_socket_messages(stack: Stack) -> None:
     assert sum(" text " in line for line in logged) >= 10
 
 
-def test_echo_service_killed_during_a_call(own_stack: Stack) -> None:
+def test_echo_service_killed_during_a_call(fragile_stack: Stack) -> None:
     """The caller hears the apology, and the report says that the socket was lost."""
-    with during_a_call(own_stack, "--seconds", "8") as outcome:
-        own_stack.kill("echo-service")
+    with during_a_call(fragile_stack, "--seconds", "8") as outcome:
+        fragile_stack.kill("echo-service")
         ended = outcome()
     assert ended.status == 1
     assert "socket" in ended.steps_that_failed
     assert "disconnected" in [event["status"] for event in ended.report["events"]]
     assert len(ended.report["spoken"]) == 2  # the greeting, then the apology
-    own_stack.start("echo-service")
-    own_stack.wait_ready()
-    place(own_stack, "--seconds", "1")[0].assert_worked()
+    fragile_stack.start("echo-service")
+    fragile_stack.wait_ready()
+    place(fragile_stack, "--seconds", "1")[0].assert_worked()
 
 
-def test_ncco_service_killed_during_a_call(own_stack: Stack) -> None:
+def test_ncco_service_killed_during_a_call(fragile_stack: Stack) -> None:
     """The audio goes on to the end, and the report says that the events were not taken."""
-    with during_a_call(own_stack, "--seconds", "4") as outcome:
-        own_stack.kill("ncco-service")
+    with during_a_call(fragile_stack, "--seconds", "4") as outcome:
+        fragile_stack.kill("ncco-service")
         ended = outcome()
     assert ended.status == 1
     assert ended.steps_that_failed == {"event"}
     assert ended.echo["whole"]
-    own_stack.start("ncco-service")
-    own_stack.wait_ready()
-    place(own_stack, "--seconds", "1")[0].assert_worked()
+    fragile_stack.start("ncco-service")
+    fragile_stack.wait_ready()
+    place(fragile_stack, "--seconds", "1")[0].assert_worked()
 
 
-def test_no_echo_service(own_stack: Stack) -> None:
+def test_no_echo_service(fragile_stack: Stack) -> None:
     """A call that finds no socket is told so, and hears the apology."""
-    own_stack.stop("echo-service")
-    (ended,) = place(own_stack, "--seconds", "2")
+    fragile_stack.stop("echo-service")
+    (ended,) = place(fragile_stack, "--seconds", "2")
     assert ended.status == 1
     assert "socket" in ended.steps_that_failed
     assert len(ended.report["spoken"]) == 2
 
 
-def test_no_ncco_service(own_stack: Stack) -> None:
+def test_no_ncco_service(fragile_stack: Stack) -> None:
     """A call that nobody answers fails at the answer step, with advice."""
-    own_stack.stop("ncco-service")
-    (ended,) = place(own_stack, "--seconds", "2")
+    fragile_stack.stop("ncco-service")
+    (ended,) = place(fragile_stack, "--seconds", "2")
     assert ended.status == 1
     assert ended.steps_that_failed == {"answer"}
     (problem,) = [p for p in ended.report["problems"] if p["severity"] == "failure"]
     assert problem["advice"]
 
 
-def test_drain(own_stack: Stack) -> None:
+def test_drain(fragile_stack: Stack) -> None:
     """A stopping echo service finishes its call, takes no new one, and ends well."""
-    with during_a_call(own_stack, "--seconds", "4") as outcome, ThreadPoolExecutor(1) as aside:
-        stopped = aside.submit(own_stack.stop, "echo-service")
-        until(lambda: refusal(own_stack.socket_url) == 503, "new calls to be refused with 503")
+    with during_a_call(fragile_stack, "--seconds", "4") as outcome, ThreadPoolExecutor(1) as aside:
+        stopped = aside.submit(fragile_stack.stop, "echo-service")
+        until(lambda: refusal(fragile_stack.socket_url) == 503, "new calls to be refused with 503")
         outcome().assert_worked()
         assert stopped.result() == 0
 

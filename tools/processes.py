@@ -88,7 +88,12 @@ class ProcessStack:
         return path.read_text(errors="replace") if path.exists() else ""
 
     def start(self, service: Service) -> None:
-        """Start *service*, on the port it had before if it had one, and wait until it listens."""
+        """Start *service* if it is not running, and wait until it listens.
+
+        It gets the port it had before, if it had one.
+        """
+        if service in self._running and self._running[service].poll() is None:
+            return
         already = len(self.logs(service))
         with self._log(service).open("ab") as log:
             self._running[service] = process = subprocess.Popen(

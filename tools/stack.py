@@ -41,7 +41,7 @@ class Stack(Protocol):
         """
 
     def start(self, service: Service) -> None:
-        """Start a stopped or killed service again, under the same address."""
+        """Start a stopped or killed service again, under the same address; a running one stays."""
 
     def wait_ready(self, timeout: float = 20.0) -> None:
         """Return when a call would work; raise :exc:`StackError` after *timeout* seconds."""
