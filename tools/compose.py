@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ENGINE = ["docker"]
 COMMAND_SECONDS = 300.0  # an image may have to be built, on a slow line
 START_SECONDS = 90
+LAST_LINES = 30  # of a command that failed; what it says before is progress
 STOP_SECONDS = 60.0
 # What this shell has set for Compose or the services would change what the stack is.
 OWN_SETTINGS = re.compile(
@@ -156,7 +157,7 @@ class ComposeStack:
         if check and done.returncode:
             raise StackError(
                 f"`docker compose {shlex.join(arguments)}` ended with {done.returncode}:\n"
-                + done.stdout.rstrip()
+                + "\n".join(done.stdout.splitlines()[-LAST_LINES:])
             )
         return done.stdout
 

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Generator, Iterator
 from typing import Any
 
 import pytest
 
-from tools.compose import ComposeStack, unavailable
+from tools.compose import ComposeStack
 
 
 @pytest.fixture(scope="session", autouse=True)
-def engine() -> None:
-    """Skip where no engine answers, or fail when the environment has REQUIRE_DOCKER=1."""
-    if reason := unavailable():
-        if os.environ.get("REQUIRE_DOCKER") == "1":
-            pytest.fail(f"REQUIRE_DOCKER=1, but there is no engine: {reason}", pytrace=False)
-        pytest.skip(f"needs a Docker engine with Compose: {reason}")
+def needs_engine(engine: None) -> None:
+    """Skip all of these where no engine answers; see ``tests/conftest.py``."""
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,8 @@
 """A stand-in for the ngrok agent: its API on port 4040, in the shapes that ngrok documents.
 
-It reads the same two files as the agent: the token, without which it ends, and the endpoints. What
-it answers is switched by the file SWITCHES while it runs, see `Answer` below. Standard library only:
-it runs in a bare Python image.
+It reads the same two files as the agent: the token, without which it ends, and the endpoints.
+What it answers is switched by the file SWITCHES while it runs, see `Answer` below. Standard
+library only: it runs in a bare Python image.
 """
 
 import json
@@ -81,7 +81,7 @@ class Answer(BaseHTTPRequestHandler):
         """Answer one request."""
         switches = json.loads(SWITCHES.read_text()) if SWITCHES.exists() else {}
         items = switches.get("list") or CONFIGURED
-        items = random.sample(items, len(items))  # noqa: S311 - the agent's order is random, too
+        items = random.sample(items, len(items))
         kind = {"/api/endpoints": "endpoints", "/api/tunnels": "tunnels"}.get(self.path, "")
         mood = switches.get(kind, "ok") if kind else "404"
         if mood == "slow":

@@ -1,0 +1,200 @@
+"""From the tunnel agent's list to a call through TLS; and what the agent's moods do to the NCCO."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.containers.edge import FIRST, SECOND, Caller, Endpoint, TunnelStack
+
+GATEWAY = "http://gateway:8080"
+# ncco-service asks every second here; then one look, and a busy machine.
+WITHIN = 4.0
+# Vonage waits a second for a connection and five for an answer; the house's own bound is stricter.
+ANSWER_SECONDS = 0.2
+
+
+@pytest.fixture(scope="module")
+def tunnel() -> Iterator[TunnelStack]:
+    """Yield the stack behind a tunnel."""
+    with tempfile.TemporaryDirectory(prefix="edge-") as folder, TunnelStack(Path(folder)) as stack:
+        yield stack
+
+
+@pytest.fixture
+def caller(tunnel: TunnelStack) -> Iterator[Caller]:
+    """Yield who asks all the time, once the agent is well; no answer may ever have been slow."""
+    tunnel.switch()
+    with Caller(tunnel) as asking:
+        asking.until(lambda answer: answer.socket == socket(FIRST), "the tunnel's URL", 20)
+        yield asking
+    slow = [answer for answer in asking.answers if answer.seconds > ANSWER_SECONDS]
+    assert not slow, [f"{answer.seconds * 1000:.0f} ms" for answer in slow]
+
+
+def socket(host: str) -> str:
+    """Return the socket's URL behind a public name."""
+    return f"wss://{host}/socket"
+
+
+def test_up_means_that_a_call_through_the_tunnel_works(tunnel: TunnelStack) -> None:
+    """A call by the public name goes agent, NCCO, verified TLS, gateway, echo, and back."""
+    report = tunnel.phone(f"https://{FIRST}/webhooks/answer", "--audio", "tone", "--seconds", "1")
+    assert report["ok"], report["problems"]
+    (leg,) = report["sockets"]
+    assert leg["uri"] == socket(FIRST)
+    assert leg["echo"]["lost"] == 0
+    assert {event["url"] for event in report["events"]} == {f"https://{FIRST}/webhooks/events"}
+
+
+def test_the_certificate_is_verified(tunnel: TunnelStack) -> None:
+    """The same call fails for someone who does not know the authority."""
+    done = tunnel.run(
+        "run", "--rm", "--no-deps", "--env", "SSL_CERT_FILE=/dev/null",
+        "phone", "call", f"https://{FIRST}/webhooks/answer",
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "certificate" in done.stdout.lower()
+
+
+def test_the_log_says_what_to_paste(tunnel: TunnelStack) -> None:
+    """The answer URL and the event URL stand together, once."""
+    lines = tunnel.logs("ncco-service").splitlines()
+    block = [line for line in lines if " dashboard " in line]
+    start = lines.index(block[0])
+    assert lines[start : start + len(block)] == block, "one block"
+    assert f"answer_url=https://{FIRST}/webhooks/answer" in block[1]
+    assert f"event_url=https://{FIRST}/webhooks/events" in block[2]
+
+
+def test_the_agent_cannot_be_reached_from_the_echo_service(tunnel: TunnelStack) -> None:
+    """They share no network: neither its name nor its address leads anywhere."""
+    (network,) = tunnel.inspect("ngrok")["NetworkSettings"]["Networks"].values()
+    script = (
+        "import socket, sys\n"
+        "for host in sys.argv[1:]:\n"
+        "    try: socket.create_connection((host, 4040), 2).close(); print('reached', host)\n"
+        "    except OSError as error: print('not', host)\n"
+    )
+    ask = ("python", "-c", script, "ngrok", network["IPAddress"])
+    from_echo = tunnel.compose("exec", "-T", "echo-service", *ask)
+    from_ncco = tunnel.compose("exec", "-T", "ncco-service", *ask)
+    assert from_echo.count("not ") == 2
+    assert from_ncco.count("reached") == 2
+
+
+def test_the_public_side_sees_only_what_it_needs(tunnel: TunnelStack) -> None:
+    """Health and everything else private is 404 by the public name."""
+    script = (
+        "import sys, urllib.error, urllib.request as r\n"
+        "for path in sys.argv[1:]:\n"
+        f"    try: print(path, r.urlopen('https://{FIRST}' + path, timeout=5).status)\n"
+        "    except urllib.error.HTTPError as e: print(path, e.code)\n"
+    )
+    paths = ("/", "/healthz", "/readyz", "/metrics", "/socket/x", "/api/tunnels", "/ncco")
+    said = tunnel.compose("exec", "-T", "ncco-service", "python", "-c", script, *paths)
+    assert said.split("\n")[:-1] == [f"{path} 404" for path in paths[:-1]] + ["/ncco 200"]
+
+
+@pytest.mark.parametrize(
+    ("endpoints", "tunnels"),
+    [("404", "ok"), ("empty", "ok"), ("ok", "404"), ("ok", "empty"), ("garbage", "ok")],
+)
+def test_either_list_will_do(
+    tunnel: TunnelStack, caller: Caller, endpoints: str, tunnels: str
+) -> None:
+    """An agent that knows an endpoint by one of its lists only is understood."""
+    tunnel.switch([("public", f"https://{SECOND}", GATEWAY)], endpoints=endpoints, tunnels=tunnels)
+    caller.until(lambda answer: answer.socket == socket(SECOND), "the new URL", WITHIN)
+
+
+@pytest.mark.parametrize(
+    ("listed", "moods", "says"),
+    [
+        ([], {"endpoints": "empty", "tunnels": "empty"}, "no tunnel open"),
+        (
+            [
+                ("ncco", f"https://{FIRST}", "http://ncco-service:8000"),
+                ("echo", f"https://{FIRST}", "http://echo-service:8001"),
+            ],
+            {},
+            "one host name",
+        ),
+        ([("echo", "https://echo.internal", "http://echo-service:8001")], {}, "only inside ngrok"),
+        ([("other", f"https://{FIRST}", "http://elsewhere:80")], {}, "none leads to"),
+        ([("public", f"http://{FIRST}", GATEWAY)], {}, "not https"),
+    ],
+    ids=["nothing", "one-url-for-two", "internal", "somewhere-else", "http"],
+)
+def test_a_list_without_a_way_in_is_told(
+    tunnel: TunnelStack,
+    caller: Caller,
+    listed: list[Endpoint],
+    moods: dict[str, str],
+    says: str,
+) -> None:
+    """The platform gets 503, which it repeats, and a person the reason; then it recovers."""
+    tunnel.switch(listed, **moods)
+    caller.until(lambda answer: answer.status == 503, "503", WITHIN)
+    refused = [answer for answer in caller.answers if answer.status == 503][-1]
+    assert refused.body["error"] == "not_ready"
+    assert says in refused.body["message"]
+    tunnel.switch()
+    caller.until(lambda answer: answer.socket == socket(FIRST), "the URL again", WITHIN)
+
+
+def test_a_new_url_is_followed(tunnel: TunnelStack, caller: Caller) -> None:
+    """An agent that came back under another name is believed at once."""
+    tunnel.switch([("public", f"https://{SECOND}", GATEWAY)])
+    caller.until(lambda answer: answer.socket == socket(SECOND), "the new URL", WITHIN)
+    report = tunnel.phone(f"https://{SECOND}/webhooks/answer", "--audio", "tone", "--seconds", "1")
+    assert report["ok"], report["problems"]
+    assert report["sockets"][0]["uri"] == socket(SECOND)
+
+
+@pytest.mark.parametrize("mood", ["silent", "slow", "404", "garbage"])
+def test_an_unwell_agent_changes_nothing(tunnel: TunnelStack, caller: Caller, mood: str) -> None:
+    """What it said last is kept, and its age is told."""
+    tunnel.switch(endpoints=mood, tunnels=mood)
+    answers = caller.during(5.0)
+    assert len(answers) > 20
+    assert {answer.socket for answer in answers} == {socket(FIRST)}
+    agent = readiness(tunnel)["agent"]
+    assert agent["age_seconds"] > 2
+    assert agent["error"]
+
+
+def test_an_agent_that_is_gone_changes_nothing(tunnel: TunnelStack, caller: Caller) -> None:
+    """Likewise while its container is away; and afterwards all is well again."""
+    tunnel.kill("ngrok")
+    answers = caller.during(5.0)
+    tunnel.start("ngrok")
+    assert len(answers) > 20
+    assert {answer.socket for answer in answers} == {socket(FIRST)}
+    assert readiness(tunnel)["agent"]["age_seconds"] > 2
+
+
+def readiness(tunnel: TunnelStack) -> dict[str, dict[str, float]]:
+    """Return what ncco-service says of its readiness."""
+    script = (
+        "import urllib.request as r, urllib.error\n"
+        "try: print(r.urlopen('http://127.0.0.1:8000/readyz').read().decode())\n"
+        "except urllib.error.HTTPError as error: print(error.read().decode())\n"
+    )
+    said = tunnel.compose("exec", "-T", "ncco-service", "python", "-c", script)
+    return dict(json.loads(said))
+
+
+def test_two_domains_are_told_apart(tmp_path: Path) -> None:
+    """With ngrok/two-domains.yml, webhooks and socket have a name each, and a call uses both."""
+    with TunnelStack(tmp_path, "two-domains.yml") as stack:
+        url = "https://webhooks.example.com/webhooks/answer"
+        report = stack.phone(url, "--audio", "tone", "--seconds", "1")
+        assert report["ok"], report["problems"]
+        assert report["sockets"][0]["uri"] == socket("socket.example.com")
+        posted = {event["url"] for event in report["events"]}
+        assert posted == {"https://webhooks.example.com/webhooks/events"}
