@@ -54,6 +54,8 @@ class _Spent:
 class Measures:
     """Measures one peer after another.
 
+    Each measurement raises `LoadError` or `ServerError` when the peer fails.
+
     Args:
         plan: how much is measured.
         cores: who runs where.
@@ -110,14 +112,14 @@ class Measures:
             spent = _Spent()
             with self._watched(server, spent) as at:
                 report = self._load(peer, server, "idle", at, calls=calls, seconds=1)
-        grown = (spent.memory - before) / 1024 / calls
-        return {"kib_per_call": grown if report.failure is None else None}
+        if report.failure is not None:
+            raise load.LoadError(report.failure)
+        return {"kib_per_call": (spent.memory - before) / 1024 / calls}
 
     def handshakes(self, peer: Peer) -> Figures:
         """Calls opened and ended a second, 16 at a time."""
         report, _ = self._measured(peer, "handshakes", calls=16, seconds=self.plan.seconds)
-        rate = report.handshakes / report.seconds
-        return {"handshakes_per_second": rate if report.failure is None else None}
+        return {"handshakes_per_second": report.handshakes / report.seconds}
 
     def deaf(self, peer: Peer) -> Figures:
         """A peer that sends and never reads: how much memory it makes the server take, in MiB."""
@@ -185,6 +187,8 @@ class Measures:
         spent = _Spent()
         with self._server(peer) as server, self._watched(server, spent) as at:
             report = self._load(peer, server, mode, at, **options)
+        if report.failure is not None:
+            raise load.LoadError(report.failure)
         return report, spent
 
     @contextlib.contextmanager
@@ -228,7 +232,7 @@ def _costs(key: str, report: Report, spent: _Spent, *, paced: bool) -> Figures:
     """
     share = spent.cpu / spent.seconds if spent.seconds > 0 else 0.0
     behind = paced and (share > SATURATED or report.late > 0)
-    known = report.failure is None and report.echoed > 0 and not behind
+    known = report.echoed > 0 and not behind
     figures: Figures = {f"{key}_cpu_us": spent.cpu * 1e6 / report.echoed if known else None}
     if spent.instructions is not None:
         user, kernel = spent.instructions.user, spent.instructions.kernel or 0.0

@@ -309,9 +309,14 @@ static size_t frames(struct run *run, struct call *call, const unsigned char *by
         } else if (frame[0] == PING) {
             put_message(run, call, PONG, frame + head, length < 126 ? length : 0);
         } else if (frame[0] == CLOSE) {
+            char how[160] = "closed the call";
+            if (length >= 2)
+                snprintf(how, sizeof how, "closed the call with %u %.*s",
+                         frame[head] << 8 | frame[head + 1], (int)length - 2,
+                         (const char *)frame + head + 2);
             if (!run->closing)
                 call_send_close(run, call);
-            peer_left(run, call, "closed the call");
+            peer_left(run, call, how);
             return size;
         } else if (frame[0] != PONG) {
             run->corrupted++;

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import contextlib
+import os
 
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
 from bench.peers import serving
 
+# Both are for the conformance suite, which needs more than a call does.
+TEXTS = os.environ.get("ECHO_TEXT_FOR_TESTS") == "1"
+LARGEST = int(os.environ.get("MAX_MESSAGE_BYTES") or 2**20)
+
 
 async def _echo(connection: ServerConnection) -> None:
     with contextlib.suppress(ConnectionClosed):
         async for message in connection:
-            if isinstance(message, bytes):
+            if TEXTS or isinstance(message, bytes):
                 await connection.send(message)
 
 
 async def _main() -> None:
-    async with serve(_echo, serving.HOST, serving.port(), compression=None) as server:
+    async with serve(
+        _echo, serving.HOST, serving.port(), compression=None, max_size=LARGEST
+    ) as server:
         serving.announce(server.sockets[0].getsockname()[1])
         await server.serve_forever()
 

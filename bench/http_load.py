@@ -1,0 +1,149 @@
+"""A small HTTP client that asks for answers, as fast as it can or at a fixed rate."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+__all__ = ["Asked", "at_rate", "flat_out"]
+
+ANSWER_SECONDS = 10.0
+CONNECTIONS = 64
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What came of many requests: times in ms, of those that were answered with 200."""
+
+    per_second: float
+    p50_ms: float
+    p99_ms: float
+    max_ms: float
+    answered: int
+    failed: int
+    first_failure: str | None
+
+
+class _Line:
+    """One connection, kept open as long as the server does."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+
+    async def ask(self, request: bytes) -> str | None:
+        """Send a request and read its answer; what went wrong, or None."""
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                status = await self._exchange(request)
+        except (OSError, EOFError, TimeoutError) as error:
+            self.close()
+            return f"{type(error).__name__}: {error}"
+        return None if status == b"200" else f"status {status.decode(errors='replace')}"
+
+    async def _exchange(self, request: bytes) -> bytes:
+        if self._streams is None:
+            self._streams = await asyncio.open_connection("127.0.0.1", self._port)
+        reader, writer = self._streams
+        writer.write(request)
+        head = (await reader.readuntil(b"\r\n\r\n")).lower()
+        length = int(head.partition(b"content-length:")[2].split(b"\r\n", 1)[0])
+        await reader.readexactly(length)
+        if b"connection: close" in head:
+            self.close()
+        return head.split(b" ", 2)[1]
+
+    def close(self) -> None:
+        if self._streams is not None:
+            self._streams[1].close()
+            self._streams = None
+
+
+class _Tally:
+    def __init__(self) -> None:
+        self.times: list[float] = []
+        self.failures: list[str] = []
+
+    def note(self, began: float, failure: str | None) -> None:
+        if failure is None:
+            self.times.append((time.perf_counter() - began) * 1000)
+        else:
+            self.failures.append(failure)
+
+    def asked(self, seconds: float) -> Asked:
+        cuts = [0.0] * 99
+        if len(self.times) > 1:
+            cuts = statistics.quantiles(self.times, n=100, method="inclusive")
+        return Asked(
+            per_second=len(self.times) / seconds,
+            p50_ms=cuts[49],
+            p99_ms=cuts[98],
+            max_ms=max(self.times, default=0.0),
+            answered=len(self.times),
+            failed=len(self.failures),
+            first_failure=self.failures[0] if self.failures else None,
+        )
+
+
+async def flat_out(
+    port: int, request: Callable[[], bytes], seconds: float, connections: int = 16
+) -> Asked:
+    """Ask on so many connections, each as soon as it has its last answer.
+
+    Args:
+        port: of the server, on loopback.
+        request: makes each request, whole.
+        seconds: how long.
+        connections: how many at a time.
+
+    """
+    tally = _Tally()
+    begin = time.perf_counter()
+
+    async def worker() -> None:
+        line = _Line(port)
+        while time.perf_counter() < begin + seconds:
+            bytes_ = request()
+            began = time.perf_counter()
+            tally.note(began, await line.ask(bytes_))
+        line.close()
+
+    await asyncio.gather(*(worker() for _ in range(connections)))
+    return tally.asked(time.perf_counter() - begin)
+
+
+async def at_rate(port: int, request: Callable[[], bytes], seconds: float, rate: float) -> Asked:
+    """Ask at a fixed rate, whether or not earlier requests were answered.
+
+    Times count from when a request was due. On 64 connections at most: when all wait, so do the
+    requests behind them, and that time counts, too.
+
+    Args:
+        port: of the server, on loopback.
+        request: makes each request, whole.
+        seconds: how long.
+        rate: requests a second.
+
+    """
+    tally = _Tally()
+    free: asyncio.LifoQueue[_Line] = asyncio.LifoQueue()
+    for _ in range(CONNECTIONS):
+        free.put_nowait(_Line(port))
+    begin = time.perf_counter()
+
+    async def one(due: float) -> None:
+        line = await free.get()
+        tally.note(due, await line.ask(request()))
+        free.put_nowait(line)
+
+    async with asyncio.TaskGroup() as group:
+        for number in range(round(seconds * rate)):
+            due = begin + number / rate
+            await asyncio.sleep(due - time.perf_counter())
+            group.create_task(one(due))
+    while not free.empty():
+        free.get_nowait().close()
+    return tally.asked(time.perf_counter() - begin)

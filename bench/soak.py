@@ -1,0 +1,156 @@
+"""`make soak`: many calls for a long time; nothing may grow, and no frame may be lost."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import statistics
+import sys
+import threading
+from collections.abc import Sequence
+
+from bench import load
+from bench.load import LoadError, Report
+from bench.peers.catalogue import BENCH, OURS, PEERS, named
+from bench.processes import Cores
+from bench.server import Server, ServerError
+
+__all__ = ["Verdict", "judged", "main"]
+
+WINDOWS = 30
+SHARE_OF_CAPACITY = 0.8
+MEMORY_GROWTH = 0.02
+"""Share of memory that the end may have more than the beginning; an allocator's slack."""
+DELAY_GROWTH = 1.5
+DELAY_SLACK_MS = 2.0
+"""The end's p99 may be so many times the beginning's plus this: a machine's own unrest."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """What a soak showed. `problems` is empty when it passed."""
+
+    memory_mib: tuple[float, float]
+    p99_ms: tuple[float, float]
+    problems: tuple[str, ...]
+
+
+def judged(report: Report, memory: Sequence[int]) -> Verdict:
+    """Judge a soak: compare its second fifth with its last, so that warming up does not count.
+
+    Args:
+        report: of the load generator, with windows.
+        memory: of the server, in bytes, at even intervals.
+
+    """
+    memory_mib = _fifths([size / 2**20 for size in memory])
+    p99_ms = _fifths([window["p99"] for window in report.windows])
+    problems = []
+    if report.failure:
+        problems.append(report.failure)
+    lost = report.sent - report.echoed + report.skipped
+    if lost:
+        problems.append(f"{lost} frames lost")
+    if memory_mib[1] > memory_mib[0] * (1 + MEMORY_GROWTH):
+        problems.append(f"memory grew from {memory_mib[0]:.1f} to {memory_mib[1]:.1f} MiB")
+    if p99_ms[1] > p99_ms[0] * DELAY_GROWTH + DELAY_SLACK_MS:
+        problems.append(f"p99 grew from {p99_ms[0]:.2f} to {p99_ms[1]:.2f} ms")
+    return Verdict(memory_mib, p99_ms, tuple(problems))
+
+
+def _fifths(values: Sequence[float]) -> tuple[float, float]:
+    """Return the medians of the second and the last fifth."""
+    fifth = max(1, len(values) // 5)
+    return statistics.median(values[fifth : 2 * fifth]), statistics.median(values[-fifth:])
+
+
+def _capacity(peer: str) -> int | None:
+    """Return the calls that a peer held in the latest results, if there are any."""
+    for path in sorted((BENCH / "results").glob("*.json"), reverse=True):
+        peers = json.loads(path.read_text()).get("peers", {})
+        summary = peers.get(peer, {}).get("calls_held")
+        if summary and summary["median"]:
+            return int(summary["median"])
+    return None
+
+
+def main() -> int:
+    """Run from the command line; the exit status."""
+    parser = argparse.ArgumentParser(prog="bench.soak", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--calls", type=int, help="default: 80 %% of the capacity last measured")
+    parser.add_argument("--peer", default=OURS, choices=[peer.name for peer in PEERS])
+    options = parser.parse_args()
+    peer = named(options.peer)
+    calls = options.calls
+    if calls is None:
+        capacity = _capacity(peer.name)
+        if capacity is None:
+            print(
+                f"soak: no results for {peer.name}: run make bench, or give --calls",
+                file=sys.stderr,
+            )
+            return 64
+        calls = int(capacity * SHARE_OF_CAPACITY)
+    if reason := peer.missing():
+        print(f"soak: {peer.name}: {reason}", file=sys.stderr)
+        return 1
+    try:
+        report, memory, cpu = _soaked(peer.command, peer.environ, calls, options.minutes * 60)
+    except (ServerError, LoadError) as error:
+        print(f"soak: {error}", file=sys.stderr)
+        return 1
+    verdict = judged(report, memory)
+    print(
+        f"{peer.name}: {calls} calls for {options.minutes:g} minutes, {report.sent:,} frames, "
+        f"{report.sent - report.echoed} lost, {report.skipped} not sent, {report.late} late.\n"
+        f"Delay p50 / p99 / p99.9 / max: {report.delay_ms.p50:.2f} / {report.delay_ms.p99:.2f} / "
+        f"{report.delay_ms.p999:.2f} / {report.delay_ms.max:.2f} ms; p99 from "
+        f"{verdict.p99_ms[0]:.2f} to {verdict.p99_ms[1]:.2f} ms.\n"
+        f"Memory from {verdict.memory_mib[0]:.2f} to {verdict.memory_mib[1]:.2f} MiB; "
+        f"processor {100 * cpu:.0f} % of a core.\n"
+        f"The generator's own lag: p99 {report.lag_ms.p99:.2f}, max {report.lag_ms.max:.2f} ms."
+    )
+    print(
+        "\n".join(f"FAILED: {problem}" for problem in verdict.problems)
+        or "Nothing grew or was lost."
+    )
+    return 1 if verdict.problems else 0
+
+
+def _soaked(
+    command: Sequence[str], environ: dict[str, str], calls: int, seconds: float
+) -> tuple[Report, list[int], float]:
+    """Return the generator's report, the server's memory over time, its share of a core."""
+    cores, memory, cpu, ended = Cores(), list[int](), list[float](), threading.Event()
+    interval = max(0.1, seconds / (2 * WINDOWS))
+
+    with Server(command, environ, cores.server) as server:
+
+        def sample() -> None:
+            while not ended.wait(interval):
+                memory.append(server.memory_bytes())
+
+        sampler = threading.Thread(target=sample)
+
+        def at(mark: str) -> None:
+            if mark == "measuring":
+                sampler.start()
+            if mark in ("measuring", "measured"):
+                cpu.append(server.cpu_seconds())
+            if mark == "measured":
+                ended.set()
+
+        windows = {"window": max(0.1, seconds / WINDOWS)}
+        pace = {"calls": calls, "seconds": seconds, "warmup": 2}
+        report = load.run("paced", server.port, {**pace, **windows}, core=cores.load, at=at)
+        ended.set()
+        if len(cpu) != 2 or not memory or not report.windows:
+            raise LoadError(f"it ended early: {report.failure}. {server.printed()}")
+    sampler.join()
+    return report, memory, (cpu[1] - cpu[0]) / seconds
+
+
+if __name__ == "__main__":
+    sys.exit(main())
