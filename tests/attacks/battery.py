@@ -1,0 +1,103 @@
+"""All attacks, in groups, and what came of them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from tests.attacks.floods import floods
+from tests.attacks.framing import framing
+from tests.attacks.handshakes import crowds, handshakes
+from tests.attacks.http import Webhooks
+from tests.attacks.target import Attack, Attacks, Socket, Unsafe
+from tests.attacks.tickets import refusals, tickets
+from tests.attacks.webhooks import callers, webhooks
+
+__all__ = [
+    "NAMES",
+    "Outcome",
+    "attack",
+    "attack_socket",
+    "attack_webhooks",
+]
+
+T = TypeVar("T")
+
+SOCKET_GROUPS = (
+    (handshakes, 8),
+    (tickets, 8),
+    (framing, 8),
+    (refusals, 1),
+    (floods, 1),
+    (crowds, 1),
+)
+"""Groups, one after the other, and how many of each at once: floods are to be told apart."""
+
+WEBHOOK_GROUPS = ((webhooks, 1), (callers, 4))
+NAMES: tuple[str, ...] = (
+    *(attack.name for group, _ in SOCKET_GROUPS for attack in group),
+    *(attack.name for group, _ in WEBHOOK_GROUPS for attack in group),
+)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of an attack: ``unsafe`` says what the server did wrong, None when nothing."""
+
+    name: str
+    what: str
+    good: str
+    seen: str
+    unsafe: str | None
+    seconds: float
+
+    def __str__(self) -> str:
+        verdict = f"UNSAFE: {self.unsafe}" if self.unsafe else self.seen
+        return f"{self.name} ({self.seconds:.1f} s): {verdict[:400]}"
+
+
+async def attack_socket(target: Socket) -> dict[str, Outcome]:
+    """Attack the socket with all there is."""
+    return await attack(SOCKET_GROUPS, target)
+
+
+async def attack_webhooks(target: Webhooks) -> dict[str, Outcome]:
+    """Attack the webhooks with all there is."""
+    return await attack(WEBHOOK_GROUPS, target)
+
+
+async def attack(groups: Iterable[tuple[Attacks[T], int]], target: T) -> dict[str, Outcome]:
+    """Run groups of attacks on a target, and return what came of each by its name."""
+    outcomes: list[Outcome] = []
+    for group, at_once in groups:
+        outcomes += await _all(group, target, at_once)
+    return {outcome.name: outcome for outcome in outcomes}
+
+
+async def _all(attacks: Iterable[Attack[T]], target: T, at_once: int) -> list[Outcome]:
+    turn = asyncio.Semaphore(at_once)
+
+    async def one(attack: Attack[T]) -> Outcome:
+        async with turn:
+            return await _one(attack, target)
+
+    return await asyncio.gather(*(one(attack) for attack in attacks))
+
+
+async def _one(attack: Attack[T], target: T) -> Outcome:
+    began = time.monotonic()
+    seen, unsafe = "", None
+    try:
+        async with asyncio.timeout(attack.seconds):
+            seen = await attack.run(target)
+    except Unsafe as error:
+        unsafe = str(error)
+    except TimeoutError:
+        unsafe = f"not over after {attack.seconds:g} s"
+    except (OSError, EOFError, ValueError, KeyError, ExceptionGroup) as error:
+        unsafe = f"{type(error).__name__}: {error}"
+    seconds = time.monotonic() - began
+    return Outcome(attack.name, attack.what, attack.good, seen, unsafe, seconds)

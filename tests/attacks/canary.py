@@ -1,0 +1,210 @@
+"""A well-behaved call that runs beside the attacks, in a process of its own.
+
+``python -m tests.attacks.canary`` reads one line of JSON from standard input (``url``, and
+``authorization`` and ``call`` or null), says ``on call`` when it is, and sends 50 frames a second
+until its standard input ends. Then it writes a :class:`Report` as a line of JSON.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import json
+import random
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from tests.attacks.target import SLACK, Socket
+
+__all__ = ["P99_MS", "WORST_MS", "Canary", "Report", "canary"]
+
+P99_MS = 20 * SLACK
+WORST_MS = 100 * SLACK
+FRAME_SECONDS = 0.020
+FRAME_BYTES = 640
+LAST_ECHO_SECONDS = 5.0
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the canary saw. Delays are in ms.
+
+    ``lag`` is how late the canary itself sent: the machine's doing, not the server's. ``excess``
+    is what remains of a frame's delay without the worst lag between its sending and the tick
+    after its return; the server is judged by it.
+    """
+
+    sent: int
+    lost: int
+    wrong: int
+    delay_p50: float
+    delay_p99: float
+    delay_worst: float
+    lag_p99: float
+    lag_worst: float
+    excess_p99: float
+    excess_worst: float
+    ending: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.sent} frames, {self.lost} lost, {self.wrong} wrong; "
+            f"echo p50 {self.delay_p50:.1f}, p99 {self.delay_p99:.1f}, worst "
+            f"{self.delay_worst:.1f} ms; own lag p99 {self.lag_p99:.1f}, worst "
+            f"{self.lag_worst:.1f} ms; beyond it p99 {self.excess_p99:.1f}, worst "
+            f"{self.excess_worst:.1f} ms; {self.ending}"
+        )
+
+
+class Canary:
+    """The canary as the battery sees it."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self.report: Report | None = None
+
+    async def hang_up(self) -> Report:
+        """End the call and return the report."""
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.close()
+        async with asyncio.timeout(LAST_ECHO_SECONDS * 2 * SLACK):
+            line = await self._process.stdout.readline()
+        self.report = Report(**json.loads(line))
+        return self.report
+
+
+@contextlib.asynccontextmanager
+async def canary(target: Socket) -> AsyncIterator[Canary]:
+    """Yield a canary that is on a call with the *target*."""
+    call = "cccccccc-aaaa-4aaa-8aaa-0123456789ab"
+    order = {
+        "url": f"ws://{target.host}:{target.port}{target.path}",
+        "authorization": target.authorization(call) if target.authorization else None,
+        "call": call,
+    }
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "tests.attacks.canary",
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        cwd=ROOT,
+    )
+    assert process.stdin
+    assert process.stdout
+    try:
+        process.stdin.write(json.dumps(order).encode() + b"\n")
+        async with asyncio.timeout(20 * SLACK):
+            said = await process.stdout.readline()
+        assert said == b"on call\n", f"the canary said {said!r}"
+        yield Canary(process)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+
+
+class _Call:
+    def __init__(self) -> None:
+        self.clock = asyncio.get_running_loop().time
+        self.noise = random.Random(0)  # noqa: S311 - it only has to be hard to echo by accident
+        self.payloads: list[bytes] = []
+        self.planned: list[float] = []
+        self.sent: list[float] = []
+        self.returned: list[float] = []
+        self.wrong = 0
+        self.complete = asyncio.Event()
+
+    async def speak(self, connection: ClientConnection, stop: asyncio.Event) -> None:
+        started = self.clock()
+        while not stop.is_set():
+            due = started + len(self.planned) * FRAME_SECONDS
+            if (wait := due - self.clock()) > 0:
+                await asyncio.sleep(wait)
+            self.complete.clear()
+            self.payloads.append(self.noise.randbytes(FRAME_BYTES))
+            self.planned.append(due)
+            self.sent.append(self.clock())
+            await connection.send(self.payloads[-1])
+
+    async def listen(self, connection: ClientConnection) -> None:
+        async for message in connection:
+            if isinstance(message, str):
+                self.wrong += 1
+                continue
+            number = len(self.returned)
+            self.returned.append(self.clock())
+            if number >= len(self.payloads) or message != self.payloads[number]:
+                self.wrong += 1
+            if len(self.returned) >= len(self.sent):
+                self.complete.set()
+
+    async def all_back(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LAST_ECHO_SECONDS):
+                await self.complete.wait()
+
+    def report(self, ending: str) -> Report:
+        lags = [sent - due for sent, due in zip(self.sent, self.planned, strict=True)]
+        delays, excesses = [], []
+        for number, (sent, back) in enumerate(zip(self.sent, self.returned, strict=False)):
+            last = number + 1
+            while last < len(lags) and self.planned[last] < back:
+                last += 1
+            delays.append(back - sent)
+            excesses.append(max(0.0, back - sent - max(lags[number : last + 1])))
+        return Report(
+            len(self.sent),
+            len(self.sent) - len(self.returned),
+            self.wrong,
+            _quantile(delays, 0.5),
+            _quantile(delays, 0.99),
+            _quantile(delays, 1),
+            _quantile(lags, 0.99),
+            _quantile(lags, 1),
+            _quantile(excesses, 0.99),
+            _quantile(excesses, 1),
+            ending,
+        )
+
+
+def _quantile(seconds: list[float], part: float) -> float:
+    ordered = sorted(seconds)
+    return round(ordered[int(part * (len(ordered) - 1))] * 1000, 2) if ordered else 0.0
+
+
+async def _run() -> Report:
+    loop = asyncio.get_running_loop()
+    order = json.loads(await loop.run_in_executor(None, sys.stdin.readline))
+    headers = {"Authorization": order["authorization"]} if order["authorization"] else {}
+    call, stop = _Call(), asyncio.Event()
+    ending = "hung up"
+    async with connect(
+        order["url"], additional_headers=headers, compression=None, ping_interval=None
+    ) as connection:
+        first = {"content-type": "audio/l16;rate=16000", "uuid": order["call"]}
+        await connection.send(json.dumps({"event": "websocket:connected", **first}))
+        print("on call", flush=True)
+        loop.add_reader(sys.stdin.fileno(), stop.set)
+        listening = asyncio.create_task(call.listen(connection))
+        try:
+            await call.speak(connection, stop)
+            await call.all_back()
+        except ConnectionClosed as error:
+            ending = f"the call ended before its time: {error}"
+        finally:
+            listening.cancel()
+            await asyncio.gather(listening, return_exceptions=True)
+    return call.report(ending)
+
+
+if __name__ == "__main__":
+    print(json.dumps(dataclasses.asdict(asyncio.run(_run()))), flush=True)

@@ -1,0 +1,231 @@
+"""Peers that never get as far as a WebSocket: slow, silent, garbled, or of another language."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import os
+import ssl
+
+from tests.attacks.floods import bounded_memory
+from tests.attacks.peer import AUDIO, Peer, Reply, upgrade
+from tests.attacks.target import SLACK, Attacks, Socket, every, require
+
+__all__ = ["crowds", "handshakes"]
+
+handshakes: Attacks[Socket] = Attacks()
+crowds: Attacks[Socket] = Attacks()
+
+SILENT = 500
+CYCLES = 1000
+GRACE = 1.5
+"""Seconds that an end may come late."""
+
+
+def refused(reply: Reply) -> str:
+    """Return what was seen of a handshake that must not succeed, nor break the server."""
+    good = reply.status == 0 or 400 <= reply.status < 500 or reply.status in (501, 505)
+    require(good, f"answered with {reply}")
+    return str(reply)
+
+
+async def _refused_and_cut(target: Socket, request: bytes) -> str:
+    async with await Peer.connect(target) as peer:
+        await peer.send(request)
+        seen = refused(await peer.reply(target.limits.handshake_seconds + GRACE))
+        await peer.gone(target.limits.handshake_seconds + GRACE)
+        return seen
+
+
+def _request(*lines: str | bytes, end: bytes = b"\r\n") -> bytes:
+    encoded = [line if isinstance(line, bytes) else line.encode() for line in lines]
+    return end.join([*encoded, b"", b""])
+
+
+@handshakes("cuts each off when the time for a handshake is over")
+async def dribbled_handshakes(target: Socket) -> str:
+    """Twenty peers send a proper handshake, a byte every 50 ms, and never finish it."""
+    limit = target.limits.handshake_seconds
+
+    async def dribble(request: bytes) -> str:
+        async with await Peer.connect(target) as peer:
+
+            async def write() -> None:
+                for byte in request:
+                    if not await peer.send(bytes([byte])):
+                        return
+                    await asyncio.sleep(0.05)
+
+            task = asyncio.create_task(write())
+            try:
+                await peer.gone(limit + GRACE)
+            finally:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+        return "cut off"
+
+    request = upgrade(target, None, "X-Long: " + "x" * 1000)
+    return await every(((f"peer {n}", request) for n in range(20)), dribble, at_once=20)
+
+
+@handshakes("refuses, or cuts off, without taking in megabytes")
+async def oversized_headers(target: Socket) -> str:
+    """Request lines and headers that are too long, too many, or without an end."""
+    whole = upgrade(target)
+    head = whole[:-2]
+    variants = {
+        "a request line of 64 KiB": whole.replace(b"/socket", b"/socket?" + b"a" * 65536, 1),
+        "a header of 64 KiB": head + b"X-Long: " + b"x" * 65536 + b"\r\n\r\n",
+        "a header's name of 64 KiB": head + b"X" * 65536 + b": x\r\n\r\n",
+        "5,000 headers": head + b"".join(b"X-%d: x\r\n" % n for n in range(5000)) + b"\r\n",
+    }
+    return await every(variants.items(), lambda request: _refused_and_cut(target, request))
+
+
+@handshakes("cuts off within the time for a handshake, and keeps none of it")
+async def endless_header(target: Socket) -> str:
+    """A header whose line never ends, 64 KiB every 10 ms."""
+    pieces = int((target.limits.handshake_seconds + GRACE) * SLACK / 0.01)
+    async with bounded_memory(target), await Peer.connect(target) as peer:
+        await peer.send(upgrade(target)[:-2] + b"X-Long: ")
+        sent, ended = await peer.pours(b"x" * 2**16, pieces, 0.01)
+        require(ended, f"took {sent * 64} KiB of one header line, and would take more")
+        return f"cut off after {sent * 64} KiB"
+
+
+@handshakes("refuses with a status of 4xx, or cuts off; never 101, never 500")
+async def malformed_handshakes(target: Socket) -> str:
+    """Handshakes with a part that is missing, doubled, garbled or wrong."""
+    ticket = target.authorization
+    good = upgrade(target, ticket("malformed") if ticket else None)
+    head = good[:-2]
+    key = b"Sec-WebSocket-Key: "
+    variants = {
+        "a header without a colon": head + b"nonsense\r\n\r\n",
+        "a blank before the colon": head + b"X-Header : x\r\n\r\n",
+        "NUL in a header": head + b"X-Header: \0\r\n\r\n",
+        "a folded header": head + b"X-Header: x\r\n folded\r\n\r\n",
+        "an escape in a header's name": head + b"\x1b[2J: x\r\n\r\n",
+        "no key": good.replace(key, b"X-Key: "),
+        "two keys": head + key + b"AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
+        "a short key": good.replace(key, key + b"AA=="),
+        "version 12": good.replace(b"Version: 13", b"Version: 12"),
+        "two versions": head + b"Sec-WebSocket-Version: 13\r\n\r\n",
+        "no Connection": good.replace(b"Connection: ", b"X-Connection: "),
+        "Upgrade to h2c": good.replace(b"Upgrade: websocket", b"Upgrade: h2c"),
+        "POST": good.replace(b"GET ", b"POST ", 1),
+        "HTTP/1.0": good.replace(b"HTTP/1.1", b"HTTP/1.0", 1),
+        "HTTP/9.9": good.replace(b"HTTP/1.1", b"HTTP/9.9", 1),
+        "a body": head + b"Content-Length: 5\r\n\r\nhello",
+        "chunks": head + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+        "another path": good.replace(b"/socket", b"/etc/passwd", 1),
+        "a path that climbs": good.replace(b"/socket", b"/socket/../../x", 1),
+    }
+    return await every(variants.items(), lambda request: _refused_and_cut(target, request))
+
+
+@handshakes("refuses or cuts off")
+async def http_garbage(target: Socket) -> str:
+    """Bytes that are no HTTP/1.1 at all."""
+    variants = {
+        "noise": os.urandom(4096) + b"\r\n\r\n",
+        "empty lines": b"\r\n" * 2000,
+        "HTTP/0.9": b"GET /socket\r\n\r\n",
+        "HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(27),
+        "SSH": b"SSH-2.0-OpenSSH_9.2\r\n\r\n",
+        "a proxy's CONNECT": _request("CONNECT example.org:443 HTTP/1.1", "Host: example.org"),
+        "a PROXY line": b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n" + upgrade(target),
+        "a status line": _request("HTTP/1.1 101 Switching Protocols", "Upgrade: websocket"),
+        "UTF-16": upgrade(target).decode("latin-1").encode("utf-16"),
+        "a frame": b"\x82\xfe\x02\x80" + bytes(644),
+    }
+    return await every(variants.items(), lambda request: _refused_and_cut(target, request))
+
+
+@handshakes("answers nothing that TLS would take, and cuts off")
+async def tls_to_the_plain_port(target: Socket) -> str:
+    """Twenty peers begin with a TLS ClientHello."""
+
+    async def hello(number: int) -> str:
+        context = ssl.create_default_context()
+        outgoing = ssl.MemoryBIO()
+        tls = context.wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname=f"host{number}.example")
+        with contextlib.suppress(ssl.SSLWantReadError):
+            tls.do_handshake()
+        return await _refused_and_cut(target, outgoing.read())
+
+    return await every(((f"peer {n}", n) for n in range(20)), hello)
+
+
+@handshakes("lets go of each")
+async def handshakes_broken_off(target: Socket) -> str:
+    """Peers that stop, half-close or reset in the middle of a handshake."""
+    request = upgrade(target)
+
+    async def stop(how: str) -> str:
+        async with await Peer.connect(target) as peer:
+            await peer.send(request[: len(request) // 2])
+            if how == "reset":
+                peer.reset()
+                return "reset"
+            peer.writer.write_eof()
+            refused(await peer.reply(target.limits.handshake_seconds + GRACE))
+            await peer.gone(target.limits.handshake_seconds + GRACE)
+            return "cut off"
+
+    return await every(
+        ((f"{how} {n}", how) for n in range(20) for how in ("reset", "half-close")), stop
+    )
+
+
+@crowds("lets a call through beside them, and cuts them off in time", seconds=20)
+async def silent_connections(target: Socket) -> str:
+    """Five hundred connections are opened, and nothing is ever said on them."""
+    limit = target.limits.handshake_seconds
+    clock = asyncio.get_running_loop().time
+    async with contextlib.AsyncExitStack() as crowd:
+        opened = clock()
+        peers: list[Peer] = []
+        for _ in range(SILENT):
+            with contextlib.suppress(ConnectionError):  # refusing at once is fine
+                peers.append(await crowd.enter_async_context(await Peer.connect(target)))
+        gone = [asyncio.create_task(peer.gone(2 * limit + GRACE)) for peer in peers]
+        try:
+            before = clock()
+            caller = dataclasses.replace(target, source=None)
+            async with await Peer.on_call(caller) as call:
+                await call.echoes(AUDIO)
+            took = clock() - before
+            require(took < 1, f"a call beside them took {took:.2f} s to be answered")
+            done = await asyncio.gather(*gone, return_exceptions=True)
+        finally:
+            for task in gone:
+                task.cancel()
+            await asyncio.gather(*gone, return_exceptions=True)
+        stayed = [result for result in done if isinstance(result, BaseException)]
+        require(not stayed, f"{len(stayed)} of {len(peers)}: {stayed[:1]}")
+        seconds = clock() - opened
+        late = seconds > limit + GRACE + 2  # opening them takes a while
+        require(not late, f"the last was cut off only after {seconds:.1f} s")
+        return f"answered a call in {took * 1000:.0f} ms; all gone after {seconds:.1f} s"
+
+
+@crowds("survives; its file descriptors are counted at the end", seconds=40)
+async def connect_and_drop(target: Socket) -> str:
+    """A thousand peers connect and drop: at once, after a handshake, in a call; by FIN or RST."""
+
+    async def cycle(number: int) -> str:
+        kind = number % 4
+        if kind == 0:
+            peer = await Peer.connect(target)
+        else:
+            peer = await Peer.on_call(target)
+        async with peer:
+            if kind == 2:
+                await peer.echoes(AUDIO)
+            if kind == 3:
+                peer.reset()
+        return "dropped"
+
+    return await every(((f"cycle {n}", n) for n in range(CYCLES)), cycle, at_once=20)

@@ -1,0 +1,154 @@
+"""The battery bites: a naive server fails it, and in the ways that are written down here."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from tests.attacks.attacked import ATTACKERS, LIMITS, with_ticket
+from tests.attacks.battery import NAMES, Outcome, attack_socket, attack_webhooks
+from tests.attacks.canary import P99_MS, WORST_MS, Report, canary
+from tests.attacks.http import Webhooks
+from tests.attacks.observed import Processes, check_log
+from tests.attacks.target import Socket, Unsafe
+
+pytestmark = pytest.mark.timeout(300)  # the first case runs the whole battery
+
+ROOT = Path(__file__).resolve().parents[2]
+
+FAILS = frozenset(
+    {
+        # It has no clock for handshakes but a slow one, and takes any path.
+        "dribbled_handshakes",
+        "silent_connections",
+        "malformed_handshakes",
+        "http_garbage",
+        # It lets everybody in.
+        "forged_tickets",
+        "odd_authorization",
+        "replayed_ticket",
+        "ticket_of_another_call",
+        "ticket_flood",
+        "never_answers_a_close",  # for it never closes
+        # It takes too much, too long.
+        "frame_sizes",
+        "endless_fragments",
+        "dead_peer",
+        "readers_that_never_read",
+        "pings_from_a_peer_that_never_reads",
+        # It sends back what it should not, and prints it.
+        "text_is_not_echoed",
+        "text_flood",
+        # The webhooks beside it believe everything.
+        "forged_webhooks",
+        "unsigned_webhooks",
+        "replayed_webhooks",
+        "webhook_flood",
+        "huge_bodies",
+        "wrong_bodies",
+        "wrong_requests",
+        "poisonous_callers",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Bitten:
+    """What came of the battery on the naive server."""
+
+    outcomes: dict[str, Outcome]
+    canary: Report
+    log: str
+
+
+@pytest.fixture(scope="module")
+def bitten(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bitten]:
+    """Yield the outcome of all attacks on the naive server."""
+    path = tmp_path_factory.mktemp("naive") / "log"
+    with path.open("wb") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.attacks.naive"],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        urls = _urls(path)
+        socket = replace(
+            Socket.at(f"ws://{urls['socket']}/socket", LIMITS),
+            source=ATTACKERS,
+            authorization=with_ticket,
+            memory=Processes(process.pid).memory,
+            log=lambda: path.read_text(errors="replace"),
+        )
+        webhooks = Webhooks.at(f"http://{urls['webhooks']}/webhooks/answer")
+        outcomes, report = asyncio.run(_run(socket, webhooks))
+        yield Bitten(outcomes, report, path.read_text(errors="replace"))
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _urls(log: Path, within: float = 20.0) -> dict[str, str]:
+    deadline = time.monotonic() + within
+    while True:
+        found = dict(re.findall(r"^(\w+) url=http://([\d.:]+)\n", log.read_text(), re.MULTILINE))
+        if len(found) == 2:
+            return found
+        assert time.monotonic() < deadline, f"the naive server said {log.read_text()!r}"
+        time.sleep(0.05)
+
+
+async def _run(socket: Socket, webhooks: Webhooks) -> tuple[dict[str, Outcome], Report]:
+    async with canary(socket) as call:
+        outcomes = await attack_socket(socket) | await attack_webhooks(webhooks)
+        return outcomes, await call.hang_up()
+
+
+def test_list_is_of_attacks() -> None:
+    """Every name in the list is an attack's."""
+    assert set(NAMES) >= FAILS
+
+
+@pytest.mark.parametrize("attack", sorted(FAILS))
+def test_bites(bitten: Bitten, attack: str) -> None:
+    """The naive server fails each of the listed attacks."""
+    print(bitten.outcomes[attack])
+    assert bitten.outcomes[attack].unsafe
+
+
+def test_fails_nothing_else(bitten: Bitten) -> None:
+    """What is not listed, the library does right by itself."""
+    others = {name: seen for name, seen in bitten.outcomes.items() if name not in FAILS}
+    failed = [str(outcome) for outcome in others.values() if outcome.unsafe]
+    print(*others.values(), sep="\n")
+    assert not failed
+
+
+def test_memory_bites(bitten: Bitten) -> None:
+    """The naive server grows while a peer sends pings and reads nothing."""
+    outcome = bitten.outcomes["pings_from_a_peer_that_never_reads"]
+    assert "memory grew" in (outcome.unsafe or "")
+
+
+def test_log_bites(bitten: Bitten) -> None:
+    """The naive server's log is full of what peers wrote into it."""
+    with pytest.raises(Unsafe, match="as they came"):
+        check_log(bitten.log)
+
+
+def test_canary_bites(bitten: Bitten) -> None:
+    """A call on the naive server is late, and gets its text back."""
+    print(bitten.canary)
+    assert bitten.canary.wrong
+    assert bitten.canary.excess_p99 > P99_MS
+    assert bitten.canary.excess_worst > WORST_MS
