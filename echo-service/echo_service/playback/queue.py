@@ -1,0 +1,253 @@
+"""Playing audio into a call: queued, cut into exact frames, paced, taken back when asked."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Callable
+
+from ..wire import frame_bytes
+from .framing import Framer
+from .pace import FRAME_SECONDS, Pace
+from .sources import Audio, open_source
+
+__all__ = ["CallEnded", "Playback", "Playing"]
+
+QUEUED = 64
+"""Sounds that may wait behind the one that is played; beyond that `play` waits for room."""
+
+LAST_MOMENT = FRAME_SECONDS / 2
+"""How long before the end of what was sent a frame that is not whole is filled up with silence: a
+sound that comes until then joins without a gap."""
+
+
+CLOSE_SECONDS = 1.0
+"""How long sources may take to close at the end of a call."""
+
+
+class CallEnded(Exception):
+    """The call is over: nothing can be sent any more. A handler may let it pass."""
+
+
+class Playing:
+    """A sound that was given to `play`: to wait for its end, or to learn that it was cut off."""
+
+    __slots__ = ("_cut", "_end", "_sent", "error")
+
+    def __init__(self) -> None:
+        self._end = 0.0
+        self._sent = asyncio.Event()
+        self._cut = asyncio.Event()
+        self.error: Exception | None = None
+        """What its source raised: the sound ended there."""
+
+    @property
+    def cut(self) -> bool:
+        """Whether it was cut off: by `clear`, by a sound that replaced it, by the call's end."""
+        return self._cut.is_set()
+
+    async def wait(self) -> bool:
+        """Wait until the platform has played all of it, or it was cut off.
+
+        The end is reckoned on this side's clock, without the way to the platform; where that
+        matters, `Call.notify` asks the platform.
+
+        Returns:
+            Whether it was played to its end.
+
+        Raises:
+            Exception: what its source raised.
+
+        """
+        await self._sent.wait()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(self._end):
+                await self._cut.wait()
+        if self.error is not None:
+            raise self.error
+        return not self.cut
+
+    def _ends(self, end: float) -> None:
+        self._end = end
+        self._sent.set()
+
+    def _cut_off(self) -> None:
+        self._cut.set()
+        self._sent.set()
+
+
+class Playback:
+    """What one call plays.
+
+    Args:
+        rate: Hz of the call.
+        send: sends one frame; raises `CallEnded` when the call is over.
+        clear: asks the platform to forget what it has.
+        limit: messages that the platform keeps.
+        failed: told what a source raised.
+
+    """
+
+    def __init__(
+        self,
+        rate: int,
+        send: Callable[[bytes], Awaitable[None]],
+        clear: Callable[[], Awaitable[None]],
+        limit: int,
+        failed: Callable[[Exception], None],
+    ) -> None:
+        self._rate = rate
+        self._send = send
+        self._clear = clear
+        self._failed = failed
+        self._loop = asyncio.get_running_loop()
+        self._pace = Pace(limit)
+        self._framer = Framer(frame_bytes(rate))
+        self._queue: deque[tuple[Playing, AsyncGenerator[bytes]]] = deque()
+        self._sounding: deque[Playing] = deque()
+        self._changed = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._closing: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    @property
+    def ahead(self) -> float:
+        """Seconds of audio that were sent and have not been played."""
+        return self._pace.ahead(self._loop.time())
+
+    @property
+    def gaps(self) -> int:
+        """How often a sound paused because its source was too slow."""
+        return self._pace.gaps
+
+    @property
+    def busy(self) -> bool:
+        """Whether there is anything to hear, here or at the platform."""
+        return bool(self._queue) or self.ahead > 0
+
+    async def play(
+        self, audio: Audio, *, rate: int | None = None, replace: bool = False
+    ) -> Playing:
+        """Queue a sound behind those that play; waits only where too many are queued already.
+
+        Args:
+            audio: see `sources.Audio`.
+            rate: Hz of bytes, arrays and iterators, None for the call's. A file knows its own.
+            replace: cut off all that plays or waits, and start at once.
+
+        Raises:
+            AudioError: it cannot be played; what plays goes on.
+            CallEnded: the call is over.
+
+        """
+        source = await open_source(audio, rate, self._rate)
+        if replace and self.busy:
+            await self.clear()
+        while len(self._queue) >= QUEUED and not self._closed:
+            self._changed.clear()
+            await self._changed.wait()
+        if self._closed:
+            raise CallEnded
+        playing = Playing()
+        self._queue.append((playing, source))
+        self._changed.set()
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run())
+        return playing
+
+    async def clear(self) -> None:
+        """Cut off all that plays or waits, here and at the platform.
+
+        Raises:
+            CallEnded: the call is over.
+
+        """
+        self._forget()
+        await self._clear()
+
+    async def close(self) -> None:
+        """The call is over: cut off everything, and wait for sources to close."""
+        self._closed = True
+        self._forget()
+        if self._closing:
+            await asyncio.wait(self._closing, timeout=CLOSE_SECONDS)
+
+    def _forget(self) -> None:
+        now = self._loop.time()
+        if self._task is not None and not self._task.done():
+            self._task.cancel()
+            self._closing.add(self._task)
+            self._task.add_done_callback(self._closing.discard)
+        self._task = None
+        for playing, _ in self._queue:
+            playing._cut_off()
+        for playing in self._sounding:
+            if playing._end > now:
+                playing._cut_off()
+        self._queue.clear()
+        self._sounding.clear()
+        self._framer.drop()
+        self._pace.cleared(now)
+        self._changed.set()
+
+    async def _run(self) -> None:
+        """Play what is queued; ends when there is nothing more."""
+        try:
+            follows = False
+            while self._queue:
+                playing, source = self._queue[0]
+                async with contextlib.aclosing(self._frames(playing, source)) as frames:
+                    async for frame in frames:
+                        await self._put(frame, follows)
+                        follows = True
+                self._queue.popleft()
+                self._changed.set()
+                self._sounds(playing)
+                await self._complete()
+        except CallEnded:
+            self._closed = True
+            self._task = None
+            self._forget()
+
+    async def _frames(
+        self, playing: Playing, source: AsyncGenerator[bytes]
+    ) -> AsyncGenerator[bytes]:
+        try:
+            async with contextlib.aclosing(source):
+                async for piece in source:
+                    for frame in self._framer.feed(piece):
+                        yield frame
+        except Exception as error:
+            # Whatever an application's own iterator raises concerns this sound alone.
+            playing.error = error
+            self._failed(error)
+
+    async def _put(self, frame: bytes, follows: bool) -> None:
+        now = self._loop.time()
+        while not self._pace.allows(now):
+            await asyncio.sleep(self._pace.pause(now))
+            now = self._loop.time()
+        self._pace.sent(now, follows)
+        await self._send(frame)
+
+    def _sounds(self, playing: Playing) -> None:
+        rest = self._framer.rest / (2 * self._rate)
+        playing._ends(max(self._pace.end, self._loop.time()) + rest)
+        self._sounding.append(playing)
+        while self._sounding and self._sounding[0]._end <= self._loop.time():
+            self._sounding.popleft()
+
+    async def _complete(self) -> None:
+        """Fill up the last frame, unless another sound comes in time to join it."""
+        while self._framer.rest and not self._queue:
+            left = self.ahead - LAST_MOMENT
+            if left <= 0:
+                frame = self._framer.end()
+                if frame:
+                    await self._put(frame, follows=True)
+                return
+            self._changed.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(left):
+                    await self._changed.wait()

@@ -1,0 +1,85 @@
+"""Arrays of samples, whoever made them, as the wire's PCM: numpy is understood and not needed."""
+
+from __future__ import annotations
+
+import sys
+from array import array
+from collections.abc import Iterator
+from typing import Any, TypeAlias
+
+__all__ = ["AudioError", "Buffer", "pieces"]
+
+# `collections.abc.Buffer` came with Python 3.12; numpy arrays and `array.array` are ones, too.
+Buffer: TypeAlias = Any
+# A `memoryview` of int, float or bytes, as the format says.
+View: TypeAlias = Any
+
+PIECE_BYTES = 4096
+"""About 100 ms: what is converted between two looks at anything else."""
+
+
+class AudioError(ValueError):
+    """Something that cannot be played; the message says what was seen and what to do."""
+
+
+def pieces(audio: Buffer) -> Iterator[bytes]:
+    """Cut samples into pieces of 16-bit little-endian PCM, each converted when it is asked for.
+
+    Args:
+        audio: bytes of the wire, or an array of int16 (the machine's byte order) or of float32 or
+            float64 from -1 to 1; one channel.
+
+    Raises:
+        AudioError: it is nothing of that. Raised at once, not when the first piece is taken.
+
+    """
+    try:
+        view: View = memoryview(audio)
+    except TypeError:
+        raise AudioError(
+            f"a {type(audio).__name__} cannot be played; give bytes, an array of samples, the path "
+            "of a WAV file, or an async iterator of bytes"
+        ) from None
+    kind: str = view.format.lstrip("@=")
+    if kind not in ("B", "b", "c", "h", "f", "d"):
+        raise AudioError(
+            f"an array of items of the type {view.format!r} cannot be played; give int16, or float "
+            "from -1 to 1"
+        )
+    if view.nbytes % 2:
+        raise AudioError(
+            f"{view.nbytes} bytes are no whole number of 16-bit samples; audio is linear PCM, "
+            "16 bit, little-endian, mono"
+        )
+    if sum(length > 1 for length in view.shape or ()) > 1:
+        raise AudioError(
+            f"an array of shape {view.shape} has several channels; mix them: a call is mono"
+        )
+    if view.ndim != 1 or not view.c_contiguous:
+        view = _flat(view, kind)
+    step = PIECE_BYTES // view.itemsize
+    return (_wire(view[start : start + step], kind) for start in range(0, len(view), step))
+
+
+def _flat(view: View, kind: str) -> View:
+    octets = memoryview(view.tobytes())
+    # One line each, because `cast` is typed for literals.
+    if kind == "h":
+        return octets.cast("h")
+    if kind == "f":
+        return octets.cast("f")
+    if kind == "d":
+        return octets.cast("d")
+    return octets
+
+
+def _wire(view: View, kind: str) -> bytes:
+    if kind in ("f", "d"):
+        whole = array("h", [round(max(-1.0, min(1.0, sample)) * 32767) for sample in view])
+    elif kind == "h" and sys.byteorder == "big":
+        whole = array("h", view)
+    else:
+        return bytes(view.tobytes())
+    if sys.byteorder == "big":
+        whole.byteswap()
+    return whole.tobytes()

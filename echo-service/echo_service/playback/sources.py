@@ -1,0 +1,89 @@
+"""What an application may play, turned into the call's own audio.
+
+A source is opened when it is handed over, so that a wrong one fails there and then, and is read
+as it is played, so that a long one costs little at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator, AsyncIterable
+from contextlib import aclosing
+from pathlib import Path
+from typing import TypeAlias
+
+from . import wav
+from .resample import MissingExtra, Resampler
+from .samples import AudioError, Buffer, pieces
+
+__all__ = ["Audio", "AudioError", "MissingExtra", "open_source"]
+
+Audio: TypeAlias = str | os.PathLike[str] | AsyncIterable[Buffer] | Buffer
+"""What can be played: bytes of the wire (PCM, 16 bit, little-endian, mono), an array of samples
+(int16, or float from -1 to 1), the path of a WAV file, or an async iterator of bytes or arrays."""
+
+
+async def open_source(audio: Audio, rate: int | None, call_rate: int) -> AsyncGenerator[bytes]:
+    """Open something to play.
+
+    Args:
+        audio: see `Audio`.
+        rate: Hz of bytes, arrays and iterators, None for the call's. A file knows its own.
+        call_rate: Hz of the call.
+
+    Returns:
+        Pieces of any even length: PCM at the call's rate.
+
+    Raises:
+        AudioError: it is nothing that can be played.
+        MissingExtra: its rate is not the call's, and the resampler is not installed.
+
+    """
+    if isinstance(audio, str | os.PathLike):
+        if rate is not None:
+            raise AudioError("a WAV file knows its own rate: leave `rate` out")
+        # Mixing and reading take a while, and so they leave the loop alone.
+        file = await asyncio.to_thread(wav.read, Path(audio))
+        found, rate = _given(file.pcm), file.rate
+    elif isinstance(audio, AsyncIterable):
+        found = _streamed(audio)
+    else:
+        found = _given(audio)
+    if rate is None or rate == call_rate:
+        return found
+    return _resampled(found, Resampler(rate, call_rate))
+
+
+def _given(audio: Buffer) -> AsyncGenerator[bytes]:
+    cut = pieces(audio)
+
+    async def read() -> AsyncGenerator[bytes]:
+        for piece in cut:
+            yield piece
+
+    return read()
+
+
+async def _streamed(items: AsyncIterable[Buffer]) -> AsyncGenerator[bytes]:
+    odd = b""
+    try:
+        async for item in items:
+            whole = item
+            if isinstance(item, bytes | bytearray):
+                # Streams are cut anywhere, also in the middle of a sample.
+                data = odd + item
+                cut = len(data) & ~1
+                whole, odd = data[:cut], data[cut:]
+            for piece in pieces(whole):
+                yield piece
+    finally:
+        if isinstance(items, AsyncGenerator):
+            await items.aclose()
+
+
+async def _resampled(source: AsyncGenerator[bytes], resampler: Resampler) -> AsyncGenerator[bytes]:
+    async with aclosing(source):
+        async for piece in source:
+            yield resampler.feed(piece)
+        yield resampler.end()
