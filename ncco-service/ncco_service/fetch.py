@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from socket import SHUT_RDWR, socket
+from ssl import SSLCertVerificationError
 from urllib.parse import urlsplit
 
-__all__ = ["FetchError", "get"]
+__all__ = ["FetchError", "connected", "get"]
 
 CONNECT_SECONDS = 1.0
 READ_SECONDS = 2.0  # for each piece of the answer
@@ -32,36 +33,63 @@ def get(url: str) -> tuple[int, bytes]:
         FetchError: nobody there, too slow, too long, or not HTTP.
 
     """
-    parts = urlsplit(url)
-    kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-    connection = kind(parts.hostname or "", parts.port, timeout=CONNECT_SECONDS)
-    try:
-        connection.connect()
-        connection.sock.settimeout(READ_SECONDS)
-        with _deadline(connection.sock, TOTAL_SECONDS):
-            connection.request("GET", parts.path or "/", headers={"Accept": "application/json"})
-            response = connection.getresponse()
+    with connected(url, CONNECT_SECONDS, READ_SECONDS, TOTAL_SECONDS) as (connection, target):
+        connection.request("GET", target, headers={"Accept": "application/json"})
+        with connection.getresponse() as response:
             body = response.read(MAX_BYTES + 1)
-    except TimeoutError:
-        raise FetchError(f"{url} did not answer in time") from None
-    except OSError as error:
-        raise FetchError(f"{url} cannot be reached: {error.strerror or error}") from None
-    except (HTTPException, ValueError):
-        raise FetchError(f"{url} broke off or sent something that is not HTTP") from None
-    finally:
-        connection.close()
     if len(body) > MAX_BYTES:
         raise FetchError(f"{url} sent more than {MAX_BYTES} bytes")
     return response.status, body
 
 
 @contextmanager
-def _deadline(connected: socket, seconds: float) -> Iterator[None]:
+def connected(
+    url: str, connect: float, read: float, total: float
+) -> Iterator[tuple[HTTPConnection, str]]:
+    """Connect to a URL's host, for one exchange; certificates are verified.
+
+    Args:
+        url: http(s):// or ws(s)://.
+        connect: seconds for each step of connecting.
+        read: seconds for each piece that comes.
+        total: seconds for the exchange.
+
+    Returns:
+        The connection, and the path with its query to ask for.
+
+    Raises:
+        FetchError: whatever goes wrong in here or in the exchange, in words.
+
+    """
+    parts = urlsplit(url)
+    shown = url.partition("?")[0]
+    kind = HTTPSConnection if parts.scheme in ("https", "wss") else HTTPConnection
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    connection = kind(parts.hostname or "", parts.port, timeout=connect)
+    try:
+        connection.connect()
+        connection.sock.settimeout(read)
+        with _deadline(connection.sock, total):
+            yield connection, target
+    except TimeoutError:
+        raise FetchError(f"{shown} did not answer in time") from None
+    except SSLCertVerificationError as error:
+        raise FetchError(f"{shown} has a bad certificate: {error.verify_message}") from None
+    except OSError as error:
+        raise FetchError(f"{shown} cannot be reached: {error.strerror or error}") from None
+    except (HTTPException, ValueError):
+        raise FetchError(f"{shown} broke off or sent something that is not HTTP") from None
+    finally:
+        connection.close()
+
+
+@contextmanager
+def _deadline(connection: socket, seconds: float) -> Iterator[None]:
     """Cut a connection after so many seconds, however slowly its bytes still dribble in."""
 
     def cut() -> None:
         with suppress(OSError):
-            connected.shutdown(SHUT_RDWR)
+            connection.shutdown(SHUT_RDWR)
 
     timer = threading.Timer(seconds, cut)
     timer.daemon = True

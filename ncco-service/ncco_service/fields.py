@@ -13,7 +13,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from ncco_service.errors import Problem
 
-__all__ = ["fields_of", "lenient_text", "text"]
+__all__ = ["body_of", "fields_of", "lenient_text", "text"]
 
 _HINT = "send one JSON object, as Vonage's webhook reference describes it"
 
@@ -28,9 +28,7 @@ def fields_of(request: Request) -> dict[str, Any]:
     """
     if request.method != "POST":
         return request.args.to_dict()
-    body = request.get_data(cache=True)
-    if len(body) >= (request.max_content_length or math.inf):
-        raise RequestEntityTooLarge
+    body = body_of(request)
     if request.mimetype and not request.is_json:
         raise Problem(
             415,
@@ -57,6 +55,19 @@ def fields_of(request: Request) -> dict[str, Any]:
         kind = type(fields).__name__
         raise Problem(400, "bad_json", f"the body is JSON, but a {kind}, no object", _HINT)
     return fields
+
+
+def body_of(request: Request) -> bytes:
+    """Read the body as it was sent.
+
+    Raises:
+        RequestEntityTooLarge: it is over the limit.
+
+    """
+    body = request.get_data(cache=True)
+    if len(body) >= (request.max_content_length or math.inf):
+        raise RequestEntityTooLarge
+    return body
 
 
 def text(fields: Mapping[str, Any], name: str) -> str:

@@ -8,18 +8,15 @@ import logging
 import os
 from typing import Any
 
-from ncco_service import logs
+from ncco_service import logs, worker
 from ncco_service.app import service_of
 from ncco_service.settings import Settings
 
 _settings = Settings.from_env(os.environ)
 
-bind = (
-    f"[{_settings.host}]:{_settings.port}"
-    if ":" in _settings.host
-    else (f"{_settings.host}:{_settings.port}")
-)
-worker_class = "gthread"
+_host = f"[{_settings.host}]" if ":" in _settings.host else _settings.host
+bind = f"{_host}:{_settings.port}"
+worker_class = "ncco_service.worker.Worker"
 workers = 1
 threads = _settings.threads
 keepalive = 30  # seconds: longer than the gateway's own, which keeps connections for reuse
@@ -31,19 +28,20 @@ worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa:
 control_socket_disable = True  # nobody asks it, and it would need a writable home
 accesslog = None  # the webhooks have a line each of their own
 logconfig_dict = logs.configuration(_settings.log_level)
+worker.REQUEST_SECONDS = _settings.request_seconds
 
 
-def post_worker_init(worker: Any) -> None:
+def post_worker_init(running: Any) -> None:
     """Start the background threads, which do not survive a fork, and tell where we listen."""
-    service_of(worker.wsgi).start()
+    service_of(running.wsgi).start()
     logger = logging.getLogger("ncco_service")
-    for listener in worker.sockets:
+    for listener in running.sockets:
         host, port = listener.getsockname()[:2]
         url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         logs.event(logger, "listening", url=url)
 
 
-def worker_exit(_server: Any, worker: Any) -> None:
+def worker_exit(_server: Any, exiting: Any) -> None:
     """Stop the background threads."""
-    if getattr(worker, "wsgi", None):
-        service_of(worker.wsgi).stop()
+    if getattr(exiting, "wsgi", None):
+        service_of(exiting.wsgi).stop()

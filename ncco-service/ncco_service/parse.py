@@ -135,3 +135,24 @@ def base_url(*schemes: str) -> Callable[[str], str]:
         return url(*schemes)(text).rstrip("/")
 
     return parse
+
+
+def word(text: str) -> str:
+    """Take an identifier: printable ASCII without blanks."""
+    if not re.fullmatch(r"[\x21-\x7e]{1,200}", text):
+        raise ValueError("printable characters without blanks")
+    return text
+
+
+def signature_secret(text: str) -> str:
+    """Take a signature secret, whose length Vonage chose, but not a key pasted in its place."""
+    if "-----BEGIN" in text or "\n" in text:
+        raise ValueError("the account's signature secret (dashboard, settings), one line, no key")
+    return text
+
+
+def socket_secret(text: str) -> str:
+    """Take a secret of our own, which can be long: HS256 wants 256 bits (RFC 7518 3.2)."""
+    if len(text) < 32 or "\n" in text:
+        raise ValueError("one line of 32 characters or more, such as openssl rand -hex 32 prints")
+    return text

@@ -14,6 +14,7 @@ from ncco_service.fields import fields_of, lenient_text, text
 from ncco_service.public_url import NotKnown
 from ncco_service.service import Service
 from ncco_service.template import TemplateError
+from ncco_service.tickets import with_authorization
 
 __all__ = ["FALLBACK_STATUSES", "blueprint"]
 
@@ -32,6 +33,11 @@ def blueprint(service: Service) -> Blueprint:
     hooks = Blueprint("webhooks", __name__)
     methods = ["GET", "POST"]
 
+    @hooks.before_request
+    def admit() -> None:
+        if service.gate:
+            service.gate.admit(request)
+
     def shown(number: str) -> str | None:
         if not number:
             return None
@@ -46,6 +52,10 @@ def blueprint(service: Service) -> Blueprint:
         began = time.perf_counter()
         fields = fields_of(request)
         values = {name: text(fields, name) for name in _ANSWER_FIELDS}
+        if service.is_busy:
+            call, caller = values["uuid"], shown(values["from"])
+            logs.event(logger, "answer_busy", logging.WARNING, call=call, **{"from": caller})
+            return _ncco(service.busy)
         asker = service.asker(request)
         try:
             socket = service.public_url.socket(asker)
@@ -55,7 +65,10 @@ def blueprint(service: Service) -> Blueprint:
             raise Problem(503, "not_ready", str(error), error.hint, {"Retry-After": "1"}) from None
         values |= {"socket_url": socket.url, "events_url": events.url}
         try:
-            body, problem = json.dumps(service.answer.fill(values)), None
+            document = service.answer.fill(values)
+            if authorization := service.authorization(values["uuid"]):
+                document = with_authorization(document, authorization)
+            body, problem = json.dumps(document), None
         except TemplateError as error:
             body, problem = service.fallback, str(error)
         logs.event(

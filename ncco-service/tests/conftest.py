@@ -1,18 +1,27 @@
-"""What several tests need: settings, an application, and a tunnel agent to ask."""
+"""What several tests need: an application, the service as a process, a tunnel agent to ask."""
 
+import http.client
 import json
 import logging
+import os
+import queue
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from ncco_service.app import create_app
 from ncco_service.settings import Settings
+
+PATIENCE = 20.0  # seconds, for a machine that is busy with other things
 
 
 @pytest.fixture
@@ -114,3 +123,90 @@ def agent() -> Iterator[FakeAgent]:
     fake = FakeAgent()
     yield fake
     fake.close()
+
+
+class Process:
+    """A running ``python -m ncco_service`` with its log."""
+
+    def __init__(self, cwd: Path, environ: dict[str, str]) -> None:
+        clean = {key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ}
+        self.popen = subprocess.Popen(
+            [sys.executable, "-m", "ncco_service"],
+            cwd=cwd,
+            env=clean | {"PORT": "0", "SOCKET_URL": "ws://127.0.0.1:1/socket"} | environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.lines: list[str] = []
+        self._new: queue.Queue[str] = queue.Queue()
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.popen.stdout is not None
+        for line in self.popen.stdout:
+            self.lines.append(line.rstrip("\n"))
+            self._new.put(line)
+
+    def listening(self) -> str:
+        """Wait for the line that says where it listens; give the URL."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            line = self._new.get(timeout=max(0.0, deadline - time.monotonic()))
+            if " listening url=" in line:
+                return line.rpartition("url=")[2].strip()
+
+    def end(self) -> tuple[int, str]:
+        """Wait for its end; give its status and what it said on standard error."""
+        status = self.popen.wait(PATIENCE)
+        self._reader.join()
+        assert self.popen.stderr is not None
+        return status, self.popen.stderr.read()
+
+    def close(self) -> None:
+        """Stop it however it is, and let go of its pipes."""
+        if self.popen.poll() is None:
+            self.popen.terminate()
+            try:
+                self.popen.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                self.popen.kill()
+                self.popen.wait()
+        self._reader.join()
+        for pipe in (self.popen.stdout, self.popen.stderr):
+            if pipe:
+                pipe.close()
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Process]]:
+    """Give a starter of processes, in a working directory that is not the code's."""
+    processes: list[Process] = []
+
+    def run(**environ: str) -> Process:
+        processes.append(Process(tmp_path, environ))
+        return processes[-1]
+
+    yield run
+    for process in processes:
+        process.close()
+
+
+@pytest.fixture
+def ask() -> Callable[..., tuple[int, Any]]:
+    """Give a sender of single requests: URL, method, body, headers; it gives status and JSON."""
+    return _ask
+
+
+def _ask(url: str, method: str = "GET", body: Any = None, **headers: str) -> tuple[int, Any]:
+    """Send one request; give the status and the JSON."""
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.netloc, timeout=PATIENCE)
+    try:
+        connection.request(method, f"{parts.path}?{parts.query}", body, headers)
+        response = connection.getresponse()
+        text = response.read()
+        return response.status, json.loads(text) if text else None
+    finally:
+        connection.close()

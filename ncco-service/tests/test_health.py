@@ -26,6 +26,11 @@ def test_ready_by_setting(make_app: MakeApp) -> None:
         "status": "ready",
         "socket": {"url": "wss://s/x", "source": "setting"},
         "events": {"url": "https://p/webhooks/events", "source": "setting"},
+        "guards": {"webhooks": {"auth": "none"}, "socket": {"auth": "none"}},
+        "warnings": [
+            "anybody can send webhooks, since none is verified: set VONAGE_SIGNATURE_SECRET",
+            "anybody can open the socket: set SOCKET_SECRET here and for the echo service",
+        ],
     }
 
 
@@ -43,7 +48,7 @@ def test_ready_offline_for_a_local_asker_only(make_app: MakeApp) -> None:
 
 def test_not_ready_before_the_agent_answers(make_app: MakeApp) -> None:
     """Whoever names an agent expects calls from outside, so a local asker gets no yes."""
-    client = make_app(SOCKET_URL="", NGROK_API_URL=AGENT).test_client()
+    client = make_app(SOCKET_URL="", NGROK_API_URL=AGENT, PROBE_SOCKET="0").test_client()
     answer = client.get("/readyz")
     assert answer.status_code == 503
     assert answer.get_json()["reasons"] == [
@@ -55,7 +60,7 @@ def test_not_ready_before_the_agent_answers(make_app: MakeApp) -> None:
 
 def test_ready_by_the_agent(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
     """URL, source, age, and the trouble there may be meanwhile."""
-    app = make_app(SOCKET_URL="", NGROK_API_URL=AGENT)
+    app = make_app(SOCKET_URL="", NGROK_API_URL=AGENT, PROBE_SOCKET="0")
     watch = service_of(app).agent
     assert watch is not None
     monkeypatch.setattr(watch, "_clock", lambda: 112.345)
@@ -83,5 +88,5 @@ def test_the_agent_matters_only_for_what_no_setting_says(
     make_app: MakeApp, settings: dict[str, str], status: int
 ) -> None:
     """With both settings the agent may be away."""
-    client = make_app(NGROK_API_URL=AGENT, **settings).test_client()
+    client = make_app(NGROK_API_URL=AGENT, PROBE_SOCKET="0", **settings).test_client()
     assert client.get("/readyz").status_code == status

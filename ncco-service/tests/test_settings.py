@@ -96,6 +96,65 @@ def test_all_wrong_values_are_named_at_once() -> None:
     ]
 
 
+SECRET = "0123456789abcdef" * 4
+
+
+def test_secrets_come_from_files_as_well(tmp_path: Path) -> None:
+    """The line's end is not part of it; an empty file is none."""
+    (tmp_path / "socket").write_text(f"{SECRET}\n")
+    (tmp_path / "new").write_text("new-secret")
+    (tmp_path / "empty").write_text("\n")
+    settings = Settings.from_env(
+        {
+            "SOCKET_SECRET_FILE": str(tmp_path / "socket"),
+            "VONAGE_SIGNATURE_SECRET_FILE": str(tmp_path / "new"),
+            "VONAGE_SIGNATURE_SECRET_PREVIOUS": "old-secret",
+        }
+    )
+    assert settings.socket_secret == SECRET
+    assert settings.socket_auth == "ticket"
+    assert settings.vonage_signature_secrets == ("new-secret", "old-secret")
+    empty = {"SOCKET_SECRET_FILE": str(tmp_path / "empty")}
+    assert Settings.from_env(empty) == Settings.from_env({})
+    assert SECRET not in repr(settings)
+    assert "new-secret" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("environ", "said"),
+    [
+        (
+            {"SOCKET_SECRET": "sesam"},
+            "SOCKET_SECRET holds a secret of 5 characters (not shown); it",
+        ),
+        ({"SOCKET_SECRET": "sesam"}, "one line of 32 characters or more, such as openssl rand"),
+        ({"SOCKET_SECRET": SECRET, "SOCKET_SECRET_FILE": "x"}, "are both set; unset one of them"),
+        ({"SOCKET_SECRET_FILE": "/nix"}, "SOCKET_SECRET_FILE is '/nix', which cannot be read (No"),
+        (
+            {"VONAGE_SIGNATURE_SECRET": "-----BEGIN PRIVATE KEY-----sesam"},
+            "the account's signature secret (dashboard, settings), one line, no key",
+        ),
+        (
+            {"SOCKET_AUTH": "ticket"},
+            "SOCKET_AUTH is 'ticket' without a secret to sign tickets; set",
+        ),
+        ({"SOCKET_AUTH": "open"}, "it must be one of ticket, vonage, none"),
+        ({"VONAGE_API_KEY": "a b"}, "it must be printable characters without blanks"),
+        ({"TICKET_SECONDS": "5"}, "a whole number from 10 to 3600"),
+        ({"ECHO_READY_URL": "echo-service:8001"}, "beginning with https:// or http://"),
+        ({"PROBE_SOCKET": "maybe"}, "1 or 0"),
+    ],
+)
+def test_a_wrong_secret_is_named_but_not_shown(environ: dict[str, str], said: str) -> None:
+    """What to do is said; what the secret is, is not."""
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_env(environ)
+    (problem,) = caught.value.problems
+    assert said in problem
+    assert "sesam" not in problem
+    assert SECRET not in problem
+
+
 def test_each_variable_says_what_it_is_for() -> None:
     """The list that `.env.example` is made from is complete."""
     names = [variable.name for variable in VARIABLES]

@@ -1,0 +1,115 @@
+"""Asking the echo service: callers hear that lines are busy before the socket refuses them."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask import Flask
+from ncco_service.app import service_of
+from ncco_service.echo_watch import EchoWatch
+
+MakeApp = Callable[..., Flask]
+Events = Callable[[str], list[dict[str, Any]]]
+
+FULL = {"status": "not ready", "reasons": ["full: 100 of 100 calls", "draining"], "calls": 100}
+
+
+@pytest.fixture
+def app(make_app: MakeApp, agent: Any) -> Flask:
+    """Give an application that asks the test's HTTP server for the echo service's readiness."""
+    return make_app(ECHO_READY_URL=f"{agent.url}/readyz")
+
+
+@pytest.fixture
+def watch(app: Flask) -> EchoWatch:
+    """Give its watch."""
+    found = service_of(app).echo
+    assert found is not None
+    return found
+
+
+def answered(app: Flask) -> list[str]:
+    """Ask for an answer; give the actions' names."""
+    return [action["action"] for action in app.test_client().get("/ncco").get_json()]
+
+
+def test_a_ready_service_is_connected_to(app: Flask, agent: Any, watch: EchoWatch) -> None:
+    """Ready is ready."""
+    agent.pages["/readyz"] = (200, {"status": "ready", "calls": 1})
+    assert watch.look() == 2.0
+    assert answered(app) == ["talk", "connect"]
+    ready = app.test_client().get("/readyz")
+    assert ready.status_code == 200
+    assert ready.get_json()["echo"]["state"] == "ready"
+    assert ready.get_json()["echo"]["age_seconds"] < 60
+
+
+def test_a_full_service_is_told_to_the_caller(
+    app: Flask, agent: Any, watch: EchoWatch, events: Events
+) -> None:
+    """Spoken; and as soon as there is room, calls are connected again."""
+    agent.pages["/readyz"] = (503, FULL)
+    watch.look()
+    watch.look()
+    answer = app.test_client().get("/ncco?uuid=u1")
+    assert [action["action"] for action in answer.get_json()] == ["talk"]
+    assert "busy" in answer.get_json()[0]["text"]
+    assert events("answer_busy")[0]["call"] == "u1"
+    ready = app.test_client().get("/readyz")
+    assert ready.status_code == 503
+    assert ready.get_json()["reasons"] == [
+        "the echo service is busy: full: 100 of 100 calls; draining"
+    ]
+    agent.pages["/readyz"] = (200, {"status": "ready"})
+    watch.look()
+    assert answered(app) == ["talk", "connect"]
+    assert [fields["state"] for fields in events("echo_service")] == ["busy", "ready"]
+
+
+def test_an_unreachable_service_is_not_ready(app: Flask, agent: Any, watch: EchoWatch) -> None:
+    """Calls are still tried, for the platform knows more; the readiness has the reason."""
+    agent.close()
+    watch.look()
+    assert answered(app) == ["talk", "connect"]
+    ready = app.test_client().get("/readyz")
+    assert ready.status_code == 503
+    (reason,) = ready.get_json()["reasons"]
+    assert reason.startswith("the echo service is unreachable: http://127.0.0.1:")
+    assert reason.endswith("cannot be reached: Connection refused")
+
+
+@pytest.mark.parametrize(
+    ("page", "state", "problem"),
+    [
+        ((404, {}), "unreachable", "answered 404; is ECHO_READY_URL right?"),
+        ((503, b"<html>"), "busy", "it takes no calls and does not say why"),
+        ((503, []), "busy", "it takes no calls and does not say why"),
+        ((503, {"reasons": 7}), "busy", "it takes no calls and does not say why"),
+        ((503, {"reasons": ["x" * 9000]}), "busy", "xxx"),
+    ],
+)
+def test_odd_answers_are_understood(
+    agent: Any, watch: EchoWatch, page: tuple[int, Any], state: str, problem: str
+) -> None:
+    """What counts is the status."""
+    agent.pages["/readyz"] = page
+    watch.look()
+    assert watch.echo.state == state
+    assert problem in str(watch.echo.problem)
+    assert len(str(watch.echo.problem)) <= 600
+
+
+def test_before_the_first_answer_it_is_not_ready(app: Flask) -> None:
+    """Not known is not ready, but no reason to refuse a call."""
+    assert answered(app) == ["talk", "connect"]
+    ready = app.test_client().get("/readyz")
+    assert ready.get_json()["reasons"] == [
+        "the echo service is unknown: the echo service has not been asked yet"
+    ]
+
+
+def test_without_the_setting_nobody_is_asked(make_app: MakeApp) -> None:
+    """The service runs alone, too."""
+    app = make_app()
+    assert service_of(app).echo is None
+    assert "echo" not in app.test_client().get("/readyz").get_json()

@@ -1,0 +1,128 @@
+"""Tickets: every call that is answered gets its own pass for the socket."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+from flask import Flask
+from hypothesis import given
+from hypothesis import strategies as st
+from ncco_service.ncco import problems_of
+from ncco_service.tickets import Tickets, with_authorization
+
+MakeApp = Callable[..., Flask]
+
+SECRET = "0123456789abcdef" * 4
+NOW = 1_800_000_000
+
+
+def opened(authorization: dict[str, str], secret: str = SECRET) -> dict[str, Any]:
+    """Verify a ticket as the echo service does, but for the clock; give its claims."""
+    kind, _, token = authorization["value"].partition(" ")
+    assert (authorization["type"], kind) == ("custom", "Bearer")
+    claims: dict[str, Any] = jwt.decode(
+        token,
+        secret,
+        algorithms=["HS256"],
+        audience="socket",
+        issuer="ncco-service",
+        options={"verify_exp": False, "verify_iat": False},
+    )
+    return claims
+
+
+def test_a_ticket_is_for_one_call_and_a_few_minutes() -> None:
+    """It names issuer, audience, call, times and itself."""
+    tickets = Tickets(SECRET, 300, clock=lambda: NOW + 0.9)
+    claims = opened(tickets.authorization("u1"))
+    assert claims.pop("jti")
+    assert claims == {
+        "iss": "ncco-service",
+        "aud": "socket",
+        "sub": "u1",
+        "iat": NOW,
+        "exp": NOW + 300,
+    }
+
+
+def test_no_two_tickets_are_alike() -> None:
+    """Each can be used up by itself."""
+    tickets = Tickets(SECRET, 300)
+    names = {opened(tickets.authorization("u1"))["jti"] for _ in range(100)}
+    assert len(names) == 100
+
+
+def test_another_secret_does_not_open_it() -> None:
+    """The signature is of this secret."""
+    authorization = Tickets(SECRET, 300).authorization("u1")
+    with pytest.raises(jwt.InvalidSignatureError):
+        opened(authorization, "f" * 64)
+
+
+@given(st.text(st.characters(codec="utf-8")))
+def test_any_call_id_makes_a_ticket_that_the_platform_takes(call: str) -> None:
+    """Whatever the uuid is, it comes back whole, and the NCCO stays valid."""
+    authorization = Tickets(SECRET, 300).authorization(call)
+    assert opened(authorization)["sub"] == call
+    endpoint = {"type": "websocket", "uri": "wss://h/s", "content-type": "audio/l16;rate=8000"}
+    document = with_authorization([{"action": "connect", "endpoint": [endpoint]}], authorization)
+    assert document[0]["endpoint"][0]["authorization"] == authorization
+    assert problems_of(document) == []
+
+
+def test_only_websockets_without_an_authorization_get_one() -> None:
+    """What the template says stays; telephones need none."""
+    own = {"type": "websocket", "uri": "wss://h/s", "authorization": {"type": "vonage"}}
+    phone = {"type": "phone", "number": "447700900000"}
+    document: list[dict[str, Any]] = [
+        {"action": "talk", "text": "hi"},
+        {"action": "connect", "endpoint": [phone]},
+        {"action": "connect", "endpoint": [own]},
+    ]
+    assert with_authorization(document, {"type": "custom", "value": "x"}) == document
+
+
+def authorization_of(app: Flask) -> Any:
+    """Ask for an answer; give its websocket's authorization."""
+    answer = app.test_client().get("/ncco?uuid=u1").get_json()
+    return answer[1]["endpoint"][0].get("authorization")
+
+
+def test_a_secret_turns_tickets_on(make_app: MakeApp, tmp_path: Path) -> None:
+    """From the variable or from a file; each answer has a new one for its call."""
+    file = tmp_path / "secret"
+    file.write_text(f"{SECRET}\n")
+    for settings in ({"SOCKET_SECRET": SECRET}, {"SOCKET_SECRET_FILE": str(file)}):
+        app = make_app(**settings, TICKET_SECONDS="60")
+        one, other = opened(authorization_of(app)), opened(authorization_of(app))
+        assert one["sub"] == "u1"
+        assert one["exp"] - one["iat"] == 60
+        assert one["jti"] != other["jti"]
+        assert app.test_client().get("/readyz").get_json()["guards"]["socket"] == {"auth": "ticket"}
+
+
+def test_without_a_secret_there_are_none(make_app: MakeApp, tmp_path: Path) -> None:
+    """An empty file is no secret; the call works, the readiness warns."""
+    (tmp_path / "empty").write_text("")
+    app = make_app(SOCKET_SECRET_FILE=str(tmp_path / "empty"))
+    assert authorization_of(app) is None
+    ready = app.test_client().get("/readyz").get_json()
+    assert ready["guards"]["socket"] == {"auth": "none"}
+    assert any("anybody can open the socket" in warning for warning in ready["warnings"])
+
+
+def test_the_other_two_ways_can_be_asked_for(make_app: MakeApp) -> None:
+    """Vonage's own token, or nothing, whatever secret there is."""
+    vonage = make_app(SOCKET_AUTH="vonage", SOCKET_SECRET=SECRET)
+    assert authorization_of(vonage) == {"type": "vonage"}
+    assert authorization_of(make_app(SOCKET_AUTH="none", SOCKET_SECRET=SECRET)) is None
+
+
+def test_a_fallback_carries_no_ticket(make_app: MakeApp) -> None:
+    """Data that spoil the document get the spoken fallback, as before."""
+    app = make_app(SOCKET_SECRET=SECRET)
+    answer = app.test_client().post("/ncco", json={"uuid": "x" * 600})
+    assert "authorization" not in json.dumps(answer.get_json())
