@@ -1,0 +1,275 @@
+"""Recording calls: both directions of a call as the two channels of one WAV file.
+
+Left is what came from the call, right what was sent to it, each at the time at which it would be
+heard. The loop only notes frames; a thread that all calls share writes them, twice a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from ..logs import event
+from . import folder as files
+from .stereo import Piece, StereoFile
+from .timeline import Track
+
+__all__ = ["Counts", "Recorder", "Recording"]
+
+logger = logging.getLogger(__name__)
+
+WRITE_SECONDS = 0.5
+"""Between two writes of a call: what a crash can cost."""
+
+AHEAD_IN_SECONDS = 2.0
+"""How much faster than real time audio may come; what comes faster is not recorded."""
+
+AHEAD_OUT_SECONDS = 62.0
+"""How far ahead audio may be sent: the platform keeps 3,072 messages (Vonage WebSockets guide)."""
+
+WAITING = 4000
+"""Frames of a call that may wait for the disk; what comes then is not recorded."""
+
+CLOSE_SECONDS = 10.0
+"""How long the last files may take when the service stops."""
+
+SWEEP_SECONDS = 3600.0
+
+
+@dataclass
+class Counts:
+    """What became of recordings since the start of the process."""
+
+    finished: int = 0
+    failed: int = 0
+    dropped_frames: int = 0
+
+
+class Recording:
+    """One call that is being recorded; made by `Recorder.start`."""
+
+    def __init__(
+        self, recorder: Recorder, call: str, rate: int, clock: Callable[[], float]
+    ) -> None:
+        self._recorder = recorder
+        self._call = call
+        self._rate = rate
+        self._clock = clock
+        self._began = clock()
+        self._started = time.time()
+        self._in = Track(rate, AHEAD_IN_SECONDS)
+        self._out = Track(rate, AHEAD_OUT_SECONDS)
+        self._left: deque[Piece] = deque()
+        self._right: deque[Piece] = deque()
+        self._over = False
+        self._ended: float | None = None
+        self._stop = asyncio.Event()
+        self._facts: dict[str, object] = {}
+        self.dropped = 0
+        """Frames that are missing from the file."""
+        self.task = asyncio.create_task(self._write())
+        """Ends when the file is finished, or given up."""
+
+    def heard(self, frame: bytes) -> None:
+        """Note a frame that came."""
+        self._note(self._in, self._left, frame)
+
+    def said(self, frame: bytes) -> None:
+        """Note a frame that was sent."""
+        self._note(self._out, self._right, frame)
+
+    def cleared(self) -> None:
+        """Note that the platform was told to forget what it has not played."""
+        here = self._out.clear(self._clock() - self._began)
+        while self._right and self._right[-1][0] >= here:
+            self._right.pop()
+
+    def end(self, metadata: Mapping[str, Any], summary: Mapping[str, object]) -> None:
+        """The call is over: finish the file. Does not wait for it.
+
+        Args:
+            metadata: what the first message said, as it may be shown.
+            summary: the figures of the call.
+
+        """
+        self._facts = {"metadata": dict(metadata), "summary": dict(summary)}
+        self._ended = self._clock()
+        self._stop.set()
+
+    def _note(self, track: Track, pieces: deque[Piece], frame: bytes) -> None:
+        if self._over:
+            return
+        place = None
+        if len(pieces) < WAITING:
+            place = track.place(len(frame) // 2, self._clock() - self._began)
+        if place is None:
+            self.dropped += 1
+        else:
+            pieces.append((place, frame))
+
+    async def _write(self) -> None:
+        try:
+            paths, file = await self._recorder.do(
+                files.create, self._recorder.folder, self._call, self._started, self._rate
+            )
+        except OSError as error:
+            self._give_up(error)
+            return
+        problem: OSError | None = None
+        try:
+            while not self._stop.is_set():
+                await self._flush(file)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(WRITE_SECONDS):
+                        await self._stop.wait()
+            await self._flush(file)
+        except OSError as error:
+            problem = error
+            self._give_up(error)
+            # The file is whole up to here; what is known of the call comes at its end.
+            await self._stop.wait()
+        try:
+            await self._recorder.do(file.close)
+            await self._recorder.do(files.finish, paths, self._all_facts(paths, file, problem))
+        except OSError as error:
+            if problem is None:
+                self._give_up(error)
+            return
+        if problem is None:
+            self._over = True
+            self._recorder.counts.finished += 1
+            self._recorder.counts.dropped_frames += self.dropped
+            event(
+                logger,
+                "recorded",
+                call=self._call,
+                file=paths[1].name,
+                seconds=file.seconds,
+                dropped_frames=self.dropped or None,
+            )
+
+    async def _flush(self, file: StereoFile) -> None:
+        now = self._clock() if self._ended is None else self._ended
+        until = round((now - self._began) * self._rate)
+        left, right = _taken(self._left, until), _taken(self._right, until)
+        await self._recorder.do(file.write, left, right, until)
+
+    def _give_up(self, error: OSError) -> None:
+        self._over = True
+        self._left.clear()
+        self._right.clear()
+        self._recorder.counts.failed += 1
+        event(
+            logger,
+            "recording_failed",
+            logging.ERROR,
+            call=self._call,
+            folder=self._recorder.folder,
+            error=error.strerror or error,
+            message="the call goes on; see to the space and the owner of RECORDINGS_DIR",
+        )
+
+    def _all_facts(
+        self, paths: files.Paths, file: StereoFile, problem: OSError | None
+    ) -> dict[str, object]:
+        started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._started))
+        return {
+            "call": self._call,
+            "file": paths[1].name,
+            "started": started,
+            "seconds": round(file.seconds, 3),
+            "rate": self._rate,
+            "channels": ["what came from the call", "what was sent to it"],
+            "complete": problem is None and not self.dropped,
+            "dropped_frames": self.dropped,
+            **self._facts,
+        }
+
+
+class Recorder:
+    """Records calls into a folder: an asynchronous context manager.
+
+    Args:
+        folder: where to; it is made if need be.
+        days: how long recordings are kept; 0 keeps them for ever.
+        clock: gives seconds, and never goes back.
+
+    """
+
+    def __init__(
+        self, folder: Path, days: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.folder = folder
+        self.counts = Counts()
+        self._days = days
+        self._clock = clock
+        # One thread: a disk has one head. Each recording has at most one job in its queue.
+        self._thread = ThreadPoolExecutor(1, "recordings")
+        self._live: set[asyncio.Task[None]] = set()
+        self._sweeper: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Recorder:
+        if self._days:
+            self._sweeper = asyncio.create_task(self._sweep())
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        tasks = [*self._live]
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            tasks.append(self._sweeper)
+        if tasks:
+            await asyncio.wait(tasks, timeout=CLOSE_SECONDS)
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def start(self, call: str, rate: int) -> Recording:
+        """Record a call from now on; `call` is its id, `rate` its sample rate in Hz."""
+        recording = Recording(self, call, rate, self._clock)
+        self._live.add(recording.task)
+        recording.task.add_done_callback(self._live.discard)
+        return recording
+
+    async def do(self, work: Callable[..., Any], *arguments: object) -> Any:
+        """Run something that blocks in the recordings' thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
+
+    async def _sweep(self) -> None:
+        while True:
+            try:
+                removed = await self.do(files.remove_old, self.folder, self._days, time.time())
+            except FileNotFoundError:
+                removed = 0
+            except OSError as error:
+                removed = 0
+                event(
+                    logger,
+                    "recordings_kept",
+                    logging.ERROR,
+                    folder=self.folder,
+                    error=error.strerror or error,
+                    message="old recordings could not be removed; see to RECORDINGS_DIR",
+                )
+            if removed:
+                event(logger, "recordings_removed", files=removed, days=self._days)
+            await asyncio.sleep(SWEEP_SECONDS)
+
+
+def _taken(pieces: deque[Piece], until: int) -> list[Piece]:
+    taken = []
+    while pieces and pieces[0][0] < until:
+        taken.append(pieces.popleft())
+    return taken

@@ -1,0 +1,133 @@
+"""A WAV file of two channels that grows, and can be played at any moment of its growth.
+
+The file is written in order, with a header that is brought up to date after every write: sound
+first, then the header that speaks of it. So whatever ends the process, the file is whole up to
+the last write.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from array import array
+from collections.abc import Iterable
+from pathlib import Path
+
+__all__ = ["HEADER_BYTES", "Piece", "StereoFile", "header"]
+
+Piece = tuple[int, bytes]
+"""A place on the time line, in samples, and 16-bit little-endian mono audio that starts there."""
+
+HEADER_BYTES = 44
+CHANNELS, WIDTH = 2, 2
+MOST_BYTES = 0xFFFF_FFFF - HEADER_BYTES
+"""Of sound: sizes in a RIFF header have 32 bits. At 16 kHz that is more than 18 hours."""
+
+KEPT_SECONDS = 3
+"""What was written so recently can still be written over, by audio that was held up."""
+
+
+def header(rate: int, size: int) -> bytes:
+    """A RIFF header for 16-bit stereo PCM: `rate` in Hz, `size` of the sound in bytes."""
+    block = CHANNELS * WIDTH
+    return struct.pack(
+        "<4sI4s4sIHHIIHH4sI",
+        b"RIFF",
+        HEADER_BYTES - 8 + size,
+        b"WAVE",
+        b"fmt ",
+        16,
+        1,
+        CHANNELS,
+        rate,
+        rate * block,
+        block,
+        8 * WIDTH,
+        b"data",
+        size,
+    )
+
+
+class StereoFile:
+    """The file. All of it blocks: it is used in a thread.
+
+    Args:
+        path: must not exist.
+        rate: Hz.
+
+    Raises:
+        OSError: the file cannot be made.
+
+    """
+
+    def __init__(self, path: Path, rate: int) -> None:
+        self._rate = rate
+        self._start = 0
+        self._window = array("h")
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+        self._file = os.open(path, flags, 0o600)
+        try:
+            _write(self._file, header(rate, 0), 0)
+        except OSError:
+            os.close(self._file)
+            raise
+
+    @property
+    def seconds(self) -> float:
+        """How long it is."""
+        return (self._start + len(self._window) // CHANNELS) / self._rate
+
+    def write(self, left: Iterable[Piece], right: Iterable[Piece], until: int) -> None:
+        """Lay audio into both channels, and make the file as long as the time line is.
+
+        Args:
+            left: pieces of the left channel.
+            right: pieces of the right channel.
+            until: the end of the time line, in samples. Pieces may reach beyond it.
+
+        Raises:
+            OSError: the disk is full, or gone.
+
+        """
+        window, kept = self._window, self._start
+        end = kept + len(window) // CHANNELS
+        dirty = end
+        for channel, pieces in enumerate((left, right)):
+            for place, pcm in pieces:
+                samples = array("h", pcm[: len(pcm) & ~1])
+                place = max(place, kept)
+                dirty = min(dirty, place)
+                self._reach(place + len(samples))
+                first = CHANNELS * (place - kept) + channel
+                window[first : first + CHANNELS * len(samples) : CHANNELS] = samples
+        self._reach(until)
+        end = kept + len(window) // CHANNELS
+        size = CHANNELS * WIDTH * end
+        if size > MOST_BYTES:
+            raise OSError(f"a WAV file holds {MOST_BYTES} bytes at most")
+        if dirty < end:
+            changed = window[CHANNELS * (dirty - kept) :].tobytes()
+            _write(self._file, changed, HEADER_BYTES + CHANNELS * WIDTH * dirty)
+            _write(self._file, header(self._rate, size), 0)
+        self._forget(end - KEPT_SECONDS * self._rate)
+
+    def close(self) -> None:
+        """Close the file; it is whole already."""
+        os.close(self._file)
+
+    def _reach(self, end: int) -> None:
+        missing = CHANNELS * (end - self._start) - len(self._window)
+        if missing > 0:
+            self._window.frombytes(bytes(WIDTH * missing))
+
+    def _forget(self, before: int) -> None:
+        if before > self._start:
+            del self._window[: CHANNELS * (before - self._start)]
+            self._start = before
+
+
+def _write(file: int, data: bytes, at: int) -> None:
+    view = memoryview(data)
+    while view:
+        written = os.pwrite(file, view, at)
+        view, at = view[written:], at + written

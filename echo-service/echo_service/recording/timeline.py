@@ -1,0 +1,74 @@
+"""Where audio belongs on a time line, when it came over a network without time stamps. Pure.
+
+There is neither a number nor a time in an audio message (Vonage WebSockets guide), so its arrival
+is all there is. Arrivals jitter, and the sound must not: frames stand one behind the other as long
+as they come about in time. A stall is waited out, because what was held up comes in a rush; when
+it does not come, the missing time is filled with silence.
+"""
+
+from __future__ import annotations
+
+__all__ = ["Track"]
+
+JITTER_SECONDS = 0.1
+"""How late a frame may be without being taken for the first one after a pause."""
+
+PATIENCE_SECONDS = 0.5
+"""How long frames may go on being late before the time line moves on to where they are."""
+
+LONGEST_STALL_SECONDS = 2.0
+"""A pause this long is a pause, whatever comes after it."""
+
+
+class Track:
+    """One direction of a call.
+
+    Args:
+        rate: Hz.
+        ahead: seconds that audio may come before its time; more than that is refused.
+
+    """
+
+    __slots__ = ("_ahead", "_cursor", "_late_since", "_rate")
+
+    def __init__(self, rate: int, ahead: float) -> None:
+        self._rate = rate
+        self._ahead = round(ahead * rate)
+        self._cursor: int | None = None
+        self._late_since: int | None = None
+
+    def place(self, samples: int, now: float) -> int | None:
+        """Find the place of audio that comes now.
+
+        Args:
+            samples: how many.
+            now: seconds since the start of the time line.
+
+        Returns:
+            The sample of the time line where it starts; None where it came too far ahead.
+
+        """
+        here = round(now * self._rate)
+        start = here if self._cursor is None else self._cursor
+        late = here - start
+        if late <= JITTER_SECONDS * self._rate:
+            self._late_since = None
+        elif late > LONGEST_STALL_SECONDS * self._rate or self._lost_patience(here):
+            self._late_since = None
+            start = here
+        if -late > self._ahead:
+            return None
+        self._cursor = start + samples
+        return start
+
+    def clear(self, now: float) -> int:
+        """Take back what lies ahead; returns the sample of the time line where that starts."""
+        here = round(now * self._rate)
+        if self._cursor is not None:
+            self._cursor = min(self._cursor, here)
+        return here
+
+    def _lost_patience(self, here: int) -> bool:
+        if self._late_since is None:
+            self._late_since = here
+        return here - self._late_since > PATIENCE_SECONDS * self._rate

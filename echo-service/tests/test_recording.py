@@ -1,0 +1,300 @@
+"""Recordings: what stands in them, and what happens when they cannot be made."""
+# ruff: noqa: ASYNC110, ASYNC240 - files are looked at that a thread has just written
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import json
+import logging
+import os
+import stat
+import time
+import wave
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from echo_service.recording import Recorder, folder, masked
+from echo_service.recording.stereo import StereoFile, header
+
+RATE = 8000
+SAMPLES = 160
+
+
+class Clock:
+    """A clock that is set by hand."""
+
+    def __init__(self) -> None:
+        self.now = 50.0
+
+    def __call__(self) -> float:
+        """Return the time."""
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """The recordings' clock."""
+    return Clock()
+
+
+@pytest.fixture
+def where(tmp_path: Path) -> Path:
+    """A folder that is not there yet."""
+    return tmp_path / "recordings"
+
+
+def frame(value: int) -> bytes:
+    """20 ms of one value."""
+    return np.full(SAMPLES, value, "<i2").tobytes()
+
+
+def channels(path: Path) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int16]]:
+    """Read both channels as an ordinary player would."""
+    with wave.open(str(path), "rb") as file:
+        assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (2, 2, RATE)
+        both = np.frombuffer(file.readframes(file.getnframes()), "<i2").reshape(-1, 2)
+    return both[:, 0], both[:, 1]
+
+
+def only(where: Path, pattern: str) -> Path:
+    """The one file of this kind."""
+    (path,) = where.glob(pattern)
+    return path
+
+
+async def until_there(where: Path, pattern: str, seconds: float) -> Path:
+    """Wait until a file of the pattern holds so much."""
+    for _ in range(500):
+        for path in where.glob(pattern):
+            with wave.open(str(path), "rb") as file:
+                if file.getnframes() >= seconds * RATE:
+                    return path
+        await asyncio.sleep(0.02)
+    raise AssertionError(f"no {pattern} with {seconds} s in {where}")
+
+
+async def test_both_directions_stand_at_their_time(where: Path, clock: Clock) -> None:
+    """Left is what came, right what was sent, each at the time at which it is heard."""
+    async with Recorder(where, 0, clock) as recorder:
+        recording = recorder.start("a-call", RATE)
+        for number in range(100):
+            recording.heard(frame(number + 1))
+            if number == 50:
+                for value in range(25):
+                    recording.said(frame(1000 + value))
+            clock.now += 0.02
+        recording.end({"uuid": "a-call"}, {"frames_in": 100})
+    left, right = channels(only(where, "*.wav"))
+    assert left.tolist() == [n // SAMPLES + 1 for n in range(100 * SAMPLES)]
+    assert right.tolist()[50 * SAMPLES : 75 * SAMPLES] == [
+        1000 + n // SAMPLES for n in range(25 * SAMPLES)
+    ]
+    assert not right[: 50 * SAMPLES].any()
+    assert not right[75 * SAMPLES :].any()
+    assert recorder.counts.finished == 1
+    assert list(where.glob("*.part")) == []
+
+
+async def test_what_is_cleared_is_not_heard(where: Path, clock: Clock) -> None:
+    """Audio that the platform was told to forget is not in the file, what was played is."""
+    async with Recorder(where, 0, clock) as recorder:
+        recording = recorder.start("a-call", RATE)
+        for value in range(500):
+            recording.said(frame(value + 1))
+        clock.now += 1
+        recording.cleared()
+        recording.said(frame(9999))
+        clock.now += 1
+        recording.end({}, {})
+    _, right = channels(only(where, "*.wav"))
+    assert right[: 50 * SAMPLES : SAMPLES].tolist() == list(range(1, 51))
+    assert set(right[50 * SAMPLES : 51 * SAMPLES]) == {9999}
+    assert not right[51 * SAMPLES :].any()
+    assert len(right) == 2 * RATE
+
+
+async def test_an_unfinished_file_can_be_played(where: Path, clock: Clock) -> None:
+    """While the call goes on, and so after a crash, the file holds all but the last moment."""
+    async with Recorder(where, 0, clock) as recorder:
+        recording = recorder.start("a-call", RATE)
+        for number in range(200):
+            recording.heard(frame(number + 1))
+            clock.now += 0.02
+        part = await until_there(where, "*.wav.part", 4.0)
+        left, _ = channels(part)
+        assert left.tolist() == [n // SAMPLES + 1 for n in range(200 * SAMPLES)]
+        assert list(where.glob("*.wav")) == []
+        recording.end({}, {})
+
+
+async def test_facts_stand_beside_it(where: Path, clock: Clock) -> None:
+    """A JSON file says which call it was; both files are for their owner alone."""
+    async with Recorder(where, 0, clock) as recorder:
+        recording = recorder.start("a-call", RATE)
+        recording.heard(frame(1))
+        clock.now += 2
+        recording.end({"uuid": "a-call"}, {"frames_in": 1})
+    facts = json.loads(only(where, "*.json").read_text())
+    assert facts["call"] == "a-call"
+    assert facts["file"] == only(where, "*.wav").name
+    assert (facts["rate"], facts["seconds"], facts["complete"]) == (RATE, 2.0, True)
+    assert facts["metadata"] == {"uuid": "a-call"}
+    assert facts["summary"] == {"frames_in": 1}
+    for path in where.iterdir():
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(where.stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize("call", ["../../etc/passwd", "a\x00b\n", "", "ü" * 300, ".", "CON:1"])
+async def test_ids_are_harmless(where: Path, call: str) -> None:
+    """Whatever the call's id, the file is in the folder and has a plain name."""
+    async with Recorder(where, 0) as recorder:
+        recorder.start(call, RATE).end({}, {})
+    path = only(where, "*.wav")
+    assert path.parent == where
+    assert path.name.isascii()
+    assert len(path.name) < 100
+    assert folder._OURS.fullmatch(path.name)
+
+
+async def test_calls_of_one_id_have_files_of_their_own(where: Path) -> None:
+    """Two calls with the same id at the same time do not write into each other's file."""
+    both = [folder.create(where, "same", 1e9, RATE) for _ in range(2)]
+    names = {paths[1].name for paths, _ in both}
+    assert names == {"20010909T014640.000Z-same.wav", "20010909T014640.000Z-same-2.wav"}
+    for paths, file in both:
+        file.close()
+        folder.finish(paths, {})
+    assert len(list(where.glob("*.wav"))) == 2
+
+
+async def test_a_folder_that_cannot_be_made(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where no file can be made the call goes on, with one error and a count."""
+    (tmp_path / "file").touch()
+    async with Recorder(tmp_path / "file" / "recordings", 0) as recorder:
+        recording = recorder.start("a-call", RATE)
+        await recording.task
+        for _ in range(100):
+            recording.heard(frame(1))
+        recording.end({}, {})
+    assert [(r.levelno, r.message) for r in caplog.records] == [(logging.ERROR, "recording_failed")]
+    assert recorder.counts.failed == 1
+    assert recorder.counts.finished == 0
+
+
+async def test_a_disk_that_fills_up(
+    where: Path, clock: Clock, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the disk is full the call goes on, and what was written before can be played."""
+    full = False
+    pwrite = os.pwrite
+
+    def limited(file: int, data: memoryview, at: int) -> int:
+        if full:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return pwrite(file, data, at)
+
+    monkeypatch.setattr(os, "pwrite", limited)
+    async with Recorder(where, 0, clock) as recorder:
+        recording = recorder.start("a-call", RATE)
+        for _ in range(50):
+            recording.heard(frame(7))
+            clock.now += 0.02
+        await until_there(where, "*.part", 1.0)
+        full = True
+        for _ in range(50):
+            recording.heard(frame(8))
+            clock.now += 0.02
+        async with asyncio.timeout(5):
+            while not recorder.counts.failed:
+                await asyncio.sleep(0.02)
+        recording.heard(frame(9))
+        recording.end({}, {})
+    left, _ = channels(only(where, "*.wav"))
+    assert set(left) == {7}
+    assert json.loads(only(where, "*.json").read_text())["complete"] is False
+    (error,) = [r for r in caplog.records if r.levelno >= logging.ERROR]
+    assert error.__dict__["fields"]["error"] == "No space left on device"
+    assert "RECORDINGS_DIR" in error.__dict__["fields"]["message"]
+
+
+async def test_a_disk_that_hangs(where: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the disk hangs, what waits for it is bounded, and what is missing is counted."""
+    async with Recorder(where, 0) as recorder:
+        recording = recorder.start("a-call", RATE)
+        monkeypatch.setattr("echo_service.recording.recorder.WAITING", 10)
+        for _ in range(15):
+            recording.heard(frame(1))
+        assert recording.dropped == 5
+        recording.end({}, {})
+    assert recorder.counts.dropped_frames == 5
+    assert json.loads(only(where, "*.json").read_text())["complete"] is False
+
+
+async def test_old_recordings_are_removed(where: Path) -> None:
+    """Recordings older than so many days go, with all that belongs to them; nothing else does."""
+    where.mkdir()
+    stem = "20010909T014640.000Z-a-call"
+    names = [f"{stem}.wav", f"{stem}.json", f"{stem}.wav.part", "notes.txt", "music.wav"]
+    for name in names:
+        (where / name).touch()
+        os.utime(where / name, (time.time() - 2 * 86400,) * 2)
+    (where / f"{stem}-2.wav").touch()
+    (where / f"{stem}-3.wav").symlink_to(where / "notes.txt")
+    async with Recorder(where, days=1), asyncio.timeout(5):
+        while (where / names[0]).exists():
+            await asyncio.sleep(0.01)
+    left = sorted(path.name for path in where.iterdir())
+    assert left == sorted(["music.wav", "notes.txt", f"{stem}-2.wav", f"{stem}-3.wav"])
+
+
+async def test_nothing_to_remove(where: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A folder that is not there yet is no error."""
+    async with Recorder(where, days=1) as recorder:
+        await recorder.do(int)
+    assert caplog.records == []
+
+
+def test_numbers_are_masked() -> None:
+    """Telephone numbers are hidden wherever they stand."""
+    metadata = {"from": "447700900123", "list": [447700900456, "x"], "deep": {"to": "+15550123456"}}
+    assert masked(metadata) == {
+        "from": "**********23",
+        "list": ["**********56", "x"],
+        "deep": {"to": "**********56"},
+    }
+    assert masked([1, None, True, 1.5]) == [1, None, True, 1.5]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Iterator[StereoFile]:
+    """A file of its own."""
+    made = StereoFile(tmp_path / "x.wav", RATE)
+    yield made
+    made.close()
+
+
+def test_late_audio_finds_its_place(file: StereoFile, tmp_path: Path) -> None:
+    """Audio that comes after its place was written as silence is written over it."""
+    for second in range(1, 6):
+        file.write([], [(second * RATE - SAMPLES, frame(second))], second * RATE)
+    file.write([(3 * RATE, frame(99))], [], 5 * RATE)
+    left, right = channels(tmp_path / "x.wav")
+    assert set(left[3 * RATE : 3 * RATE + SAMPLES]) == {99}
+    assert [int(right[second * RATE - 1]) for second in range(1, 6)] == [1, 2, 3, 4, 5]
+    assert len(left) == 5 * RATE
+    assert file.seconds == 5
+
+
+def test_the_header_is_one_that_players_know() -> None:
+    """The header is the plain RIFF header of 44 bytes."""
+    assert header(16000, 64000) == (
+        b"RIFF" + (64036).to_bytes(4, "little") + b"WAVEfmt \x10\0\0\0\x01\0\x02\0"
+        b"\x80\x3e\0\0\0\xfa\0\0\x04\0\x10\0data" + (64000).to_bytes(4, "little")
+    )
