@@ -1,0 +1,119 @@
+"""Each image alone, as a cloud host runs it: any uid, nothing writable, a port of the host's."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.containers.edge import ask, until
+from tools.compose import ROOT, docker, free_port
+
+SERVICES = ("ncco-service", "echo-service", "gateway")
+# What the strictest hosts do, and one thing more: nothing but memory to write to.
+STRICT = ("--read-only", "--user", "54321:54321", "--cap-drop", "ALL",
+          "--security-opt", "no-new-privileges:true", "--tmpfs", "/tmp")  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def images() -> Iterator[dict[str, str]]:
+    """Build each image from its folder; yield their ids."""
+    tag = f"caw-test-{secrets.token_hex(4)}"
+    built = {}
+    try:
+        for folder in (*SERVICES, "phone"):
+            name = f"{tag}:{folder}"
+            docker("build", "--quiet", "--tag", name, str(ROOT / folder))
+            built[folder] = name
+        yield built
+    finally:
+        docker("rmi", "--force", *built.values())
+
+
+@pytest.mark.parametrize("folder", SERVICES)
+def test_a_service_runs_alone(images: dict[str, str], folder: str) -> None:
+    """It listens on PORT, says 200 or why not, and ends with 0 within seconds when asked to."""
+    port = free_port()
+    # The mark on Caddy's program needs the capability to be there at all (docker-compose.yml).
+    extra = ("--cap-add", "NET_BIND_SERVICE") if folder == "gateway" else ()
+    published = ("--env", f"PORT={port}", "--publish", f"127.0.0.1:{port}:{port}")
+    container = docker("run", "--detach", *STRICT, *extra, *published, images[folder]).strip()
+    try:
+        path = "/healthz" if folder != "gateway" else "/nothing"
+        wanted = 200 if folder != "gateway" else 404
+        url = f"http://127.0.0.1:{port}{path}"
+        until(lambda: ask(url)[0] == wanted, f"{url} to answer {wanted}", 20)
+        docker("stop", "--time", "20", container)
+        state = json.loads(docker("inspect", container))[0]["State"]
+        assert (state["ExitCode"], state["OOMKilled"]) == (0, False), docker("logs", container)
+    finally:
+        docker("rm", "--force", container)
+
+
+@pytest.mark.parametrize("folder", ["ncco-service", "echo-service"])
+def test_a_service_becomes_healthy_by_its_own_check(images: dict[str, str], folder: str) -> None:
+    """The image's HEALTHCHECK follows PORT and needs no tool that is not there."""
+    often = ("--health-interval", "1s")
+    container = docker("run", "--detach", *STRICT, *often, "--env", "PORT=7777", images[folder])
+    container = container.strip()
+    try:
+        until(lambda: state(container)["Health"]["Status"] == "healthy", "healthy", 20)
+    finally:
+        docker("rm", "--force", container)
+
+
+def test_a_wrong_setting_ends_with_words_and_78(images: dict[str, str]) -> None:
+    """A host sees at once that no restart will help, and a person which setting it is."""
+    for folder in ("ncco-service", "echo-service"):
+        container = docker("run", "--detach", *STRICT, "--env", "PORT=none", images[folder]).strip()
+        try:
+            assert docker("wait", container, timeout=20).strip() == "78"
+            said = docker("logs", container)
+            assert "PORT" in said
+            assert "Traceback" not in said
+        finally:
+            docker("rm", "--force", container)
+
+
+def test_the_phone_runs_alone(images: dict[str, str]) -> None:
+    """It explains itself; and a call to nobody is a report and status 1, not a traceback."""
+    assert "call" in docker("run", "--rm", *STRICT, images["phone"])
+    arguments = ("call", "http://127.0.0.1:9/webhooks/answer")
+    container = docker("run", "--detach", *STRICT, images["phone"], *arguments).strip()
+    try:
+        assert docker("wait", container, timeout=40).strip() == "1"
+        assert "Traceback" not in docker("logs", container)
+    finally:
+        docker("rm", "--force", container)
+
+
+@pytest.mark.parametrize("folder", ["ncco-service", "echo-service", "phone"])
+def test_no_tool_is_left_behind(images: dict[str, str], folder: str) -> None:
+    """Neither an installer in the environment nor a compiler, and no file of the tests."""
+    look = (
+        "import importlib.util as u, os, shutil\n"
+        "print([m for m in ('pip', 'setuptools', 'wheel') if u.find_spec(m)],"
+        " [t for t in ('gcc', 'cc', 'make', 'git') if shutil.which(t)],"
+        " sorted(n for n in os.listdir('/app') if n in ('tests', 'Dockerfile', 'pyproject.toml')))"
+    )
+    options = ("--rm", *STRICT, "--entrypoint", "python")
+    assert docker("run", *options, images[folder], "-c", look).strip() == "[] [] []"
+
+
+@pytest.mark.parametrize("folder", [*SERVICES, "phone"])
+def test_an_image_says_what_it_is(images: dict[str, str], folder: str) -> None:
+    """Labels, a numeric user, a stop signal, and a health check or none on purpose."""
+    config: dict[str, Any] = json.loads(docker("inspect", images[folder]))[0]["Config"]
+    assert config["Labels"]["org.opencontainers.image.title"] == folder
+    assert config["Labels"]["org.opencontainers.image.licenses"] == "MIT"
+    assert config["User"] == "10001:10001"
+    assert config["StopSignal"] in ("SIGTERM", "SIGINT")
+    assert config["Healthcheck"]["Test"][0] == ("NONE" if folder == "phone" else "CMD")
+
+
+def state(container: str) -> dict[str, Any]:
+    """Return what the engine says of a container's state."""
+    return dict(json.loads(docker("inspect", container))[0]["State"])

@@ -1,0 +1,131 @@
+"""Starting, starting again, and starting where something is in the way."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.containers.edge import ask
+from tools.compose import ROOT, ComposeStack
+from tools.stack import StackError
+
+TOKEN_WORDS = ("there is no ngrok token", "NGROK_AUTHTOKEN=", "COMPOSE_PROFILES")
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a fresh copy of what the stack is made from, as in another clone."""
+    folder = tmp_path_factory.mktemp("clone")
+    files = ["docker-compose.yml", "ncco-service", "echo-service", "gateway", "phone", "ngrok"]
+    for name in [*files, "secrets"]:
+        if (ROOT / name).is_dir():
+            ignore = shutil.ignore_patterns("__pycache__", "tests", "*.egg-info")
+            shutil.copytree(ROOT / name, folder / name, ignore=ignore)
+        else:
+            shutil.copy(ROOT / name, folder / name)
+    return folder
+
+
+def test_up_with_nothing_configured_then_a_call(clone: Path) -> None:
+    """The two commands of the README, then the same again: nothing is made anew, all still works.
+
+    After `down` and `up` the socket's secret is the same; it was never said aloud.
+    """
+    with ComposeStack(folder=clone) as stack:
+        call = ("run", "--rm", "phone", "call", "--seconds", "1")
+        assert "The call worked." in stack.compose(*call)
+        services = ("ncco-service", "echo-service", "gateway")
+        before = {name: stack.container(name) for name in services}
+        stack.up()
+        assert {name: stack.container(name) for name in services} == before
+        secret = stack.compose("exec", "-T", "echo-service", "cat", "/run/socket/socket_secret")
+        assert len(secret) == 64
+        assert int(secret, 16), "256 bits"
+        log = "".join(stack.logs(name) for name in (*services, "secrets"))
+        assert secret not in log
+        stack.compose("down")
+        stack.up()
+        shown = stack.compose("exec", "-T", "ncco-service", "cat", "/run/socket/socket_secret")
+        assert shown == secret
+        assert "The call worked." in stack.compose(*call)
+
+
+def test_an_older_build_is_replaced(clone: Path) -> None:
+    """`up --build` replaces what has changed, and only that."""
+    with ComposeStack(folder=clone) as stack:
+        echo, ncco = stack.container("echo-service"), stack.container("ncco-service")
+        document = clone / "ncco-service" / "ncco.json"
+        text = document.read_text()
+        document.write_text(text.replace("Hello.", "Good evening."))
+        try:
+            stack.up()
+            assert said(stack).startswith("Hello."), "a plain `up` keeps the old build"
+            stack.up("--build")
+        finally:
+            document.write_text(text)
+        assert said(stack).startswith("Good evening.")
+        assert stack.container("ncco-service") != ncco
+        assert ask(stack.answer_url)[0] == 200
+        assert stack.container("echo-service") == echo or stack.inspect("echo-service")
+
+
+def said(stack: ComposeStack) -> str:
+    """Return what the NCCO says first."""
+    status, ncco = ask(stack.answer_url)
+    assert status == 200, ncco
+    return str(ncco[0]["text"])
+
+
+def test_a_taken_port_is_told(clone: Path) -> None:
+    """The engine names the port; when it is free again, the same command works."""
+    with ComposeStack(folder=clone, start=False) as stack:
+        with socket.socket() as other:
+            other.bind(("127.0.0.1", stack.port))
+            other.listen()
+            with pytest.raises(StackError, match=rf"{stack.port}.*(in use|already allocated)"):
+                stack.up()
+        stack.up()
+        stack.wait_ready()
+
+
+def test_a_tunnel_without_a_token_is_told_once(clone: Path) -> None:
+    """`up --wait` ends at once, not 0; the log says in words what to do, and nobody tries again."""
+    env = {"COMPOSE_PROFILES": "ngrok", "NGROK_AUTHTOKEN": "", "NGROK_IMAGE": "python:3.13-slim"}
+    with ComposeStack(folder=clone, env=env, start=False) as stack:
+        begin = time.monotonic()
+        done = stack.run("up", "--wait")
+        assert done.returncode != 0
+        assert "ngrok-token" in done.stdout.splitlines()[-1]
+        assert time.monotonic() - begin < 60, "told, not waited out"
+        words = stack.logs("ngrok-token")
+        assert all(part in words for part in TOKEN_WORDS), words
+        assert "Traceback" not in words
+        job = stack.inspect("ngrok-token")
+        assert job["State"]["ExitCode"] == 78
+        assert job["RestartCount"] == 0
+        assert stack.inspect("ngrok")["State"]["Status"] == "created"
+
+
+def test_a_secret_of_the_users_is_a_file_for_one_service(clone: Path, tmp_path: Path) -> None:
+    """From .env or from a file, it ends up where ncco-service reads it, and nowhere else."""
+    for given in ("VONAGE_SIGNATURE_SECRET", "VONAGE_SIGNATURE_SECRET_FILE"):
+        file = tmp_path / "secret"
+        file.write_text("a-signature-secret-of-32-letters\n")
+        file.chmod(0o644)
+        value = str(file) if given.endswith("_FILE") else file.read_text().strip()
+        with ComposeStack(folder=clone, env={given: value}, start=False) as stack:
+            stack.compose("up", "--detach", "secrets")
+            subprocess.run(["docker", "wait", stack.container("secrets")], check=True, timeout=60)
+            look = ("run", "--rm", "--no-deps", "--entrypoint", "cat")
+            path = "/run/vonage/vonage_signature_secret"
+            assert stack.compose(*look, "ncco-service", path).endswith(file.read_text().strip())
+            refused = stack.run(*look, "echo-service", path)
+            assert refused.returncode != 0
+            assert "No such file" in refused.stdout
+            model = stack.compose("config")
+            assert value not in model.partition("\n  secrets:\n")[0]
