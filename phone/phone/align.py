@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from phone.audio import to_samples
-from phone.constants import FRAME_MS, FRAMES_PER_SECOND
+from phone.constants import FRAME_MS, FRAMES_PER_SECOND, frame_bytes
 
 __all__ = ["LATE_MS", "Alignment", "align"]
 
@@ -99,7 +99,7 @@ def align(
     """Compare what came back with what was sent.
 
     Args:
-        sent: the frames in their order.
+        sent: the binary messages in their order, frames of 20 ms unless a fault cut them.
         sent_at: when each left, in seconds of one clock.
         received: the binary messages in their order, of any size.
         received_at: when each arrived, on the same clock.
@@ -107,7 +107,9 @@ def align(
     """
     if not sent or not any(received):
         return _nothing(len(sent), len(received))
-    frames, times = _resliced(received, received_at, len(sent[0]))
+    size = frame_bytes(rate)
+    sent, sent_at = _resliced(sent, sent_at, size)
+    frames, times = _resliced(received, received_at, size)
     exact = _by_bytes(sent, sent_at, frames, times)
     returned = exact.matched + len(exact.reordered)
     if returned >= EXACT_SHARE * min(len(sent), len(frames)):

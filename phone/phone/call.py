@@ -1,17 +1,18 @@
 """The library's entry: place one call and report what happened."""
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
 import uvloop
 
 from phone.audio import AudioError, load, save
-from phone.constants import RATES
+from phone.constants import RATES, frame_bytes
 from phone.plan import CallPlan, PlanError
+from phone.postbox import EventTarget, Postbox
 from phone.report import CallReport, Problem
-from phone.run import Progress, Run
+from phone.run import run_call
+from phone.state import CallState, Progress
 from phone.timeline import Moment, Timeline
 from phone.webhooks import Webhooks
 
@@ -48,8 +49,14 @@ async def call(
     report = CallReport(plan.answer_url, plan.identity.uuid, plan.identity.conversation_uuid)
     report.moments = timeline.moments
     hang_up = hang_up or asyncio.Event()
-    async with Webhooks(plan.tls()) as webhooks:
-        await Run(plan, webhooks, timeline, report, hang_up, on_progress).go()
+    signer = plan.signer()
+    async with Webhooks(plan.tls(), signer, timeline.seconds) as webhooks:
+        report.exchanges = webhooks.exchanges
+        default = EventTarget(plan.event_url) if plan.event_url else None
+        post = Postbox(webhooks, timeline, default)
+        await run_call(
+            CallState(plan, webhooks, timeline, report, post, hang_up, signer, on_progress)
+        )
     report.seconds = timeline.seconds()
     report.interrupted = hang_up.is_set()
     if plan.save is not None:
@@ -63,13 +70,13 @@ def place_call(plan: CallPlan) -> CallReport:
 
 
 def _save(path: Path, report: CallReport) -> None:
-    heard = next((socket.trace for socket in report.sockets if any(socket.trace.received)), None)
-    if heard is None:
+    trace = next((s.trace for s in report.sockets if s.trace.playback.frames), None)
+    if trace is None:
         return
-    with contextlib.suppress(OSError):
-        save(path, heard.received, heard.rate)
+    try:
+        save(path, trace.playback.heard(frame_bytes(trace.rate)), trace.rate)
+    except OSError as error:
+        advice = "is the folder writable, and the disk not full?"
+        report.problems.append(Problem("save", str(error), advice))
+    else:
         report.saved = str(path)
-        return
-    report.problems.append(
-        Problem("save", f"{path} could not be written", "is the folder writable, the disk full?")
-    )

@@ -1,21 +1,17 @@
-"""The socket leg: dial, first message, 20 ms frames on an absolute clock, and what comes back."""
+"""The socket leg in conversation: frames on an absolute clock, the play buffer, keys, the end."""
 
 import asyncio
 import contextlib
 import json
+import random
 import ssl
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from time import perf_counter as now
-from typing import Any, Literal
+from typing import Any
 
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import (
-    ConnectionClosed,
-    InvalidHandshake,
-    InvalidStatus,
-    InvalidURI,
-)
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
 
 from phone.constants import (
     CLOSE_TIMEOUT,
@@ -30,28 +26,16 @@ from phone.constants import (
     SEND_TIMEOUT,
     TEXTS_KEPT,
     TEXTS_MAX,
+    WRONG_SIZE_CODE,
     frame_bytes,
 )
-from phone.webhooks import USER_AGENT
+from phone.dial import dial
+from phone.faults import Faults
+from phone.playback import PlayBuffer
+from phone.trace import EndedBy, LegTrace
 from phone.words import counted, printable
 
-__all__ = ["DialError", "Key", "Leg", "LegTrace", "first_message"]
-
-
-class DialError(Exception):
-    """The socket could not be opened.
-
-    Args:
-        status: the event that the platform posts: "failed", or "unanswered" when time ran out.
-        seen: what happened.
-        advice: what to try.
-    """
-
-    def __init__(self, status: Literal["failed", "unanswered"], seen: str, advice: str) -> None:
-        super().__init__(f"{seen}; {advice}")
-        self.status = status
-        self.seen = seen
-        self.advice = advice
+__all__ = ["Key", "Leg", "first_message"]
 
 
 @dataclass(frozen=True)
@@ -67,53 +51,16 @@ class Key:
     at: float
 
 
-@dataclass
-class LegTrace:
-    """Everything that went over one socket, for the report.
-
-    Args:
-        rate: Hz.
-        sent: the frames sent, and `sent_at` when, in seconds of `perf_counter`.
-        received: the binary messages, and `received_at` when they arrived.
-        lags_ms: how much later than due each frame was sent: this program's own jitter.
-        texts: the first text messages from the application, and `text_count` of all.
-        odd_sizes: how often each wrong message size came.
-        ended_by: who closed the socket; "failure": neither, the leg was given up.
-        seen: what went wrong on the leg; empty when nothing did.
-        advice: what to try then.
-    """
-
-    rate: int
-    sent: list[bytes] = field(default_factory=list)
-    sent_at: list[float] = field(default_factory=list)
-    received: list[bytes] = field(default_factory=list)
-    received_at: list[float] = field(default_factory=list)
-    lags_ms: list[float] = field(default_factory=list)
-    texts: list[str] = field(default_factory=list)
-    text_count: int = 0
-    odd_sizes: dict[int, int] = field(default_factory=dict)
-    close_code: int | None = None
-    close_reason: str = ""
-    ended_by: Literal["caller", "application", "failure"] = "caller"
-    closed_cleanly: bool = True
-    seen: str = ""
-    advice: str = ""
-
-
-def first_message(content_type: str, headers: Mapping[str, Any]) -> str:
-    """Return the first message: the announcement, and the NCCO's headers beside it (WebSockets
-    guide).
-    """
-    return json.dumps({"event": "websocket:connected", "content-type": content_type, **headers})
-
-
-class _NoRedirect(connect):
-    """Whether the platform follows redirects is not published; the careful answer is that it does
-    not.
-    """
-
-    def process_redirect(self, exc: Exception) -> Exception | str:
-        return exc
+def first_message(
+    content_type: str, headers: Mapping[str, Any], faults: Faults | None = None
+) -> str:
+    """Return the first message: the announcement, and the headers beside it (WebSockets guide)."""
+    faults = faults or Faults()
+    message: dict[str, Any] = {"event": "websocket:connected", "content-type": content_type}
+    message |= headers
+    if faults.key_order:
+        message = dict(reversed(message.items()))
+    return (" " if faults.leading_space else "") + json.dumps(message)
 
 
 class Leg:
@@ -124,7 +71,9 @@ class Leg:
         content_type: `audio/l16;rate=N`.
         rate: Hz, the same N.
         headers: the endpoint's, for the first message.
-        on_text: told about each text message while they are few.
+        faults: what goes wrong on purpose.
+        strict: end the leg where the platform has been seen to.
+        on_text: told about each text message, in either direction, while they are few.
     """
 
     def __init__(
@@ -133,19 +82,27 @@ class Leg:
         content_type: str,
         rate: int,
         headers: Mapping[str, Any],
-        on_text: Callable[[str], None] | None = None,
+        *,
+        faults: Faults | None = None,
+        strict: bool = False,
+        on_text: Callable[[str, bool], None] | None = None,
     ) -> None:
         self.uri = uri
         self.trace = LegTrace(rate)
+        self._size = frame_bytes(rate)
         self._content_type = content_type
         self._headers = headers
+        self._faults = faults or Faults()
+        self._strict = strict
         self._on_text = on_text
         self._socket: ClientConnection | None = None
+        self._buffer = PlayBuffer(rate)
+        self.trace.playback = self._buffer.playback
         self._bytes_sent = 0
         self._bytes_received = 0
         self._started_at = 0.0
 
-    async def dial(
+    async def open(
         self,
         within: float,
         authorization: str | None = None,
@@ -165,28 +122,14 @@ class Leg:
             DialError: the socket did not open.
         """
         begin = now()
-        headers = {"Authorization": authorization} if authorization else None
-        # `connect` hands what it does not know to the event loop, which alone knows `ssl`.
-        secure: dict[str, Any] = {"ssl": tls} if tls and self.uri.startswith("wss:") else {}
-        try:
-            self._socket = await _NoRedirect(
-                self.uri,
-                compression=None,
-                additional_headers=headers,
-                user_agent_header=USER_AGENT,
-                proxy=None,
-                open_timeout=within,
-                ping_interval=None,
-                close_timeout=CLOSE_TIMEOUT,
-                max_size=MESSAGE_MAX_BYTES,
-                **secure,
-            )
-        except (OSError, InvalidHandshake, InvalidURI, ValueError, EOFError) as error:
-            raise _explain(error, self.uri, within) from error
-        elapsed = (now() - begin) * 1000
+        self._socket = await dial(self.uri, within, authorization, tls)
+        self._started_at = now()
+        self._buffer.start(self._started_at)
         with contextlib.suppress(ConnectionClosed, TimeoutError):  # `converse` will meet it again
-            await self._send(first_message(self._content_type, self._headers))
-        return elapsed
+            for _ in range(round(self._faults.early_audio)):
+                await self._send_frame(bytes(self._size), now())
+            await self._say(first_message(self._content_type, self._headers, self._faults))
+        return (self._started_at - begin) * 1000
 
     async def converse(
         self,
@@ -196,10 +139,10 @@ class Leg:
         hang_up: asyncio.Event | None = None,
         on_frame: Callable[[int], None] | None = None,
     ) -> None:
-        """Send the frames in real time while taking what comes back, then wait for the rest of it.
+        """Send the frames in real time while taking what comes back; wait for the rest of it.
 
-        Returns when everything came back, the wait is over, the caller hangs up, or the
-        application closes.
+        Returns when as much came back as was sent, the wait is over, the caller hangs up, or the
+        leg ends otherwise.
 
         Args:
             frames: 20 ms each, sent from now on.
@@ -224,29 +167,51 @@ class Leg:
             if isinstance(result, Exception):
                 raise result
 
-    async def hang_up(self) -> None:
-        """Close the socket with a bound; also after the application closed it."""
-        if self._socket is None:
+    async def close(self) -> None:
+        """End the leg, however far it came; bounded."""
+        socket = self._socket
+        if socket is None:
             return
-        if self.trace.ended_by == "failure":
-            self._socket.transport.abort()
-        await self._socket.close(HANGUP_CODE)
-        if self.trace.ended_by != "application":
-            self.trace.close_code = self._socket.close_code
-            self.trace.close_reason = printable(self._socket.close_reason or "")
-            self.trace.closed_cleanly = self._socket.protocol.close_rcvd is not None
-
-    def _fail(self, seen: str, advice: str) -> None:
+        by_caller = self.trace.ended_by == "caller"
+        if by_caller and self._faults.late_close:
+            await asyncio.sleep(self._faults.late_close)
+        if by_caller and self._faults.no_close:
+            self.trace.ended_by = "fault"
+        if self.trace.ended_by not in ("caller", "application"):
+            socket.transport.abort()
+            self.trace.close_code = self.trace.close_code or WRONG_SIZE_CODE
+        await socket.close(HANGUP_CODE)
         if self.trace.ended_by == "caller":
-            self.trace.ended_by = "failure"
+            self.trace.close_code = socket.close_code
+            self.trace.close_reason = printable(socket.close_reason or "")
+            self.trace.closed_cleanly = socket.protocol.close_rcvd is not None
+
+    def _end(self, by: EndedBy, seen: str = "", advice: str = "") -> None:
+        if self.trace.ended_by == "caller":
+            self.trace.ended_by = by
             self.trace.seen = seen
             self.trace.advice = advice
 
+    # Sending
+
     async def _send(self, message: str | bytes) -> None:
         if self._socket is None:
-            raise RuntimeError("dial first")
+            raise RuntimeError("open the leg first")
         async with asyncio.timeout(SEND_TIMEOUT):
             await self._socket.send(message)
+
+    async def _say(self, text: str) -> None:
+        if self._on_text is not None:
+            self._on_text(text, True)
+        await self._send(text)
+
+    async def _send_frame(self, frame: bytes, due: float) -> None:
+        leaving = now()
+        await self._send(frame)
+        self.trace.sent.append(frame)
+        self.trace.sent_at.append(leaving)
+        self.trace.lags_ms.append((leaving - due) * 1000)
+        self._bytes_sent += len(frame)
 
     async def _talk(
         self,
@@ -256,103 +221,148 @@ class Leg:
         on_frame: Callable[[int], None] | None,
     ) -> None:
         pending = sorted(keys, key=lambda key: key.at)
-        self._started_at = start = now()
+        start = now()
         try:
             for index, frame in enumerate(frames):
-                due = start + index * FRAME_SECONDS
+                elapsed = index * FRAME_SECONDS
+                if not await self._line_holds(index, elapsed, len(frames)):
+                    return
                 # Late frames leave at once, so that the clock stays absolute.
+                due = start + elapsed + random.uniform(0, self._faults.jitter / 1000)  # noqa: S311 - no secret
                 await asyncio.sleep(max(0.0, due - now()))
-                while pending and pending[0].at <= index * FRAME_SECONDS:
+                while pending and pending[0].at <= elapsed:
                     await self._press(pending.pop(0))
-                leaving = now()
-                await self._send(frame)
-                self.trace.sent.append(frame)
-                self.trace.sent_at.append(leaving)
-                self.trace.lags_ms.append((leaving - due) * 1000)
-                self._bytes_sent += len(frame)
+                await self._send_frame(self._spoilt(index, frame), due)
+                await self._answer_notifies()
                 if on_frame is not None:
                     on_frame(index + 1)
             for key in pending:
                 await self._press(key)
+            await self._rest(wait)
         except TimeoutError:
-            self._fail(
+            self._end(
+                "failure",
                 f"the application has read nothing for {SEND_TIMEOUT:g} s",
                 "take messages off the socket while working on others",
             )
-            return
         except ConnectionClosed:
-            await asyncio.sleep(
-                wait + CLOSE_TIMEOUT
-            )  # the receiver sees it too, and says who closed
-            return
-        await self._rest(wait)
+            # The receiver sees it too, and says who closed.
+            await asyncio.sleep(wait + CLOSE_TIMEOUT)
+
+    async def _line_holds(self, index: int, elapsed: float, count: int) -> bool:
+        """Act out the faults that stop the line for a while, or for good."""
+        faults = self._faults
+        if faults.stall and index == count // 2:
+            await asyncio.sleep(faults.stall)
+        if faults.drop and elapsed >= faults.drop:
+            self._end("fault")
+            return False
+        return True
+
+    def _spoilt(self, index: int, frame: bytes) -> bytes:
+        every = round(self._faults.odd_frames)
+        return frame[: len(frame) // 2] if every and index % every == every - 1 else frame
 
     async def _press(self, key: Key) -> None:
         event = {"event": "websocket:dtmf", "digit": key.digit, "duration": DTMF_MILLISECONDS}
-        await self._send(json.dumps(event))
+        await self._say(json.dumps(event))
+
+    async def _answer_notifies(self) -> None:
+        for answer in self._buffer.answers(now()):
+            await self._say(answer)
 
     async def _rest(self, wait: float) -> None:
         last_sent = now()
         while now() < last_sent + wait:
+            await self._answer_notifies()
             if self._bytes_received >= self._bytes_sent:
                 # Anything beyond an echo would follow on its heels.
                 await asyncio.sleep(2 * FRAME_SECONDS)
                 return
             last = self.trace.received_at[-1] if self.trace.received_at else last_sent
-            quiet_from = max(last, last_sent)
-            if now() > quiet_from + ECHO_QUIET:
+            if now() > max(last, last_sent) + ECHO_QUIET:
                 return
             await asyncio.sleep(FRAME_SECONDS)
 
+    # Receiving
+
     async def _receive(self) -> None:
         if self._socket is None:
-            raise RuntimeError("dial first")
-        size = frame_bytes(self.trace.rate)
+            raise RuntimeError("open the leg first")
         try:
-            while True:
+            while self.trace.ended_by == "caller":
+                if self._faults.slow_reader:
+                    await asyncio.sleep(self._faults.slow_reader / 1000)
                 message = await self._socket.recv()
                 if isinstance(message, str):
-                    if not self._take_text(message):
-                        return
-                    continue
-                arrival = now()
-                self._bytes_received += len(message)
-                if len(message) != size:
-                    self._odd(len(message))
-                allowed = (arrival - self._started_at) * FRAMES_PER_SECOND + PLAY_BUFFER_MESSAGES
-                too_many = len(self.trace.received) > FLOOD_FACTOR * allowed
-                if too_many or self._bytes_received > FLOOD_FACTOR * allowed * size:
-                    self._fail(
-                        f"{counted(len(self.trace.received), 'audio message')} in "
-                        f"{arrival - self._started_at:.1f} s, more than the platform can buffer",
-                        f"send at most {PLAY_BUFFER_MESSAGES:,} messages ahead of real time",
-                    )
-                    return
-                self.trace.received.append(message)
-                self.trace.received_at.append(arrival)
+                    await self._take_text(message)
+                else:
+                    self._take_audio(message, now())
         except ConnectionClosed as error:
             self._closed(error)
         except UnicodeDecodeError:
-            self._fail("a text message that is not UTF-8", "send audio as binary messages")
+            seen = "a text message that is not UTF-8"
+            self._end("failure", seen, "send audio as binary messages")
+        except TimeoutError:
+            seen = f"the application has read nothing for {SEND_TIMEOUT:g} s"
+            self._end("failure", seen, "take messages off the socket while sending others")
+
+    def _take_audio(self, message: bytes, arrival: float) -> None:
+        self._bytes_received += len(message)
+        if len(message) != self._size:
+            self._odd(len(message))
+        seconds = arrival - self._started_at
+        allowed = FLOOD_FACTOR * (seconds * FRAMES_PER_SECOND + PLAY_BUFFER_MESSAGES)
+        count = len(self.trace.received)
+        if count > allowed or self._bytes_received > allowed * self._size:
+            self._end(
+                "failure",
+                f"{counted(count, 'audio message')} in {seconds:.1f} s, more than the platform can "
+                "buffer",
+                f"send at most {PLAY_BUFFER_MESSAGES:,} messages ahead of real time",
+            )
+            return
+        self.trace.received.append(message)
+        self.trace.received_at.append(arrival)
+        if not self._buffer.push(message, arrival) and self._strict:
+            self._end(
+                "platform",
+                f"more than {PLAY_BUFFER_MESSAGES:,} messages waited to be played",
+                "send audio at most a minute ahead of real time",
+            )
 
     def _odd(self, size: int) -> None:
         sizes = self.trace.odd_sizes
         if size in sizes or len(sizes) < TEXTS_KEPT:
             sizes[size] = sizes.get(size, 0) + 1
+        if self._strict:
+            self._end(
+                "platform",
+                f"a message of {size} bytes, {self._size} are one frame",
+                f"send exactly {self._size} bytes a message, the last one filled up with zeros",
+            )
 
-    def _take_text(self, message: str) -> bool:
+    async def _take_text(self, message: str) -> None:
         self.trace.text_count += 1
         if self.trace.text_count <= TEXTS_KEPT:
             self.trace.texts.append(printable(message))
             if self._on_text is not None:
-                self._on_text(message)
+                self._on_text(message, False)
         if self.trace.text_count > TEXTS_MAX:
-            self._fail(
+            self._end(
+                "failure",
                 f"more than {TEXTS_MAX:,} text messages",
                 'send audio as binary messages, text only for {"action": …}',
             )
-            return False
-        return True
+            return
+        match _parsed(message):
+            case {"action": "clear"}:
+                await self._say(self._buffer.clear(now()))
+            case {"action": "notify", **rest} if self._buffer.notify(rest.get("payload"), now()):
+                pass
+            case _:
+                self.trace.unknown_texts += 1
+                self.trace.unknown_example = self.trace.unknown_example or printable(message, 60)
 
     def _closed(self, error: ConnectionClosed) -> None:
         received = error.rcvd
@@ -360,68 +370,19 @@ class Leg:
         self.trace.close_code = received.code if received else 1006
         self.trace.close_reason = printable(received.reason) if received else ""
         if received is None and error.sent is not None:
-            # We gave up on the application: RFC 6455 7.4.1 says why.
-            self._fail(
+            # `websockets` gave up on the application; RFC 6455 7.4.1 says why.
+            self._end(
+                "failure",
                 f"the application broke the WebSocket protocol: {error.sent.code} "
                 f"{printable(error.sent.reason)}",
                 f"send whole, valid messages of at most {MESSAGE_MAX_BYTES // 1024} KiB",
             )
-        elif self.trace.ended_by == "caller":
-            self.trace.ended_by = "application"
+        else:
+            self._end("application")
 
 
-def _explain(error: Exception, uri: str, timeout: float) -> DialError:
-    uri = printable(uri)
-    match error:
-        case InvalidStatus():
-            status = error.response.status_code
-            body = printable(
-                " ".join((error.response.body or b"")[:150].decode("utf-8", "replace").split())
-            )
-            seen = f"{uri} answered HTTP {status}" + (f" ({body})" if body else "")
-            return DialError("failed", seen, _status_advice(status, error))
-        case InvalidURI() | UnicodeError():
-            return DialError(
-                "failed", f"{uri} is no WebSocket URL", "give ws://host/path or wss://"
-            )
-        case ssl.SSLError():
-            return DialError(
-                "failed",
-                f"TLS with {uri} failed: {printable(str(error))}",
-                "serve a certificate with its whole chain from a public authority, use ws:// "
-                "where the server speaks no TLS, or name your own authority with --ca",
-            )
-        case TimeoutError():
-            return DialError(
-                "unanswered",
-                f"no handshake with {uri} within {timeout:g} s",
-                "is it a WebSocket server, and not busy?",
-            )
-        case InvalidHandshake() | EOFError():
-            return DialError(
-                "failed",
-                f"{uri} is no WebSocket server: {printable(str(error))}",
-                "check the path and the port",
-            )
-        case _:
-            return DialError(
-                "failed",
-                f"no connection to {uri}: {printable(str(error))}",
-                "is the socket's server running, and is this its host and port?",
-            )
-
-
-def _status_advice(status: int, error: InvalidStatus) -> str:
-    if code := error.response.headers.get("ngrok-error-code"):
-        return (
-            f"this is ngrok's own answer, {printable(code, 40)}: see https://ngrok.com/docs/errors"
-        )
-    if 300 <= status < 400:
-        return "redirects are not followed; put the final URL into the NCCO"
-    if status in (401, 403):
-        return "the server wants authorization: put it into the NCCO's endpoint"
-    if status == 404:
-        return "check the path in the NCCO's uri"
-    if status in (429, 503):
-        return "the server takes no calls now; look at its log"
-    return "the path must be a WebSocket's; look at the server's log"
+def _parsed(message: str) -> object:
+    try:
+        return json.loads(message)
+    except (ValueError, RecursionError):
+        return None

@@ -8,14 +8,18 @@ from urllib.parse import urlsplit
 
 from phone.audio import SPEECH
 from phone.constants import CONNECT_LIMIT_SECONDS, ECHO_TIMEOUT, HANDSHAKE_TIMEOUT, RATES
+from phone.faults import Faults
 from phone.identity import Identity
 from phone.leg import Key
+from phone.signature import API_KEY, Signer
 from phone.webhooks import Method
 
 __all__ = ["ANSWER_URL", "CallPlan", "Expect", "PlanError", "keys_from"]
 
 ANSWER_URL = "http://localhost:8080/webhooks/answer"
 KEYS = "0123456789*#"
+ANSWER_WAIT = 1.0  # s on the line for an application that is no echo
+WAIT_MAX = 600
 Expect = Literal["echo", "audio", "any"]
 
 
@@ -33,6 +37,7 @@ class CallPlan:
         answer_url: the application's answer webhook.
         method: of the answer webhook; GET is the platform's default.
         event_url: the application's event webhook; None: the one that the NCCO names first.
+        fallback_url: the application's fallback webhook, for when others fail.
         identity: who calls whom.
         audio: what the caller says: a file, or "speech", "tone", "silence".
         seconds: how long; None: as long as the audio. Cuts or loops it.
@@ -43,14 +48,20 @@ class CallPlan:
         realtime_talk: let as much time pass for `talk` and `wait` as the platform would take.
         strict: count warnings as failures.
         save: where to write what was heard, as WAV.
-        wait: seconds for the rest of the echo after the last frame.
+        wait: seconds on the line after the last frame, for the rest of the echo or for an answer;
+            None: 10 for an echo, which end sooner when it is complete, 1 otherwise.
         handshake_timeout: seconds for opening the socket.
+        signature_secret: signs webhooks, and handshakes that ask for it; None: nothing is signed.
+        api_key: the account's, in signatures.
+        application_id: the application's, in signatures.
+        faults: what goes wrong on purpose.
         ca_file: PEM file of an authority to trust besides the system's.
     """
 
     answer_url: str = ANSWER_URL
     method: Method = "GET"
     event_url: str | None = None
+    fallback_url: str | None = None
     identity: Identity = field(default_factory=Identity)
     audio: str | Path = SPEECH
     seconds: float | None = None
@@ -60,8 +71,12 @@ class CallPlan:
     realtime_talk: bool = False
     strict: bool = False
     save: Path | None = None
-    wait: float = ECHO_TIMEOUT
+    wait: float | None = None
     handshake_timeout: float = HANDSHAKE_TIMEOUT
+    signature_secret: str | None = field(default=None, repr=False)
+    api_key: str = API_KEY
+    application_id: str | None = None
+    faults: Faults = field(default_factory=Faults)
     ca_file: Path | None = None
 
     def check(self) -> None:
@@ -73,6 +88,12 @@ class CallPlan:
         _check_url("the answer URL", self.answer_url)
         if self.event_url is not None:
             _check_url("the event URL", self.event_url)
+        if self.fallback_url is not None:
+            _check_url("the fallback URL", self.fallback_url)
+        if self.wait is not None and not 0 <= self.wait <= WAIT_MAX:
+            raise PlanError(f"wait is {self.wait:g}; give 0 to {WAIT_MAX} seconds")
+        if not 0 < self.handshake_timeout <= WAIT_MAX:
+            raise PlanError(f"the handshake timeout is {self.handshake_timeout:g}; give seconds")
         if self.seconds is not None and not 0 < self.seconds <= CONNECT_LIMIT_SECONDS:
             raise PlanError(
                 f"seconds is {self.seconds:g}; give more than 0 and at most {CONNECT_LIMIT_SECONDS}"
@@ -85,6 +106,19 @@ class CallPlan:
         if self.save is not None and self.save.is_dir():
             raise PlanError(f"{self.save} is a folder; name the WAV file in it")
         self.tls()
+
+    @property
+    def listening(self) -> float:
+        """Seconds on the line after the last frame."""
+        if self.wait is not None:
+            return self.wait
+        return ECHO_TIMEOUT if self.expect == "echo" else ANSWER_WAIT
+
+    def signer(self) -> Signer | None:
+        """Return what signs, None when there is no secret."""
+        if not self.signature_secret:
+            return None
+        return Signer(self.signature_secret, self.api_key, self.application_id)
 
     def tls(self) -> ssl.SSLContext | None:
         """Return the trusted certificates, None for the system's.

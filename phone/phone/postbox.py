@@ -178,10 +178,21 @@ class Postbox:
 
 def _name(letter: _Letter) -> str:
     to = str(letter.event.get("to", ""))
-    status = str(letter.event.get("status", "error" if "reason" in letter.event else "notify"))
+    status = _status(letter.event)
     if not to:
         return status
     return f"{status} ({'socket' if to.startswith(('ws:', 'wss:')) else 'phone'} leg)"
+
+
+def _status(event: Mapping[str, Any]) -> str:
+    """Return an event's status, or what stands for it in those that have none."""
+    for name in ("status", "dtmf", "speech", "payload"):
+        if name in event:
+            return str(event["status"]) if name == "status" else _STATUSLESS[name]
+    return "error"
+
+
+_STATUSLESS = {"dtmf": "input", "speech": "input", "payload": "notify"}
 
 
 def _record(
@@ -193,6 +204,6 @@ def _record(
     milliseconds: float = 0.0,
 ) -> Posted:
     event = letter.event
-    status = str(event.get("status", "error" if "reason" in event else "notify"))
+    status = _status(event)
     to = printable(str(event.get("to", "")))
     return Posted(status, to, printable(url), reply, seen, advice, milliseconds)

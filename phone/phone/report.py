@@ -3,15 +3,17 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from phone.align import Alignment
-from phone.leg import LegTrace
+from phone.constants import FRAME_MS
 from phone.postbox import Posted
 from phone.timeline import Moment
+from phone.trace import LegTrace
+from phone.webhooks import Exchange
 
-__all__ = ["CallReport", "Problem", "SocketReport"]
+__all__ = ["CallReport", "Problem", "Severity", "SocketReport"]
 
 Severity = Literal["failure", "warning"]
 
@@ -21,7 +23,7 @@ class Problem:
     """Something that went wrong.
 
     Args:
-        step: where: "answer", "ncco", "socket", "audio", "echo", "event", "save".
+        step: where: "answer", "fallback", "ncco", "socket", "audio", "echo", "event", "save".
         seen: what was seen.
         advice: what to try.
         severity: a failure means that the call did not work.
@@ -31,6 +33,10 @@ class Problem:
     seen: str
     advice: str
     severity: Severity = "failure"
+
+    def as_warning(self) -> "Problem":
+        """Return the same problem, which something else made good."""
+        return replace(self, severity="warning")
 
 
 @dataclass
@@ -61,8 +67,23 @@ class SocketReport:
             "frames_received": len(trace.received),
             "seconds_heard": round(self.seconds_heard, 3),
             "odd_sizes": {str(size): count for size, count in sorted(trace.odd_sizes.items())},
+            "heard": {
+                "frames": len(trace.playback.frames),
+                "gaps": trace.playback.gaps,
+                "gap_ms": trace.playback.gap_frames * FRAME_MS,
+                "overflowed": trace.playback.overflowed,
+                "clears": trace.playback.clears,
+                "cleared": trace.playback.cleared,
+                "notified": trace.playback.notified,
+                "deepest": trace.playback.deepest,
+                "wait_ms": {
+                    "p50": _rounded(_quantile(sorted(trace.playback.waits_ms), 0.5)),
+                    "max": _rounded(max(trace.playback.waits_ms, default=None)),
+                },
+            },
             "texts": trace.texts,
             "text_count": trace.text_count,
+            "unknown_texts": trace.unknown_texts,
             "close_code": trace.close_code,
             "close_reason": trace.close_reason,
             "ended_by": trace.ended_by,
@@ -110,6 +131,7 @@ class CallReport:
         spoken: what `talk` actions would have said.
         sockets: one per socket that the NCCO connected to.
         events: what was posted.
+        exchanges: every webhook's request and reply.
         problems: what went wrong; no failures among them means that the call worked.
         seconds: the call's length.
         saved: the WAV file with what was heard.
@@ -123,6 +145,7 @@ class CallReport:
     spoken: list[str] = field(default_factory=list)
     sockets: list[SocketReport] = field(default_factory=list)
     events: list[Posted] = field(default_factory=list)
+    exchanges: list[Exchange] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     seconds: float = 0.0
     saved: str | None = None
@@ -160,6 +183,7 @@ class CallReport:
                 {"seconds": round(m.seconds, 4), "kind": m.kind, "text": m.text}
                 for m in self.moments
             ],
+            "exchanges": [asdict(exchange) for exchange in self.exchanges],
             "saved": self.saved,
         }
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from phone.constants import FRAME_MS
 from phone.report import CallReport, Problem, SocketReport
 from phone.words import counted, printable
 
@@ -54,9 +55,25 @@ def _socket(socket: SocketReport) -> Iterator[str]:
     )
     if echo.method != "none":
         yield f"Echo    {_echo(socket)}"
+    yield from _heard(socket)
     p50, p95, most = (echo.delay(share) for share in (0.5, 0.95, 1.0))
     if p50 is not None and p95 is not None and most is not None:
         yield f"Delay   p50 {p50:.1f} ms, p95 {p95:.1f} ms, max {most:.1f} ms"
+
+
+def _heard(socket: SocketReport) -> Iterator[str]:
+    playback = socket.trace.playback
+    parts = []
+    if playback.gaps:
+        parts.append(f"{counted(playback.gaps, 'gap')}, {playback.gap_frames * FRAME_MS} ms in all")
+    if playback.overflowed:
+        parts.append(f"{counted(playback.overflowed, 'message')} lost in the full buffer")
+    if playback.clears:
+        parts.append(f"cleared {counted(playback.clears, 'time')}")
+    if playback.notified:
+        parts.append(f"{playback.notified:,} notify reached")
+    if parts:
+        yield f"Played  {'; '.join(parts)}"
 
 
 def _echo(socket: SocketReport) -> str:

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from phone.align import Alignment
-from phone.constants import frame_bytes
-from phone.leg import LegTrace
+from phone.constants import PLAY_BUFFER_MESSAGES, frame_bytes
 from phone.plan import Expect
 from phone.report import Problem
+from phone.trace import LegTrace
 from phone.words import counted, printable
 
 __all__ = ["judge"]
@@ -22,6 +22,8 @@ def judge(trace: LegTrace, alignment: Alignment, expect: Expect) -> Iterator[Pro
     """
     yield from _ending(trace, expect)
     yield from _sizes(trace)
+    yield from _buffer(trace)
+    yield from _texts(trace)
     if expect == "echo":
         yield from _echo(trace, alignment)
     elif expect == "audio" and not any(trace.received):
@@ -30,7 +32,7 @@ def judge(trace: LegTrace, alignment: Alignment, expect: Expect) -> Iterator[Pro
 
 def _ending(trace: LegTrace, expect: Expect) -> Iterator[Problem]:
     sent = counted(len(trace.sent), "frame")
-    if trace.ended_by == "failure":
+    if trace.ended_by in ("failure", "platform"):
         yield Problem("socket", f"{trace.seen} (after {sent})", trace.advice)
     elif trace.ended_by == "application":
         reason = f" {trace.close_reason!r}" if trace.close_reason else ""
@@ -42,7 +44,7 @@ def _ending(trace: LegTrace, expect: Expect) -> Iterator[Problem]:
         elif expect == "echo" or trace.close_code not in (1000, 1001):
             seen = f"the application closed the socket with {trace.close_code}{reason} after {sent}"
             yield Problem("socket", seen, "look at the application's log; the caller still spoke")
-    elif not trace.closed_cleanly:
+    elif trace.ended_by == "caller" and not trace.closed_cleanly:
         seen = "the application did not answer the closing handshake"
         yield Problem("socket", seen, "close the socket when the caller does", "warning")
 
@@ -62,10 +64,35 @@ def _sizes(trace: LegTrace) -> Iterator[Problem]:
         )
 
 
+def _buffer(trace: LegTrace) -> Iterator[Problem]:
+    if trace.playback.overflowed:
+        yield Problem(
+            "audio",
+            f"{counted(trace.playback.overflowed, 'message')} found the platform's play buffer "
+            f"full",
+            f"send at most {PLAY_BUFFER_MESSAGES:,} messages ahead of real time; what the platform "
+            "does with more is not published",
+            "warning",
+        )
+
+
+def _texts(trace: LegTrace) -> Iterator[Problem]:
+    if trace.unknown_texts:
+        count = counted(trace.unknown_texts, "text message")
+        yield Problem(
+            "socket",
+            f"{count} that the platform does not know, such as {trace.unknown_example!r}",
+            'send text only for {"action": "clear"} and {"action": "notify"}, and never echo text',
+            "warning",
+        )
+
+
 def _echo(trace: LegTrace, alignment: Alignment) -> Iterator[Problem]:
     if not trace.sent:
         if trace.ended_by == "caller":
             yield Problem("echo", "nothing was sent", "let the call last longer")
+        return
+    if trace.ended_by == "platform":
         return
     if not any(trace.received):
         yield _silence(trace)

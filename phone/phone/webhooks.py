@@ -5,8 +5,8 @@ retries).
 import json
 import ssl
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Literal, Self
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -21,12 +21,25 @@ from phone.constants import (
     EVENT_TIMEOUT,
     RETRIED_STATUSES,
 )
+from phone.signature import Signer, query_payload
 from phone.words import printable
 
-__all__ = ["ANSWER", "EVENT", "Attempt", "Method", "Reply", "Timeouts", "WebhookError", "Webhooks"]
+__all__ = [
+    "ANSWER",
+    "EVENT",
+    "Attempt",
+    "Exchange",
+    "Method",
+    "Reply",
+    "Timeouts",
+    "WebhookError",
+    "Webhooks",
+]
 
 Method = Literal["GET", "POST"]
 USER_AGENT = "phone (a simulated Vonage platform)"
+EXCHANGES_KEPT = 500
+REPLY_KEPT = 8192  # bytes
 
 
 @dataclass(frozen=True)
@@ -71,6 +84,33 @@ class Reply:
         return self.media_type == "application/json" or self.media_type.endswith("+json")
 
 
+@dataclass(frozen=True)
+class Exchange:
+    """One request and its reply, for reports.
+
+    Args:
+        seconds: when it was sent.
+        method: GET or POST.
+        url: where to, without the fields.
+        fields: the webhook's.
+        status: the HTTP status; None when there was none.
+        media_type: the reply's.
+        reply: the beginning of its body.
+        seen: what went wrong; empty when nothing did.
+        milliseconds: how long it took.
+    """
+
+    seconds: float
+    method: str
+    url: str
+    fields: Mapping[str, Any]
+    status: int | None
+    media_type: str
+    reply: str
+    seen: str
+    milliseconds: float
+
+
 class WebhookError(Exception):
     """The application gave no usable reply.
 
@@ -112,10 +152,20 @@ class Webhooks:
 
     Args:
         tls: the trusted certificates; None: the system's.
+        signer: signs every webhook; None: they are unsigned.
+        clock: for the times of `exchanges`.
     """
 
-    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        tls: ssl.SSLContext | None = None,
+        signer: Signer | None = None,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self.exchanges: list[Exchange] = []
         self._tls = tls
+        self._signer = signer
+        self._clock = clock
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -160,46 +210,86 @@ class Webhooks:
         Raises:
             WebhookError: no reply with status 2xx.
         """
+        request = self._request(method, url, fields)
         attempts: list[Attempt] = []
         while True:
-            start = time.perf_counter()
+            start, begun = time.perf_counter(), self._clock()
+            reply: Reply | None = None
+            failure: _Failure | None = None
             try:
-                reply = await self._attempt(method, url, fields, timeouts)
-            except _Failure as failure:
-                elapsed = (time.perf_counter() - start) * 1000
-                attempts.append(Attempt(failure.seen, elapsed, failure.status))
-                if failure.retried and len(attempts) < ATTEMPTS:
-                    continue
+                reply = await self._attempt(request, timeouts)
+            except _Failure as error:
+                failure = error
+            elapsed = (time.perf_counter() - start) * 1000
+            if len(self.exchanges) < EXCHANGES_KEPT:
+                what = (begun, method, url, fields)
+                self.exchanges.append(_exchange(what, reply, failure, elapsed))
+            if reply is not None:
+                attempts.append(Attempt(f"HTTP {reply.status}", elapsed, reply.status))
+                return replace(reply, attempts=tuple(attempts))
+            if failure is None:
+                raise RuntimeError("an attempt ended in nothing")
+            attempts.append(Attempt(failure.seen, elapsed, failure.status))
+            if not failure.retried or len(attempts) == ATTEMPTS:
                 raise WebhookError(
                     failure.reason, failure.seen, failure.advice, tuple(attempts), failure.status
                 ) from failure.__cause__
-            elapsed = (time.perf_counter() - start) * 1000
-            attempts.append(Attempt(f"HTTP {reply.status}", elapsed, reply.status))
-            return Reply(reply.status, reply.media_type, reply.headers, reply.body, tuple(attempts))
 
-    async def _attempt(
-        self, method: Method, url: str, fields: Mapping[str, Any], timeouts: Timeouts
-    ) -> Reply:
-        if self._session is None:
-            raise RuntimeError("use Webhooks as an async context manager")
-        body: bytes | None = None
+    def _request(self, method: Method, url: str, fields: Mapping[str, Any]) -> "_Request":
         headers = {"Accept": "application/json"}
+        body: bytes | None = None
         if method == "GET":
             url = with_query(url, fields)
+            payload = query_payload(parse_qsl(urlsplit(url).query, keep_blank_values=True))
         else:
-            body = json.dumps(fields, separators=(",", ":")).encode()
+            body = payload = json.dumps(fields, separators=(",", ":")).encode()
             headers["Content-Type"] = "application/json"
+        if self._signer is not None:
+            # Whether a retry carries the same token is not published; with the same one, an
+            # application that refuses tokens it has seen before is found out.
+            headers["Authorization"] = self._signer.authorization(payload)
+        return _Request(method, url, headers, body)
+
+    async def _attempt(self, request: "_Request", timeouts: Timeouts) -> Reply:
+        if self._session is None:
+            raise RuntimeError("use Webhooks as an async context manager")
         limit = aiohttp.ClientTimeout(total=timeouts.total, connect=timeouts.connect)
         try:
             async with self._session.request(
-                method, url, data=body, headers=headers, timeout=limit, allow_redirects=False
+                request.method,
+                request.url,
+                data=request.body,
+                headers=request.headers,
+                timeout=limit,
+                allow_redirects=False,
             ) as response:
                 data = await _read(response)
         except Exception as error:
-            raise _explain(error, url, timeouts) from error
+            raise _explain(error, request.url, timeouts) from error
         if not 200 <= response.status < 300:
             raise _wrong_status(response, data)
         return Reply(response.status, response.content_type, dict(response.headers), data, ())
+
+
+@dataclass(frozen=True)
+class _Request:
+    method: Method
+    url: str
+    headers: Mapping[str, str]
+    body: bytes | None
+
+
+def _exchange(
+    what: tuple[float, str, str, Mapping[str, Any]],
+    reply: Reply | None,
+    failure: _Failure | None,
+    elapsed: float,
+) -> Exchange:
+    seen = failure.seen if failure else ""
+    if reply is None:
+        return Exchange(*what, failure.status if failure else None, "", "", seen, elapsed)
+    text = reply.body[:REPLY_KEPT].decode("utf-8", "replace")
+    return Exchange(*what, reply.status, reply.media_type, text, seen, elapsed)
 
 
 def with_query(url: str, fields: Mapping[str, Any]) -> str:

@@ -265,7 +265,8 @@ class TestWrongEcho:
         assert report.ok, failure(report)
         assert report.sockets[0].trace.odd_sizes == {100: 20, 540: 20}
         assert "send exactly 640 bytes" in report.warnings[0].advice
-        assert "40 messages of a wrong size" in failure(strict)
+        assert "socket: a message of 100 bytes, 640 are one frame" in failure(strict)
+        assert strict.sockets[0].trace.close_code == 1006
 
 
 class TestWrongSocket:
@@ -523,7 +524,7 @@ class TestWrongWebhooks:
 
     async def test_slow_answer(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """An answer that takes too long is asked for twice, then given up."""
-        monkeypatch.setattr("phone.run.ANSWER", Timeouts(1.0, 0.2))
+        monkeypatch.setattr("phone.answering.ANSWER", Timeouts(1.0, 0.2))
 
         async def answer(request: web.Request) -> web.Response:
             await asyncio.sleep(30)

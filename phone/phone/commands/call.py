@@ -13,11 +13,13 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from phone.call import call
+from phone.commands.signing import SecretError, add_signing, signing_from
 from phone.constants import HANDSHAKE_TIMEOUT
+from phone.faults import FAULTS, FaultError, Faults
 from phone.identity import CALLED, CALLER, Identity
 from phone.plan import ANSWER_URL, CallPlan, PlanError
 from phone.report import CallReport
-from phone.run import Progress as Sent
+from phone.state import Progress as Sent
 from phone.summary import summary
 
 __all__ = ["add_parser"]
@@ -49,11 +51,13 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         help="of the answer webhook; default: GET",
     )
     web.add_argument("--event-url", help="default: the first eventUrl in the NCCO")
+    web.add_argument("--fallback-url", help="asked when the others fail; default: none")
     web.add_argument("--from", dest="caller", default=CALLER, help="default: %(default)s")
     web.add_argument("--to", dest="called", default=CALLED, help="default: %(default)s")
     web.add_argument(
         "--ca", type=Path, metavar="FILE", help="PEM file of an authority to trust for TLS"
     )
+    add_signing(parser)
     sound = parser.add_argument_group("audio")
     sound.add_argument(
         "--audio",
@@ -84,6 +88,19 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         default="at-once",
         help="how much time passes for talk and wait; default: none",
     )
+    sound.add_argument(
+        "--wait",
+        type=float,
+        metavar="SECONDS",
+        help="on the line after the audio; default: at most 10 for the rest of the echo, else 1",
+    )
+    sound.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="NAME[=VALUE]",
+        help=f"what goes wrong on purpose; again for more: {', '.join(FAULTS)}",
+    )
     result = parser.add_argument_group("result")
     result.add_argument(
         "--expect",
@@ -92,7 +109,12 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         help="what must come back for the call to have worked: the caller's audio, any audio, or "
         "anything; default: echo",
     )
-    result.add_argument("--strict", action="store_true", help="count warnings as failures")
+    result.add_argument(
+        "--strict",
+        action="store_true",
+        help="count warnings as failures; end the socket at a frame of a wrong size, and at more "
+        "audio than the platform buffers",
+    )
     result.add_argument("--json", action="store_true", help="print the whole report as JSON")
     result.add_argument(
         "--handshake-timeout",
@@ -118,6 +140,10 @@ def plan_from(namespace: argparse.Namespace) -> CallPlan:
         realtime_talk=namespace.talk == "realtime",
         strict=namespace.strict,
         save=namespace.save,
+        wait=namespace.wait,
+        fallback_url=namespace.fallback_url,
+        faults=Faults.parse(namespace.fault),
+        **signing_from(namespace),
         handshake_timeout=namespace.handshake_timeout,
         ca_file=namespace.ca,
     )
@@ -127,7 +153,7 @@ def run(namespace: argparse.Namespace) -> int:
     """Place the call, print the report, return the exit status."""
     try:
         report = uvloop.run(_call(plan_from(namespace)))
-    except PlanError as error:
+    except (PlanError, FaultError, SecretError) as error:
         print(f"phone: {error}", file=sys.stderr)
         return USAGE
     if namespace.json:
