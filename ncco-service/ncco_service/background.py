@@ -30,16 +30,15 @@ class Periodic:
         """Start the thread. After a fork, for threads do not survive one."""
         self._thread.start()
 
-    def wake(self) -> None:
-        """Have the job run now instead of later."""
-        self._wake.set()
-
-    def stop(self, timeout: float = 5.0) -> None:
-        """End the thread after its present run; wait for that at most so many seconds."""
+    def stop(self) -> None:
+        """Have the thread end after its present run."""
         self._stopping = True
         self._wake.set()
+
+    def join(self, seconds: float) -> None:
+        """Wait for its end, at most so many seconds; whatever it is at may be cut off."""
         if self._thread.is_alive():
-            self._thread.join(timeout)
+            self._thread.join(seconds)
 
     def _run(self) -> None:
         while not self._stopping:

@@ -56,9 +56,11 @@ class Service:
             job.start()
 
     def stop(self) -> None:
-        """Stop them."""
+        """Stop them, without waiting for one that a neighbour keeps waiting."""
         for job in self.jobs:
             job.stop()
+        for job in self.jobs:
+            job.join(0.5)
 
     def asker(self, request: Request) -> Asker:
         """Tell by which origin a request reached us."""
