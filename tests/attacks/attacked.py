@@ -47,6 +47,7 @@ SETTINGS: Settings = {
     "ncco-service": {
         "SOCKET_AUTH": "ticket",
         "SOCKET_SECRET": SOCKET_SECRET,
+        "REQUEST_SECONDS": "1",
         "VONAGE_SIGNATURE_SECRET": SIGNATURE_SECRET,
         "VONAGE_API_KEY": API_KEY,
         "VONAGE_APPLICATION_ID": APPLICATION,

@@ -8,13 +8,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from tests.attacks.callers import callers
+from tests.attacks.endings import endings
 from tests.attacks.floods import floods
 from tests.attacks.framing import framing
 from tests.attacks.handshakes import crowds, handshakes
 from tests.attacks.http import Webhooks
 from tests.attacks.target import Attack, Attacks, Socket, Unsafe
 from tests.attacks.tickets import refusals, tickets
-from tests.attacks.webhooks import callers, webhooks
+from tests.attacks.webhooks import webhooks
 
 __all__ = [
     "NAMES",
@@ -30,6 +32,7 @@ SOCKET_GROUPS = (
     (handshakes, 8),
     (tickets, 8),
     (framing, 8),
+    (endings, 8),
     (refusals, 1),
     (floods, 1),
     (crowds, 1),

@@ -17,8 +17,8 @@ from tests.attacks.frames import (
     frame,
     read_frame,
 )
-from tests.attacks.peer import ANOTHER_CALL, AUDIO, Peer
-from tests.attacks.target import Attacks, Socket, Unsafe, every, require
+from tests.attacks.peer import AUDIO, Peer
+from tests.attacks.target import Attacks, Socket, every, require
 
 __all__ = ["framing"]
 
@@ -221,80 +221,6 @@ async def text_is_not_echoed(target: Socket) -> str:
     return await every(((repr(text[:40]), text) for text in texts + more), say)
 
 
-@framing("survives each")
-async def resets_inside_a_frame(target: Socket) -> str:
-    """Peers that reset, or drop, with half a frame sent."""
-
-    async def break_off(cut: int) -> str:
-        async with await Peer.on_call(target) as peer:
-            await peer.echoes(AUDIO)
-            await peer.send(frame(BINARY, AUDIO)[:cut])
-            if cut % 2:
-                peer.reset()
-        return "dropped"
-
-    return await every(((f"after {cut} bytes", cut) for cut in range(1, 41)), break_off)
-
-
-@framing("ends the call within the time for a close")
-async def half_closes(target: Socket) -> str:
-    """Peers that send FIN, between frames or within one, and keep listening."""
-
-    async def half_close(cut: int) -> str:
-        async with await Peer.on_call(target) as peer:
-            await peer.echoes(AUDIO)
-            await peer.send(frame(BINARY, AUDIO)[:cut])
-            peer.writer.write_eof()
-            return str(await peer.ending(target.limits.close_seconds + GRACE))
-
-    return await every(((f"after {cut} bytes", cut) for cut in (0, 1, 3, 8, 300, 647)), half_close)
-
-
-@framing("drops the connection when the time for a close is over", seconds=20)
-async def never_answers_a_close(target: Socket) -> str:
-    """Peers that make the server close, and then neither answer nor hang up; some keep talking.
-
-    They break a rule, or (the server has then done nothing wrong itself, and waits for an answer)
-    name another call than their ticket's.
-    """
-    limit = target.limits.close_seconds
-
-    async def ignore(variant: tuple[bool, bool]) -> str:
-        rule, talk = variant
-        async with await Peer.on_call(target, naming=None if rule else ANOTHER_CALL) as peer:
-            if rule:
-                await peer.send(frame(BINARY, length=2**40))
-            ended = asyncio.create_task(peer.ending(limit + GRACE))
-            try:
-                while talk and await peer.send(frame(BINARY, AUDIO)):
-                    if (await asyncio.wait([ended], timeout=0.05))[0]:
-                        break
-                return str(await ended)
-            finally:
-                ended.cancel()
-                await asyncio.gather(ended, return_exceptions=True)
-
-    variants = {
-        "broke a rule, silent": (True, False),
-        "broke a rule, talking": (True, True),
-        "wrong call, silent": (False, False),
-        "wrong call, talking": (False, True),
-    }
-    return await every(variants.items(), ignore)
-
-
-@framing("answers the close, echoes nothing that comes behind it, and hangs up")
-async def talks_after_its_close(target: Socket) -> str:
-    """A peer that says Close and goes on sending audio."""
-    async with await Peer.on_call(target) as peer:
-        await peer.echoes(AUDIO)
-        await peer.send(frame(CLOSE, close_payload(1000)) + frame(BINARY, AUDIO) * 20)
-        ending = await peer.ending(target.limits.close_seconds + GRACE)
-        require(ending.code in (1000, None), str(ending))
-        require(not ending.data, f"it echoed {len(ending.data)} frames behind the close")
-        return str(ending)
-
-
 @framing("echoes all of it, as long as it is awake")
 async def slow_frames(target: Socket) -> str:
     """A peer that sends its frames byte by byte, and in the worst pieces."""
@@ -305,15 +231,3 @@ async def slow_frames(target: Socket) -> str:
             await asyncio.sleep(0.002)
         require(await peer.next_data() == b"ab", "the first frame came back as something else")
     return "echoed"
-
-
-@framing("gives it up when it has been silent too long", seconds=30)
-async def dead_peer(target: Socket) -> str:
-    """A peer that shakes hands and is never heard of again: no data, no pongs, no FIN."""
-    limit = target.limits.dead_seconds
-    async with await Peer.on_call(target) as peer:
-        try:
-            seconds = await peer.gone(limit + target.limits.close_seconds + GRACE)
-        except Unsafe as unsafe:
-            raise Unsafe(f"{unsafe}; the limit is {limit:g} s") from None
-    return f"given up after {seconds:.1f} s"

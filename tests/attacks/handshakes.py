@@ -9,7 +9,8 @@ import os
 import ssl
 
 from tests.attacks.floods import bounded_memory
-from tests.attacks.peer import AUDIO, Peer, Reply, upgrade
+from tests.attacks.opening import Reply, upgrade
+from tests.attacks.peer import AUDIO, Peer
 from tests.attacks.target import SLACK, Attacks, Socket, every, require
 
 __all__ = ["crowds", "handshakes"]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from tests.attacks.peer import Reply, read_reply
+from tests.attacks.opening import Reply, read_reply
 from tests.attacks.target import SLACK, Unsafe, require
 from tests.attacks.tickets import SIGNATURE_SECRET
 from tests.attacks.tokens import by_vonage, sign

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
-import os
 import socket
 import struct
 import uuid
@@ -14,9 +12,10 @@ from types import TracebackType
 from typing import Self
 
 from tests.attacks.frames import BINARY, CLOSE, PING, PONG, TEXT, Frame, frame, read_frame
+from tests.attacks.opening import Reply, read_reply, upgrade
 from tests.attacks.target import SLACK, Socket, Unsafe, require
 
-__all__ = ["ANOTHER_CALL", "AUDIO", "Ending", "Peer", "Reply", "read_reply", "upgrade"]
+__all__ = ["ANOTHER_CALL", "AUDIO", "Ending", "Peer"]
 
 AUDIO = bytes(range(256)) * 2 + bytes(128)
 """A frame of 640 bytes, 20 ms at 16 kHz."""
@@ -26,18 +25,6 @@ ANOTHER_CALL = "22222222-3333-4444-8555-666666666666"
 
 ANSWER_SECONDS = 5.0
 """How long a server may take for what costs it nothing."""
-
-
-@dataclass(frozen=True)
-class Reply:
-    """An HTTP response; status 0 is a connection that ended without one."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    def __str__(self) -> str:
-        return f"status {self.status}" if self.status else "cut off without a word"
 
 
 @dataclass(frozen=True)
@@ -51,48 +38,6 @@ class Ending:
 
     def __str__(self) -> str:
         return f"closed with {self.code}" if self.code else "cut off"
-
-
-def upgrade(
-    target: Socket, authorization: str | None = None, *more: str, leave_out: str = ""
-) -> bytes:
-    """Build the opening handshake.
-
-    Args:
-        target: asked for.
-        authorization: the header's value, None for no such header.
-        more: header lines added at the end.
-        leave_out: a header to leave out.
-
-    """
-    lines = {
-        "Host": f"{target.host}:{target.port}",
-        "Upgrade": "websocket",
-        "Connection": "Upgrade",
-        "Sec-WebSocket-Key": base64.b64encode(os.urandom(16)).decode(),
-        "Sec-WebSocket-Version": "13",
-    }
-    if authorization is not None:
-        lines["Authorization"] = authorization
-    lines.pop(leave_out, None)
-    head = [f"GET {target.path} HTTP/1.1", *(f"{name}: {text}" for name, text in lines.items())]
-    return "\r\n".join([*head, *more, "", ""]).encode("latin-1")
-
-
-async def read_reply(reader: asyncio.StreamReader, *, body: bool = True) -> Reply:
-    """Read an HTTP response; one that is cut off has status 0."""
-    try:
-        head = await reader.readuntil(b"\r\n\r\n")
-        status_line, *lines = head.decode("latin-1").split("\r\n")[:-2]
-        headers = {k.strip().lower(): v.strip() for k, _, v in (x.partition(":") for x in lines)}
-        words = status_line.split(" ", 2)
-        if len(words) < 2 or not words[0].startswith("HTTP/1.") or not words[1].isdigit():
-            raise Unsafe(f"it answered {status_line[:80]!r}, which is no HTTP")
-        size = int(headers.get("content-length", "0"))
-        content = await reader.readexactly(size) if body and size else b""
-        return Reply(int(words[1]), headers, content)
-    except (asyncio.IncompleteReadError, ConnectionError):
-        return Reply(0, {}, b"")
 
 
 class Peer:

@@ -8,7 +8,8 @@ import uuid
 
 from tests.attacks.floods import bounded_log
 from tests.attacks.frames import BINARY, frame
-from tests.attacks.peer import ANOTHER_CALL, AUDIO, Peer, Reply
+from tests.attacks.opening import Reply
+from tests.attacks.peer import ANOTHER_CALL, AUDIO, Peer
 from tests.attacks.target import Attacks, Socket, every, require
 from tests.attacks.tokens import by_vonage, forged, sign, ticket
 

@@ -1,4 +1,4 @@
-"""Webhooks that Vonage never sent: forged, huge, deep, garbled, or with a poisonous caller."""
+"""Webhooks that Vonage never sent: forged, replayed, huge, deep, garbled, dribbled."""
 
 from __future__ import annotations
 
@@ -8,21 +8,24 @@ import time
 import uuid
 from typing import Any
 
-from tests.attacks.floods import bounded_log, poisoned
+from tests.attacks.floods import bounded_log
 from tests.attacks.http import Webhooks, claims, refusal, request
-from tests.attacks.target import SLACK, Attacks, Unsafe, every, require
+from tests.attacks.target import SLACK, Attacks, every, require
 from tests.attacks.tickets import SIGNATURE_SECRET, SOCKET_SECRET
 from tests.attacks.tokens import by_vonage, forged, payload_hash, sign
 
-__all__ = ["callers", "webhooks"]
+__all__ = ["PATHS", "body_of_call", "fields_of_call", "webhooks"]
 
 webhooks: Attacks[Webhooks] = Attacks()
-callers: Attacks[Webhooks] = Attacks()
+
+PLATFORM_SECONDS = 5.0
+"""How long the platform waits for an answer, by default (Vonage's application API)."""
 
 PATHS = ("/answer", "/events", "/fallback")
 
 
-def _fields(**more: object) -> dict[str, Any]:
+def fields_of_call(**more: object) -> dict[str, Any]:
+    """Return the fields of an answer webhook for a new call."""
     fields: dict[str, Any] = {
         "from": "447700900123",
         "to": "447700900456",
@@ -32,19 +35,20 @@ def _fields(**more: object) -> dict[str, Any]:
     return {**fields, **more}
 
 
-def _body(**more: object) -> bytes:
-    return json.dumps(_fields(**more)).encode()
+def body_of_call(**more: object) -> bytes:
+    """Return them as the body of a POST."""
+    return json.dumps(fields_of_call(**more)).encode()
 
 
 @webhooks("answers with an NCCO: the control that the others are refused for what they are")
 async def good_webhooks(target: Webhooks) -> str:
     """Signed webhooks as Vonage sends them, as GET and as POST, and a retry of the latter."""
-    body = _body()
+    body = body_of_call()
     token = sign(claims(body), SIGNATURE_SECRET)
     replies = [
         await target.post(body, token=token),
         await target.post(body, token=token),
-        await target.get(_fields()),
+        await target.get(fields_of_call()),
     ]
     for name, reply in zip(("POST", "retry", "GET"), replies, strict=True):
         require(reply.status == 200, f"{name} was answered with {reply}: {reply.body[:200]!r}")
@@ -55,7 +59,7 @@ async def good_webhooks(target: Webhooks) -> str:
 @webhooks("refuses each with 401, telling nothing of the secret")
 async def forged_webhooks(target: Webhooks) -> str:
     """Tokens forged, expired, truncated, of another algorithm or none, or for another account."""
-    body = _body()
+    body = body_of_call()
     good = claims(body)
     wrong = forged(good, SIGNATURE_SECRET) | {
         "another account": sign({**good, "api_key": "another"}, SIGNATURE_SECRET),
@@ -79,7 +83,7 @@ async def forged_webhooks(target: Webhooks) -> str:
 @webhooks("refuses each with 401")
 async def unsigned_webhooks(target: Webhooks) -> str:
     """No Authorization header, or another scheme, by POST and by GET, on every path."""
-    body = _body()
+    body = body_of_call()
     answer, query = f"{target.base}/answer", "?from=447700900123&uuid=x"
     variants = {
         **{f"POST {path}": request(f"{target.base}{path}", body, None) for path in PATHS},
@@ -99,7 +103,7 @@ async def unsigned_webhooks(target: Webhooks) -> str:
 @webhooks("refuses each with 401")
 async def replayed_webhooks(target: Webhooks) -> str:
     """Good tokens over another body, another query, or once more with another payload."""
-    body, other = _body(), _body()
+    body, other = body_of_call(), body_of_call()
     token = sign(claims(body), SIGNATURE_SECRET)
     refusal(await target.post(other, token=token), 401)
     first = await target.post(body, token=token)
@@ -109,7 +113,7 @@ async def replayed_webhooks(target: Webhooks) -> str:
     then = {**again, "payload_hash": payload_hash(body)}
     require((await target.post(other, token=sign(again, SIGNATURE_SECRET))).status == 200, "first")
     refusal(await target.post(body, token=sign(then, SIGNATURE_SECRET)), 401)
-    fields = _fields()
+    fields = fields_of_call()
     hashed = json.dumps(fields, separators=(",", ":")).encode()
     changed = await target.get({**fields, "from": "1"}, sign(claims(hashed), SIGNATURE_SECRET))
     return refusal(changed, 401)
@@ -118,7 +122,7 @@ async def replayed_webhooks(target: Webhooks) -> str:
 @webhooks("refuses each with 401, and logs few of them")
 async def webhook_flood(target: Webhooks) -> str:
     """Five hundred unsigned webhooks in a row."""
-    body = _body()
+    body = body_of_call()
     data = request(f"{target.base}/answer", body, None)
 
     async def attempt(number: int) -> str:
@@ -183,7 +187,7 @@ async def wrong_bodies(target: Webhooks) -> str:
 async def wrong_requests(target: Webhooks) -> str:
     """Methods, paths and types that nobody asked for, and HTTP that is none."""
     path = f"{target.base}/answer"
-    body = _body()
+    body = body_of_call()
     good = request(path, body, f"Bearer {sign(claims(body), SIGNATURE_SECRET)}")
     double = b"Content-Length: 5\r\nContent-Length: 6\r\n"
     variants: dict[str, tuple[bytes, tuple[int, ...]]] = {
@@ -218,10 +222,10 @@ async def wrong_requests(target: Webhooks) -> str:
     return await every(variants.items(), attempt)
 
 
-@webhooks("answers a caller beside them within a second", seconds=20)
+@webhooks("cuts them off, and answers a caller beside them before the platform gives up", 30)
 async def dribbled_webhooks(target: Webhooks) -> str:
     """Fifty peers that send half a webhook, then a byte every 200 ms."""
-    body = _body()
+    body = body_of_call()
     whole = request(f"{target.base}/answer", body, None)
     cuts = (40, len(whole) - len(body) + 20)  # within the headers, within the body
 
@@ -244,118 +248,15 @@ async def dribbled_webhooks(target: Webhooks) -> str:
         for _ in range(5):
             await asyncio.sleep(0.3)
             began = time.monotonic()
-            reply = await target.post(_body())
+            reply = await target.post(body_of_call())
             worst = max(worst, time.monotonic() - began)
             require(reply.status == 200, f"a caller beside them was answered with {reply}")
-        require(worst < SLACK, f"a caller beside them waited {worst:.1f} s for the answer")
+        require(
+            worst < PLATFORM_SECONDS * SLACK,
+            f"a caller beside them waited {worst:.1f} s for the answer",
+        )
         return f"answered a caller within {worst * 1000:.0f} ms"
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _check_answer(body: bytes, plain: list[Any], caller: str) -> None:
-    """Hold the answer for a poisonous caller against the one for a plain caller."""
-    require(SIGNATURE_SECRET.encode() not in body, "it told the signature's secret")
-    require(SOCKET_SECRET.encode() not in body, "it told the socket's secret")
-    ncco = json.loads(body)
-    actions = [action["action"] for action in ncco]
-    if actions == ["talk"] and len(caller) > 500:
-        return  # the apology: the platform would not take headers of over 512 bytes
-    require(actions == [action["action"] for action in plain], f"the NCCO became {actions}")
-    endpoint, plain_endpoint = ncco[-1]["endpoint"][0], plain[-1]["endpoint"][0]
-    for name in ("type", "uri", "content-type"):
-        require(endpoint[name] == plain_endpoint[name], f"{name} became {endpoint[name]!r}")
-    require(ncco[-1]["eventUrl"] == plain[-1]["eventUrl"], "the event URL changed")
-    extra = set(endpoint["headers"]) - set(plain_endpoint["headers"])
-    require(not extra, f"headers appeared: {extra}")
-    if "${" in caller:
-        said = str(endpoint["headers"].get("from", ""))
-        require("ws://" not in said and "wss://" not in said, f"it expanded {caller!r}: {said!r}")
-    size = len(json.dumps(endpoint["headers"]).encode())
-    require(size <= 512, f"the headers became {size} bytes, and the platform takes 512")
-
-
-@callers("answers with the same NCCO, but for the caller's text; nothing is expanded")
-async def poisonous_callers(target: Webhooks) -> str:
-    """Callers with quotes, line breaks, JSON, placeholders, escapes, or of the wrong type."""
-    plain = json.loads((await target.get(_fields())).body)
-    own_action = '"}]},{"action":"talk","text":"owned"},{"x":{"y":[{"z":"'
-    texts = {
-        "quotes": "\"'`\\",
-        "JSON": own_action,
-        "an object": '{"action":"talk"}',
-        "a line break": "447700900123\r\nX-Header: x\r\n\r\n",
-        **{f"placeholder {text}": text for text in ("${secret}", "${socket_url}", "${from}")},
-        "placeholders within": "${${from}}$${to}{from}%(from)s%s{{7*7}}$(id)`id`",
-        "VONAGE_SIGNATURE_SECRET": "${VONAGE_SIGNATURE_SECRET}${SOCKET_SECRET}",
-        "markup": "<break time='10s'/><script>alert(1)</script>",
-        "a path": "../../../../etc/passwd",
-        "a long one": "9" * 4000,
-        "long and wide": "\N{GRINNING FACE}" * 1000,
-        "NUL": "a\0b",
-        "nothing": "",
-        "blanks": "   ",
-        "anonymous": "anonymous",
-    }
-    texts |= {f"poison {n}": text for n, text in enumerate(poisoned()[:16])}
-
-    async def call(caller: str) -> str:
-        for reply in (
-            await target.get(_fields(**{"from": caller})),
-            await target.post(_body(**{"from": caller, "custom_data": caller, caller: caller})),
-        ):
-            # Long ones may be refused; what is only ugly is still a caller.
-            fine = (200, 400, 414) if len(caller) > 500 else (200,)
-            require(reply.status in fine, f"answered with {reply}: {reply.body[:200]!r}")
-            if reply.status == 200:
-                _check_answer(reply.body, plain, caller)
-        return "answered"
-
-    return await every(texts.items(), call)
-
-
-@callers("answers, or refuses with 400; never 500")
-async def callers_of_the_wrong_type(target: Webhooks) -> str:
-    """Fields that are no texts, halves of characters, and fields that are there twice."""
-    values: dict[str, object] = {
-        "a number": 447700900123,
-        "a huge number": 10**400,
-        "a fraction": 1e308,
-        "true": True,
-        "null": None,
-        "a list": ["447700900123"],
-        "an object": {"$ne": ""},
-        "half a character": "\ud83d",
-    }
-
-    async def call(variant: tuple[str, object]) -> str:
-        body = json.dumps(_fields(**{variant[0]: variant[1]})).encode()
-        for path in PATHS:
-            reply = await target.post(body, path)
-            require(reply.status in (200, 204, 400), f"{path} answered with {reply}")
-        return "answered or refused"
-
-    names = ("from", "to", "uuid", "conversation_uuid", "status", "original_request")
-    variants = [
-        (f"{name} {kind}", (name, value)) for name in names for kind, value in values.items()
-    ]
-    twice = b'{"from":"1","from":"2","uuid":"a","uuid":"b","to":"3","conversation_uuid":"c"}'
-    reply = await target.post(twice)
-    require(reply.status in (200, 400), f"fields twice: {reply}")
-    return await every(variants, call)
-
-
-@callers("writes no line as it came", seconds=20)
-async def poisonous_events(target: Webhooks) -> str:
-    """Events whose every field holds escapes, line breaks and forged log lines."""
-
-    async def tell(text: str) -> str:
-        fields = dict.fromkeys(("from", "to", "uuid", "status", "reason", "detail"), text)
-        reply = await target.post(json.dumps({**fields, text: text}).encode(), "/events")
-        if reply.status not in (200, 204, 400):
-            raise Unsafe(f"answered with {reply}")
-        return "taken"
-
-    return await every(((f"text {n}", text) for n, text in enumerate(poisoned()[:16])), tell)
