@@ -3,7 +3,7 @@
 Run by docker-compose.yml before the agent starts, so that a missing token is told once, in words,
 instead of by an agent that fails again and again.
 
-Usage: NGROK_AUTHTOKEN=... token.py FILE
+Usage: NGROK_AUTHTOKEN=... ngrok_token.py FILE
 """
 
 import json

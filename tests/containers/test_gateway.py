@@ -1,0 +1,249 @@
+"""The gateway: what it forwards, what it says of the asker, and what it keeps to itself."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import secrets
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from phone import CallPlan, call
+from tests.containers.edge import until
+from tools.compose import ROOT, ComposeStack, docker, free_port
+
+HERE = Path(__file__).resolve().parent
+NAME = "calls.localhost"  # for which Caddy is its own authority
+SPOOF = {
+    "X-Forwarded-Host": "evil.example",
+    "X-Forwarded-Proto": "https",
+    "X-Forwarded-For": "192.0.2.7",
+}
+
+
+class Gateway:
+    """The gateway's image alone, before a mirror in the place of both services."""
+
+    def __init__(self) -> None:
+        self.name = f"caw-test-{secrets.token_hex(4)}"
+        self.plain, self.http, self.https = free_port(), free_port(), free_port()
+
+    def start(self) -> None:
+        """Start both containers on a network of their own."""
+        docker("build", "--quiet", "--tag", self.name, str(ROOT / "gateway"))
+        docker("network", "create", self.name)
+        docker(
+            "run", "--detach", "--name", f"{self.name}-backend", "--network", self.name, "--init",
+            "--network-alias", "ncco-service", "--network-alias", "echo-service",
+            "--volume", f"{HERE / 'backend.py'}:/backend.py:ro",
+            "python:3.13-slim", "python", "/backend.py",
+        )  # fmt: skip
+        ports = {self.plain: 8080, self.http: 80, self.https: 443}
+        published = [f"--publish=127.0.0.1:{outer}:{inner}" for outer, inner in ports.items()]
+        docker(
+            "run", "--detach", "--name", self.name, "--network", self.name, "--read-only",
+            "--cap-drop", "ALL", "--cap-add", "NET_BIND_SERVICE", "--tmpfs", "/tmp",
+            "--volume", "/var/lib/gateway", "--env", f"SITE_ADDRESS={NAME}",
+            *published, self.name,
+        )  # fmt: skip
+        until(lambda: self.get("/ncco")[0] == 200, "the gateway to forward", 20)
+        until(lambda: "BEGIN" in self.authority(), "the gateway's authority", 20)
+
+    def remove(self) -> None:
+        """Remove everything that `start` made."""
+        for name in (self.name, f"{self.name}-backend"):
+            docker("rm", "--force", "--volumes", name)
+        docker("network", "rm", self.name)
+        docker("rmi", "--force", self.name)
+
+    def authority(self) -> str:
+        """Return the certificate of Caddy's own authority."""
+        path = "/var/lib/gateway/caddy/pki/authorities/local/root.crt"
+        return docker("exec", self.name, "sh", "-c", f"cat {path} 2>/dev/null || true")
+
+    def get(
+        self, path: str, headers: dict[str, str] | None = None, tls: bool = False
+    ) -> tuple[int, Any, http.client.HTTPMessage]:
+        """GET a path exactly as given; return status, JSON or text, and headers."""
+        connection: http.client.HTTPConnection
+        if tls:
+            context = ssl.create_default_context(cadata=self.authority())
+            connection = _Named("127.0.0.1", self.https, timeout=5, context=context)
+            headers = {"Host": NAME, **(headers or {})}
+        else:
+            connection = http.client.HTTPConnection("127.0.0.1", self.plain, timeout=5)
+        try:
+            connection.request("GET", path, headers=headers or {})
+            answer = connection.getresponse()
+            text = answer.read().decode()
+        except OSError as error:
+            return 0, str(error), http.client.HTTPMessage()
+        finally:
+            connection.close()
+        is_json = answer.getheader("Content-Type", "").startswith("application/json")
+        return answer.status, json.loads(text) if is_json else text, answer.headers
+
+
+class _Named(http.client.HTTPSConnection):
+    """Connects to an address, but asks for, and verifies, the domain."""
+
+    def connect(self) -> None:
+        """Connect, then do the handshake under the domain's name."""
+        http.client.HTTPConnection.connect(self)
+        context: ssl.SSLContext = self._context  # type: ignore[attr-defined]  # http.client's own
+        self.sock = context.wrap_socket(self.sock, server_hostname=NAME)
+
+
+@pytest.fixture(scope="module")
+def gateway() -> Iterator[Gateway]:
+    """Yield a gateway before a mirror."""
+    alone = Gateway()
+    try:
+        alone.start()
+        yield alone
+    finally:
+        alone.remove()
+
+
+@pytest.mark.parametrize(
+    ("path", "port"),
+    [
+        ("/webhooks/answer?from=1&to=2", 8000),
+        ("/webhooks/events", 8000),
+        ("/webhooks/fallback", 8000),
+        ("/ncco", 8000),
+        ("/socket", 8001),
+        ("/socket?token=x", 8001),
+    ],
+)
+def test_each_service_has_its_paths(gateway: Gateway, path: str, port: int) -> None:
+    """Webhooks go to one service and the socket to the other, queries and all."""
+    status, seen, _ = gateway.get(path)
+    assert (status, seen["port"], seen["path"]) == (200, port, path)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/", "/healthz", "/readyz", "/metrics", "/webhooks", "/socket/", "/socket/x", "/sockets",
+        "/ncco/", "/calls", "/config/", "/webhooks/../healthz", "/webhooks/%2e%2e/readyz",
+        "/webhooks/..%2freadyz", "/webhooks/x/../../metrics", "//readyz", "/socket/../metrics",
+    ],
+)  # fmt: skip
+def test_everything_else_is_404(gateway: Gateway, path: str) -> None:
+    """In the one JSON shape that errors have; no detour leads to what is private."""
+    status, error, headers = gateway.get(path)
+    assert status == 404
+    assert set(error) == {"error", "message", "hint"}
+    assert headers["Content-Type"] == "application/json"
+
+
+def test_the_tunnel_is_believed(gateway: Gateway) -> None:
+    """From a private address, as the agent has one, forwarded headers pass, extended by it."""
+    _, seen, _ = gateway.get("/webhooks/answer", {"Host": "public.example", **SPOOF})
+    headers = seen["headers"]
+    assert headers["host"] == "public.example"
+    assert headers["x-forwarded-host"] == "evil.example"
+    assert headers["x-forwarded-proto"] == "https"
+    assert headers["x-forwarded-for"].startswith("192.0.2.7, ")
+
+
+def test_without_a_tunnel_the_gateway_says_it_itself(gateway: Gateway) -> None:
+    """Host, scheme and address are those of the connection."""
+    _, seen, _ = gateway.get("/webhooks/answer", {"Host": "public.example"})
+    assert seen["headers"]["x-forwarded-host"] == "public.example"
+    assert seen["headers"]["x-forwarded-proto"] == "http"
+    assert "," not in seen["headers"]["x-forwarded-for"]
+
+
+def test_a_domain_has_a_certificate_and_believes_nobody(gateway: Gateway) -> None:
+    """Under one's own domain nobody stands in front: what a caller claims is overwritten."""
+    status, seen, _ = gateway.get("/webhooks/answer", SPOOF, tls=True)
+    assert status == 200
+    headers = seen["headers"]
+    assert headers["x-forwarded-host"] == headers["host"] == NAME
+    assert headers["x-forwarded-proto"] == "https"
+    assert "192.0.2.7" not in headers["x-forwarded-for"]
+    assert gateway.get("/readyz", tls=True)[0] == 404
+
+
+def test_a_domain_sends_http_to_https(gateway: Gateway) -> None:
+    """Port 80 only points to 443."""
+    connection = http.client.HTTPConnection("127.0.0.1", gateway.http, timeout=5)
+    connection.request("GET", "/webhooks/answer", headers={"Host": NAME})
+    answer = connection.getresponse()
+    answer.read()
+    connection.close()
+    assert answer.status in (301, 308)
+    assert str(answer.getheader("Location")).startswith(f"https://{NAME}/")
+
+
+def test_nothing_private_listens_on_the_network(gateway: Gateway) -> None:
+    """Another container reaches neither the health page nor Caddy's administration."""
+    script = (
+        "import socket, sys\n"
+        "for port in sys.argv[2:]:\n"
+        "    try: socket.create_connection((sys.argv[1], int(port)), 2).close(); print(port)\n"
+        "    except OSError: pass\n"
+    )
+    ask = ("python", "-c", script, gateway.name, "2019", "2020", "8080")
+    assert docker("exec", f"{gateway.name}-backend", *ask).split() == ["8080"]
+
+
+def test_health_asks_both_services(gateway: Gateway) -> None:
+    """One page on loopback: the container's own check passes while both answer."""
+    page = docker("exec", gateway.name, "wget", "-qO-", "http://127.0.0.1:2020/readyz")
+    assert json.loads(page)["port"] == 8001, "the echo service has the last word"
+    until(
+        lambda: "healthy" in docker("inspect", "-f", "{{.State.Health.Status}}", gateway.name),
+        "the image's own health check",
+        30,
+    )
+
+
+def test_a_dead_service_is_503_which_the_platform_repeats(gateway: Gateway) -> None:
+    """Not Caddy's 502, which Vonage would take for final; afterwards it works at once."""
+    docker("stop", "--time", "1", f"{gateway.name}-backend")
+    try:
+        for path in ("/webhooks/answer", "/socket"):
+            status, error, headers = gateway.get(path)
+            assert status == 503
+            assert set(error) == {"error", "message", "hint"}
+            assert headers["Retry-After"] == "1"
+    finally:
+        docker("start", f"{gateway.name}-backend")
+    until(lambda: gateway.get("/ncco")[0] == 200, "the gateway to forward again", 5)
+
+
+async def test_no_reload_cuts_a_call(running: ComposeStack) -> None:
+    """A reload is refused, so that the sockets of this Caddy's configuration live on."""
+    refused = ""
+
+    def reload(_: object) -> None:
+        nonlocal refused
+        if not refused:
+            command = ("caddy", "reload", "--force", "--config", "/etc/caddy/Caddyfile")
+            done = running.run("exec", "-T", "gateway", *command, "--adapter", "caddyfile")
+            refused = f"{done.returncode} {done.stdout}"
+
+    plan = CallPlan(running.answer_url, audio="tone", seconds=1)
+    report = await call(plan, on_progress=reload)
+    assert refused.startswith("1 "), refused
+    assert report.ok, report.problems
+
+
+def test_a_call_under_ones_own_domain() -> None:
+    """With docker-compose.domain.yml the NCCO names the domain, and a call by TLS works."""
+    files = [ROOT / "docker-compose.domain.yml", HERE / "domain" / "docker-compose.yml"]
+    ports = {"HTTP_PORT": str(free_port()), "HTTPS_PORT": str(free_port())}
+    with ComposeStack(files=files, env={"SITE_ADDRESS": NAME, **ports}) as stack:
+        target = f"https://{NAME}/webhooks/answer"
+        done = stack.run("run", "--rm", "phone", "call", target, "--json", "--seconds", "1")
+        report = json.loads(done.stdout[done.stdout.index("{\n") :])
+        assert report["ok"], report["problems"]
+        assert report["sockets"][0]["uri"] == f"wss://{NAME}/socket"
+        assert {event["url"] for event in report["events"]} == {f"https://{NAME}/webhooks/events"}
