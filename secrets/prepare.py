@@ -5,9 +5,9 @@ Run by docker-compose.yml before the services start. Nothing is ever printed.
 Usage: prepare.py [--random] FILE...
 
 The file's name is the secret's: FILE /run/socket/socket_secret takes the environment variable
-SOCKET_SECRET or, when that is empty, the file /run/secrets/socket_secret, which Compose mounts. When
-both are empty the secret is unset and its file is empty; after --random it stays as it was, and the
-first time becomes 256 random bits.
+SOCKET_SECRET or, when that is empty, the file /run/secrets/socket_secret, which Compose mounts.
+When both are empty the secret is unset and its file is empty; after --random it stays as it was,
+and the first time becomes 256 random bits.
 """
 
 import os

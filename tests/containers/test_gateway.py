@@ -239,7 +239,8 @@ async def test_no_reload_cuts_a_call(running: ComposeStack) -> None:
 def test_a_call_under_ones_own_domain() -> None:
     """With docker-compose.domain.yml the NCCO names the domain, and a call by TLS works."""
     files = [ROOT / "docker-compose.domain.yml", HERE / "domain" / "docker-compose.yml"]
-    ports = {"HTTP_PORT": str(free_port()), "HTTPS_PORT": str(free_port())}
+    # Of a port mapping the first part, so that tests are open to this machine only.
+    ports = {name: f"127.0.0.1:{free_port()}" for name in ("HTTP_PORT", "HTTPS_PORT")}
     with ComposeStack(files=files, env={"SITE_ADDRESS": NAME, **ports}) as stack:
         target = f"https://{NAME}/webhooks/answer"
         done = stack.run("run", "--rm", "phone", "call", target, "--json", "--seconds", "1")
