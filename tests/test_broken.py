@@ -135,7 +135,7 @@ def test_drain(fragile_stack: Stack) -> None:
 def refusal(socket_url: str) -> int | None:
     """Return the status with which a handshake is refused; None when it is not."""
     try:
-        connect(socket_url, open_timeout=5).close()
+        with connect(socket_url, open_timeout=5):
+            return None
     except InvalidStatus as error:
         return error.response.status_code
-    return None
