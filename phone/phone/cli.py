@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from phone.commands import call
+from phone.commands import call, load
 
 __all__ = ["main"]
 
@@ -28,6 +28,7 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     call.add_parser(commands)
+    load.add_parser(commands)
     return top
 
 

@@ -1,0 +1,154 @@
+"""`phone load`: many calls at once."""
+
+import argparse
+import asyncio
+import json
+import signal
+import sys
+from pathlib import Path
+
+import uvloop
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from phone.audio import AudioError, load
+from phone.commands.signing import SecretError, add_signing, signing_from
+from phone.constants import RATES
+from phone.load import LoadPlan, LoadResult, run_load
+from phone.load.engine import Live
+from phone.load.plot import plot
+from phone.plan import ANSWER_URL, CallPlan, PlanError
+from phone.words import printable
+
+__all__ = ["add_parser"]
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the subcommand to the command line."""
+    parser = commands.add_parser(
+        "load",
+        help="place many calls at once",
+        description="Places calls as `phone call` does, many at once, and measures the echo of "
+        "every frame. Says so when it, and not the application, was the bottleneck.",
+    )
+    parser.set_defaults(run=run)
+    parser.add_argument("answer_url", nargs="?", default=ANSWER_URL, metavar="ANSWER_URL")
+    parser.add_argument("--calls", type=int, default=20, help="default: %(default)s")
+    parser.add_argument(
+        "--ramp", type=float, default=5.0, help="seconds in which they start; default: %(default)g"
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=10.0, help="of each call; default: %(default)g"
+    )
+    parser.add_argument("--processes", type=int, default=1, help="default: %(default)s")
+    parser.add_argument("--method", choices=("GET", "POST"), default="GET")
+    parser.add_argument("--audio", default="speech", metavar="FILE")
+    parser.add_argument("--no-events", action="store_true", help="post no events")
+    parser.add_argument("--ca", type=Path, metavar="FILE")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    parser.add_argument(
+        "--plot", type=Path, metavar="FILE.svg", help="draw the distribution of the delays"
+    )
+    add_signing(parser)
+
+
+def plan_from(namespace: argparse.Namespace) -> LoadPlan:
+    """Return the load that the command line asks for.
+
+    Raises:
+        PlanError: a number out of range, or no audio.
+    """
+    if not 1 <= namespace.calls <= 100_000 or not 1 <= namespace.processes <= 256:
+        raise PlanError("give 1 to 100000 --calls and 1 to 256 --processes")
+    if not 0 <= namespace.ramp <= 3600:
+        raise PlanError("give 0 to 3600 seconds as --ramp")
+    try:
+        load(namespace.audio, RATES[0])
+    except AudioError as error:
+        raise PlanError(str(error)) from error
+    call = CallPlan(
+        answer_url=namespace.answer_url,
+        method=namespace.method,
+        audio=namespace.audio,
+        seconds=namespace.seconds,
+        ca_file=namespace.ca,
+        **signing_from(namespace),
+    )
+    return LoadPlan(
+        call, namespace.calls, namespace.ramp, namespace.processes, not namespace.no_events
+    )
+
+
+def run(namespace: argparse.Namespace) -> int:
+    """Place the load, print what it showed, return the exit status."""
+    try:
+        result = uvloop.run(_load(plan_from(namespace)))
+    except (PlanError, SecretError) as error:
+        print(f"phone: {error}", file=sys.stderr)
+        return 2
+    print(json.dumps(result.as_dict(), indent=2) if namespace.json else words(result))
+    if namespace.plot is not None:
+        try:
+            plot(result, namespace.plot)
+        except OSError as error:
+            print(f"phone: {namespace.plot} could not be written: {error}", file=sys.stderr)
+            return 2
+    if result.interrupted:
+        return 130
+    return 0 if result.ok else 1
+
+
+async def _load(plan: LoadPlan) -> LoadResult:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    console = Console(stderr=True)
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+    with bar:
+        line = bar.add_task("starting", total=plan.calls)
+
+        def on_live(live: Live) -> None:
+            text = f"{live.open} open, {live.finished} over, {live.failed} failed"
+            bar.update(line, description=text, completed=live.finished)
+
+        return await run_load(plan, stop=stop, on_live=on_live)
+
+
+def words(result: LoadResult) -> str:
+    """Return the result in a few lines."""
+
+    def times(title: str, values: dict[str, float | None]) -> str:
+        shown = ", ".join(
+            f"{name} {value:.2f}" for name, value in values.items() if value is not None
+        )
+        return f"{title:<10} {shown or 'none'} ms"
+
+    lines = [
+        f"{'Calls':<10} {result.calls:,} placed, {result.worked:,} worked, at most "
+        f"{result.most_at_once:,} at once, in {result.seconds:.1f} s",
+        f"{'Frames':<10} {result.sent:,} sent, {result.matched:,} back, {result.lost:,} lost, "
+        f"{result.late:,} late, {result.strange:,} that nobody sent",
+        times("Delay", result.delays.as_dict()),
+        times("Handshake", result.handshakes.as_dict())
+        + f" ({result.handshakes_per_second:.0f} a second)",
+        times("Answer", result.answers.as_dict()),
+        times("Own lag", result.lags.as_dict())
+        + f"; {result.cpu:.0%} of a core in each of {result.processes}",
+    ]
+    for reason, count in result.failures.most_common(10):
+        lines.append(f"{'Failed':<10} {count:,} × {printable(reason, 300)}")
+    if result.own_fault:
+        lines.append(
+            f"The phone was the bottleneck, not the application: {result.own_fault}; use more "
+            "--processes, on a machine with as many free cores"
+        )
+    lines.append("The load was carried." if result.ok else "The load was not carried.")
+    return "\n".join(lines)

@@ -1,0 +1,115 @@
+"""One leg of a load: sends masked frames, and follows the echo frame by frame as it arrives."""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from time import perf_counter
+
+from phone.load.fast import FastConnection
+from phone.load.result import LoadResult
+
+__all__ = ["LATE_MS", "LoadLeg", "Sound"]
+
+LATE_MS = 60.0  # three frames: what a listener's jitter buffer hides
+AHEAD = 100  # how many frames after the expected one an echo is looked for: two seconds
+MESSAGES_PER_FRAME = 4  # from a server that sends more than it gets, before it is left
+
+
+class Sound:
+    """Frames to send, masked once for all legs.
+
+    Args:
+        frames: what is said, 20 ms each; it loops.
+        wires: the same frames as they go over the wire.
+    """
+
+    def __init__(self, frames: Sequence[bytes], wires: Sequence[bytes]) -> None:
+        self.frames = frames
+        self.wires = wires
+
+
+class LoadLeg:
+    """Sends `count` frames when told to, matches what comes back in order.
+
+    Args:
+        connection: after its handshake and first message.
+        sound: what is said.
+        count: how many frames.
+        result: where the counts go.
+    """
+
+    def __init__(
+        self, connection: FastConnection, sound: Sound, count: int, result: LoadResult
+    ) -> None:
+        self.done = asyncio.Event()
+        self.failure = ""
+        self.matched = 0
+        self.sent = 0
+        self._connection = connection
+        self._sound = sound
+        self._count = count
+        self._result = result
+        self._waiting: deque[tuple[int, float]] = deque()
+        self._received = 0
+        self._delays: list[float] = []
+        self._lags: list[float] = []
+        self._strange = 0
+        self._late = 0
+        connection.on_audio = self._take
+
+    def turn(self, due: float) -> bool:
+        """Send the next frame; return whether there is another."""
+        if self.done.is_set():
+            return False
+        if not self._connection.is_open:
+            return False  # whoever waits for the connection's end says why
+        index = self.sent % len(self._sound.wires)
+        leaving = perf_counter()
+        if not self._connection.write_frame(self._sound.wires[index]):
+            self.failure = "socket: the application stopped reading"
+            self.done.set()
+            return False
+        self._waiting.append((index, leaving))
+        self._lags.append((leaving - due) * 1000)
+        self.sent += 1
+        return self.sent < self._count
+
+    def _take(self, message: bytes, arrival: float) -> None:
+        self._received += 1
+        waiting, frames = self._waiting, self._sound.frames
+        if waiting and frames[waiting[0][0]] == message:
+            self._matched(waiting.popleft()[1], arrival)
+            return
+        for place in range(1, min(AHEAD, len(waiting))):
+            if frames[waiting[place][0]] == message:
+                for _ in range(place):  # those before it are lost
+                    waiting.popleft()
+                self._matched(waiting.popleft()[1], arrival)
+                return
+        self._strange += 1
+        if self._received > MESSAGES_PER_FRAME * (self.sent + AHEAD):
+            self.failure = "socket: the application sent far more audio than real time holds"
+            self.done.set()
+
+    def _matched(self, left: float, arrival: float) -> None:
+        delay = (arrival - left) * 1000
+        self._delays.append(delay)
+        self.matched += 1
+        self._late += delay > LATE_MS
+        if self.matched == self._count:
+            self.done.set()
+
+    def close(self, forgive: bool) -> None:
+        """Add this leg's counts to the result.
+
+        Args:
+            forgive: the caller hung up, so frames on their way are not lost.
+        """
+        result = self._result
+        result.sent += self.sent
+        result.matched += self.matched
+        result.lost += 0 if forgive else self.sent - self.matched
+        result.strange += self._strange
+        result.late += self._late
+        result.delays.add_all(self._delays)
+        result.lags.add_all(self._lags)
