@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from phone.commands import call, load
+from phone.commands import call, doctor, load
 
 __all__ = ["main"]
 
@@ -13,6 +13,7 @@ exit status:
   0    it worked
   1    it did not; the report says which step failed
   2    the command line, or a file that it names, is wrong
+  3    doctor: a call would work, but there are warnings
   130  interrupted with Ctrl-C; the call was hung up properly
 """
 
@@ -28,6 +29,7 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     call.add_parser(commands)
+    doctor.add_parser(commands)
     load.add_parser(commands)
     return top
 

@@ -1,0 +1,77 @@
+"""The examination: every check in the order in which a call would meet it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from phone.actions import Connect, WebSocket
+from phone.answering import event_target
+from phone.doctor.checks import Check, Diagnosis
+from phone.doctor.network import check_name, check_tls, is_local
+from phone.doctor.socket import check_socket
+from phone.doctor.webhooks import (
+    check_answer,
+    check_events,
+    check_latency,
+    check_ncco,
+    check_readiness,
+)
+from phone.plan import CallPlan
+from phone.postbox import EventTarget
+from phone.webhooks import Webhooks
+
+__all__ = ["DoctorPlan", "examine"]
+
+REQUESTS = 50
+
+
+@dataclass(frozen=True)
+class DoctorPlan:
+    """What to examine.
+
+    Args:
+        call: the call that shall work.
+        requests: how many answers are timed.
+    """
+
+    call: CallPlan
+    requests: int = REQUESTS
+
+
+async def examine(plan: DoctorPlan, on_check: Callable[[Check], None] | None = None) -> Diagnosis:
+    """Go through everything that a call needs; a check that fails may spare those behind it.
+
+    Args:
+        plan: what to examine.
+        on_check: told about each check when it is done.
+
+    Raises:
+        PlanError: the plan cannot be carried out.
+    """
+    call = plan.call
+    call.check()
+    url, tls, signer = call.answer_url, call.tls(), call.signer()
+    public = not is_local(url)
+    diagnosis = Diagnosis(url, on_check)
+    if not await check_name(diagnosis, url) or not await check_tls(diagnosis, "tls", url, tls):
+        return diagnosis
+    async with Webhooks(tls, signer) as webhooks:
+        await check_readiness(diagnosis, webhooks, url)
+        reply = await check_answer(diagnosis, webhooks, url, call.method)
+        if reply is None:
+            return diagnosis
+        await check_latency(diagnosis, webhooks, url, call.method, plan.requests)
+        ncco = check_ncco(diagnosis, reply)
+        if ncco is None:
+            return diagnosis
+        connects = [action for action in ncco.actions if isinstance(action, Connect)]
+        named = next(filter(None, map(event_target, ncco.actions)), None)
+        given = EventTarget(call.event_url) if call.event_url else None
+        await check_events(diagnosis, webhooks, given or named, public)
+        endpoints = [c.endpoint[0] for c in connects if isinstance(c.endpoint[0], WebSocket)]
+        if not endpoints:
+            seen = f"the NCCO connects to none ({ncco.names})"
+            advice = "add a connect action with a websocket endpoint"
+            diagnosis.add("socket", "failure", seen, advice)
+        for endpoint in endpoints:
+            await check_socket(diagnosis, endpoint, public, signer, tls)
+    return diagnosis
