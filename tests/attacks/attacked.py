@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import threading
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -25,6 +28,8 @@ Settings = Mapping[Service, Mapping[str, str]]
 
 ATTACKERS = "127.0.0.66"
 """Where attacks on a process come from, so that it can tell them from its callers."""
+
+ATTACKERS_NICE = 10
 
 LIMITS = Limits(
     handshake_seconds=2,
@@ -100,15 +105,25 @@ def socket_of(stack: Stack, processes: Processes | None) -> Socket:
     )
 
 
-async def attack_stack(stack: Stack) -> Battery:
-    """Run the whole battery on a stack with ``SETTINGS``, and a call beside it."""
+def attack_stack(stack: Stack) -> Battery:
+    """Run the whole battery on a stack with ``SETTINGS``, and a call beside it.
+
+    It runs in a thread of its own, whose priority is lowered while it attacks.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, _attack(stack)).result()
+
+
+async def _attack(stack: Stack) -> Battery:
     seen = {name: found for name in SERVICES if (found := processes_of(stack, name))}
-    socket = socket_of(stack, seen.get("echo-service"))
+    echo = seen.get("echo-service")
+    socket = socket_of(stack, echo)
     webhooks = replace(Webhooks.at(stack.answer_url), log=partial(stack.logs, "ncco-service"))
     async with await Peer.on_call(socket) as first:  # what is made once, is made now
         await first.echoes(AUDIO)
     began = time.monotonic()
-    async with canary(socket) as call:
+    async with canary(socket, echo.pid if echo else None) as call:
+        _be_nice()
         before = {name: Seen.of(processes) for name, processes in seen.items()}
         outcomes = await attack_socket(socket) | await attack_webhooks(webhooks)
         seconds = time.monotonic() - began
@@ -126,6 +141,11 @@ async def attack_stack(stack: Stack) -> Battery:
         _ready(stack),
         seconds,
     )
+
+
+def _be_nice() -> None:
+    """Lower this thread's priority: a hostile peer does not sit on the server's own processor."""
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), ATTACKERS_NICE)
 
 
 def _ready(stack: Stack) -> bool:

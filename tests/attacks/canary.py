@@ -1,8 +1,8 @@
 """A well-behaved call that runs beside the attacks, in a process of its own.
 
-``python -m tests.attacks.canary`` reads one line of JSON from standard input (``url``, and
-``authorization`` and ``call`` or null), says ``on call`` when it is, and sends 50 frames a second
-until its standard input ends. Then it writes a :class:`Report` as a line of JSON.
+``python -m tests.attacks.canary`` reads one line of JSON from standard input (``url``, ``call``,
+and ``authorization`` and ``pid`` or null), says ``on call`` when it is, and sends 50 frames a
+second until its standard input ends. Then it writes a :class:`Report` as a line of JSON.
 """
 
 from __future__ import annotations
@@ -36,9 +36,10 @@ ROOT = Path(__file__).resolve().parents[2]
 class Report:
     """What the canary saw. Delays are in ms.
 
-    ``lag`` is how late the canary itself sent: the machine's doing, not the server's. ``excess``
-    is what remains of a frame's delay without the worst lag between its sending and the tick
-    after its return; the server is judged by it.
+    ``lag`` is how late the canary itself sent, and ``waited`` how long the server's process stood
+    ready between a frame's sending and its return and got no processor: the machine's doing, not
+    the server's. ``excess`` is what remains of a frame's delay without what it waited, and without
+    the worst lag between its sending and the tick after its return; the server is judged by it.
     """
 
     sent: int
@@ -49,6 +50,8 @@ class Report:
     delay_worst: float
     lag_p99: float
     lag_worst: float
+    waited_p99: float
+    waited_worst: float
     excess_p99: float
     excess_worst: float
     ending: str
@@ -58,7 +61,8 @@ class Report:
             f"{self.sent} frames, {self.lost} lost, {self.wrong} wrong; "
             f"echo p50 {self.delay_p50:.1f}, p99 {self.delay_p99:.1f}, worst "
             f"{self.delay_worst:.1f} ms; own lag p99 {self.lag_p99:.1f}, worst "
-            f"{self.lag_worst:.1f} ms; beyond it p99 {self.excess_p99:.1f}, worst "
+            f"{self.lag_worst:.1f} ms; the server waited p99 {self.waited_p99:.1f}, worst "
+            f"{self.waited_worst:.1f} ms; beyond these p99 {self.excess_p99:.1f}, worst "
             f"{self.excess_worst:.1f} ms; {self.ending}"
         )
 
@@ -82,13 +86,14 @@ class Canary:
 
 
 @contextlib.asynccontextmanager
-async def canary(target: Socket) -> AsyncIterator[Canary]:
-    """Yield a canary that is on a call with the *target*."""
+async def canary(target: Socket, pid: int | None = None) -> AsyncIterator[Canary]:
+    """Yield a canary that is on a call with the *target*, whose process is *pid* if it is known."""
     call = "cccccccc-aaaa-4aaa-8aaa-0123456789ab"
     order = {
         "url": f"ws://{target.host}:{target.port}{target.path}",
         "authorization": target.authorization(call) if target.authorization else None,
         "call": call,
+        "pid": pid,
     }
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -113,13 +118,15 @@ async def canary(target: Socket) -> AsyncIterator[Canary]:
 
 
 class _Call:
-    def __init__(self) -> None:
+    def __init__(self, pid: int | None) -> None:
+        self.pid = pid
         self.clock = asyncio.get_running_loop().time
         self.noise = random.Random(0)  # noqa: S311 - it only has to be hard to echo by accident
         self.payloads: list[bytes] = []
         self.planned: list[float] = []
         self.sent: list[float] = []
         self.returned: list[float] = []
+        self.waited: list[float] = []
         self.wrong = 0
         self.complete = asyncio.Event()
 
@@ -132,6 +139,7 @@ class _Call:
             self.complete.clear()
             self.payloads.append(self.noise.randbytes(FRAME_BYTES))
             self.planned.append(due)
+            self.waited.append(_waited(self.pid))
             self.sent.append(self.clock())
             await connection.send(self.payloads[-1])
 
@@ -142,6 +150,8 @@ class _Call:
                 continue
             number = len(self.returned)
             self.returned.append(self.clock())
+            if number < len(self.waited):
+                self.waited[number] = _waited(self.pid) - self.waited[number]
             if number >= len(self.payloads) or message != self.payloads[number]:
                 self.wrong += 1
             if len(self.returned) >= len(self.sent):
@@ -160,7 +170,9 @@ class _Call:
             while last < len(lags) and self.planned[last] < back:
                 last += 1
             delays.append(back - sent)
-            excesses.append(max(0.0, back - sent - max(lags[number : last + 1])))
+            by_machine = max(lags[number : last + 1]) + self.waited[number]
+            excesses.append(max(0.0, back - sent - by_machine))
+        waited = self.waited[: len(delays)]
         return Report(
             len(self.sent),
             len(self.sent) - len(self.returned),
@@ -170,10 +182,20 @@ class _Call:
             _quantile(delays, 1),
             _quantile(lags, 0.99),
             _quantile(lags, 1),
+            _quantile(waited, 0.99),
+            _quantile(waited, 1),
             _quantile(excesses, 0.99),
             _quantile(excesses, 1),
             ending,
         )
+
+
+def _waited(pid: int | None) -> float:
+    """Return the seconds for which a process stood ready to run and got no processor (Linux)."""
+    try:
+        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
+    except (OSError, IndexError):
+        return 0.0
 
 
 def _quantile(seconds: list[float], part: float) -> float:
@@ -185,7 +207,7 @@ async def _run() -> Report:
     loop = asyncio.get_running_loop()
     order = json.loads(await loop.run_in_executor(None, sys.stdin.readline))
     headers = {"Authorization": order["authorization"]} if order["authorization"] else {}
-    call, stop = _Call(), asyncio.Event()
+    call, stop = _Call(order["pid"]), asyncio.Event()
     ending = "hung up"
     async with connect(
         order["url"], additional_headers=headers, compression=None, ping_interval=None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
@@ -20,4 +19,4 @@ def battery(request: pytest.FixtureRequest) -> Iterator[Battery]:
     """Yield the outcome of all attacks on one stack with tickets and signed webhooks."""
     with KINDS[request.param](SETTINGS) as stack:
         stack.wait_ready()
-        yield asyncio.run(attack_stack(stack))
+        yield attack_stack(stack)

@@ -108,7 +108,8 @@ async def _flood(target: Socket, piece: bytes) -> str:
 async def _never_read(target: Socket, piece: bytes) -> str:
     """Send *piece* again and again, read nothing, and expect to be cut off."""
     clock = asyncio.get_running_loop().time
-    within = (FLOOD_SECONDS + target.limits.stalled_seconds + GRACE) * SLACK
+    limits = target.limits
+    within = (FLOOD_SECONDS + limits.stalled_seconds + limits.close_seconds + GRACE) * SLACK
     async with await Peer.on_call(target, receive_buffer=4096) as peer:
         transport = peer.writer.transport
         assert isinstance(transport, asyncio.Transport)

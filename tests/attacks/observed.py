@@ -34,7 +34,7 @@ class Processes:
     """A process and all its descendants."""
 
     def __init__(self, pid: int) -> None:
-        self._pid = pid
+        self.pid = pid
 
     def memory(self) -> int:
         """Return the bytes of memory that they hold together (resident set)."""
@@ -54,7 +54,7 @@ class Processes:
 
     def alive(self) -> bool:
         """Return whether the first of them still runs."""
-        return (PROC / str(self._pid)).exists()
+        return (PROC / str(self.pid)).exists()
 
     def _all(self) -> list[int]:
         parents: dict[int, int] = {}
@@ -63,7 +63,7 @@ class Processes:
                 with contextlib.suppress(OSError):
                     stat = (entry / "stat").read_text()
                     parents[int(entry.name)] = int(stat.rpartition(")")[2].split()[1])
-        family = [self._pid]
+        family = [self.pid]
         for pid in family:
             family += [child for child, parent in parents.items() if parent == pid]
         return family

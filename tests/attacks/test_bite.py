@@ -59,6 +59,9 @@ FAILS = frozenset(
     }
 )
 
+FLOODS = frozenset({"ping_flood", "audio_flood", "tiny_frames", "endless_empty_fragments"})
+"""What these cost the naive server depends on how fast the machine is."""
+
 
 @dataclass(frozen=True)
 class Bitten:
@@ -91,7 +94,7 @@ def bitten(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bitten]:
             log=lambda: path.read_text(errors="replace"),
         )
         webhooks = Webhooks.at(f"http://{urls['webhooks']}/webhooks/answer")
-        outcomes, report = asyncio.run(_run(socket, webhooks))
+        outcomes, report = asyncio.run(_run(socket, webhooks, process.pid))
         yield Bitten(outcomes, report, path.read_text(errors="replace"))
     finally:
         process.kill()
@@ -108,15 +111,15 @@ def _urls(log: Path, within: float = 20.0) -> dict[str, str]:
         time.sleep(0.05)
 
 
-async def _run(socket: Socket, webhooks: Webhooks) -> tuple[dict[str, Outcome], Report]:
-    async with canary(socket) as call:
+async def _run(socket: Socket, webhooks: Webhooks, pid: int) -> tuple[dict[str, Outcome], Report]:
+    async with canary(socket, pid) as call:
         outcomes = await attack_socket(socket) | await attack_webhooks(webhooks)
         return outcomes, await call.hang_up()
 
 
 def test_list_is_of_attacks() -> None:
     """Every name in the list is an attack's."""
-    assert set(NAMES) >= FAILS
+    assert set(NAMES) >= FAILS | FLOODS
 
 
 @pytest.mark.parametrize("attack", sorted(FAILS))
@@ -128,9 +131,9 @@ def test_bites(bitten: Bitten, attack: str) -> None:
 
 def test_fails_nothing_else(bitten: Bitten) -> None:
     """What is not listed, the library does right by itself."""
-    others = {name: seen for name, seen in bitten.outcomes.items() if name not in FAILS}
-    failed = [str(outcome) for outcome in others.values() if outcome.unsafe]
-    print(*others.values(), sep="\n")
+    others = [seen for name, seen in bitten.outcomes.items() if name not in FAILS | FLOODS]
+    failed = [str(outcome) for outcome in others if outcome.unsafe]
+    print(*others, sep="\n")
     assert not failed
 
 
