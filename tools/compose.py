@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import re
@@ -27,6 +28,9 @@ COMMAND_SECONDS = 300.0  # an image may have to be built, on a slow line
 START_SECONDS = 90
 LAST_LINES = 30  # of a command that failed; what it says before is progress
 STOP_SECONDS = 60.0
+# Stacks of one process share their images, so that only the first has to build them.
+IMAGES = f"caw-{secrets.token_hex(4)}"
+BUILT = ("ncco-service", "echo-service", "gateway", "phone", "secrets", "ngrok-token")
 # What this shell has set for Compose or the services would change what the stack is.
 OWN_SETTINGS = re.compile(
     r"(COMPOSE_.*|HOST|PORT|LOG_.*|SOCKET_.*|NGROK_.*|NCCO_.*|VONAGE_.*|SITE_ADDRESS|"
@@ -141,7 +145,7 @@ class ComposeStack:
         return self.compose("up", "--wait", "--wait-timeout", str(START_SECONDS), *options)
 
     def down(self) -> None:
-        """Remove containers, networks, volumes and the images built for this project."""
+        """Remove containers, networks, volumes and images; shared images go when the process ends."""
         try:
             if not self._used:
                 return
@@ -168,9 +172,7 @@ class ComposeStack:
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a ``docker compose`` command; standard error comes with the output."""
         self._used |= "config" not in arguments  # there may be something to take down
-        files = [self._folder / "docker-compose.yml", *self._files]
-        if self._settings:
-            files.append(self._path("settings.json"))
+        files = [self._folder / "docker-compose.yml", *self._files, self._path("differences.json")]
         command = _compose()
         command += ["--project-name", self.project, "--project-directory", str(self._folder)]
         command += ["--env-file", str(self._path(".env")), "--ansi", "never"]
@@ -267,13 +269,15 @@ class ComposeStack:
 
     def _write(self) -> None:
         """Write how this stack differs from the plain one."""
-        differences = {"services": {name: {"environment": dict(of)} for name, of in self._each()}}
-        self._path("settings.json").write_text(json.dumps(differences))
+        services: dict[str, dict[str, Any]] = {name: {} for name in (*BUILT, *self._settings)}
+        for name, variables in self._settings.items():
+            services[name]["environment"] = dict(variables)
+        if self._folder == ROOT:
+            for name in BUILT:
+                services[name]["image"] = f"{IMAGES}:{name}"
+        self._path("differences.json").write_text(json.dumps({"services": services}))
         lines = [f"{name}={value}\n" for name, value in self._env.items()]
         self._path(".env").write_text("".join(lines))
-
-    def _each(self) -> list[tuple[str, Mapping[str, str]]]:
-        return [(str(name), variables) for name, variables in self._settings.items()]
 
     def _path(self, name: str) -> Path:
         return Path(self._scratch.name, name)
@@ -290,6 +294,18 @@ class ComposeStack:
                     f"waited {seconds:g} s for {what}; the logs are in {self.save_logs()}"
                 )
             time.sleep(0.1)
+
+
+@atexit.register
+def _remove_images() -> None:
+    """Remove what the stacks of this process have built."""
+    if shutil.which(ENGINE[0]):
+        filters = ("--filter", f"reference={IMAGES}")
+        listed = subprocess.run(
+            [*ENGINE, "images", "--quiet", *filters], capture_output=True, text=True
+        )
+        if found := listed.stdout.split():
+            subprocess.run([*ENGINE, "rmi", "--force", *found], capture_output=True)
 
 
 def _compose() -> list[str]:

@@ -31,12 +31,12 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_up_with_nothing_configured_then_a_call(clone: Path) -> None:
+def test_up_with_nothing_configured_then_a_call() -> None:
     """The two commands of the README, then the same again: nothing is made anew, all still works.
 
     After `down` and `up` the socket's secret is the same; it was never said aloud.
     """
-    with ComposeStack(folder=clone) as stack:
+    with ComposeStack() as stack:
         call = ("run", "--rm", "phone", "call", "--seconds", "1")
         assert "The call worked." in stack.compose(*call)
         services = ("ncco-service", "echo-service", "gateway")
@@ -56,22 +56,21 @@ def test_up_with_nothing_configured_then_a_call(clone: Path) -> None:
 
 
 def test_an_older_build_is_replaced(clone: Path) -> None:
-    """`up --build` replaces what has changed, and only that."""
+    """A plain `up` keeps what was built; `up --build` replaces what has changed."""
     with ComposeStack(folder=clone) as stack:
-        echo, ncco = stack.container("echo-service"), stack.container("ncco-service")
+        before = stack.container("ncco-service")
         document = clone / "ncco-service" / "ncco.json"
         text = document.read_text()
         document.write_text(text.replace("Hello.", "Good evening."))
         try:
             stack.up()
-            assert said(stack).startswith("Hello."), "a plain `up` keeps the old build"
+            assert said(stack).startswith("Hello.")
             stack.up("--build")
         finally:
             document.write_text(text)
         assert said(stack).startswith("Good evening.")
-        assert stack.container("ncco-service") != ncco
-        assert ask(stack.answer_url)[0] == 200
-        assert stack.container("echo-service") == echo, "live calls would have been cut"
+        assert stack.container("ncco-service") != before
+        assert len(stack.compose("ps", "--quiet").split()) == 3, "none is left over"
 
 
 def said(stack: ComposeStack) -> str:
@@ -81,9 +80,9 @@ def said(stack: ComposeStack) -> str:
     return str(ncco[0]["text"])
 
 
-def test_a_taken_port_is_told(clone: Path) -> None:
+def test_a_taken_port_is_told() -> None:
     """The engine names the port; when it is free again, the same command works."""
-    with ComposeStack(folder=clone, start=False) as stack:
+    with ComposeStack(start=False) as stack:
         with socket.socket() as other:
             other.bind(("127.0.0.1", stack.port))
             other.listen()
@@ -93,10 +92,10 @@ def test_a_taken_port_is_told(clone: Path) -> None:
         stack.wait_ready()
 
 
-def test_a_tunnel_without_a_token_is_told_once(clone: Path) -> None:
+def test_a_tunnel_without_a_token_is_told_once() -> None:
     """`up --wait` ends at once, not 0; the log says in words what to do, and nobody tries again."""
     env = {"COMPOSE_PROFILES": "ngrok", "NGROK_AUTHTOKEN": "", "NGROK_IMAGE": "python:3.13-slim"}
-    with ComposeStack(folder=clone, env=env, start=False) as stack:
+    with ComposeStack(env=env, start=False) as stack:
         begin = time.monotonic()
         done = stack.run("up", "--wait")
         assert done.returncode != 0
@@ -111,14 +110,14 @@ def test_a_tunnel_without_a_token_is_told_once(clone: Path) -> None:
         assert stack.inspect("ngrok")["State"]["Status"] == "created"
 
 
-def test_a_secret_of_the_users_is_a_file_for_one_service(clone: Path, tmp_path: Path) -> None:
+def test_a_secret_of_the_users_is_a_file_for_one_service(tmp_path: Path) -> None:
     """From .env or from a file, it ends up where ncco-service reads it, and nowhere else."""
     for given in ("VONAGE_SIGNATURE_SECRET", "VONAGE_SIGNATURE_SECRET_FILE"):
         file = tmp_path / "secret"
         file.write_text("a-signature-secret-of-32-letters\n")
         file.chmod(0o644)
         value = str(file) if given.endswith("_FILE") else file.read_text().strip()
-        with ComposeStack(folder=clone, env={given: value}, start=False) as stack:
+        with ComposeStack(env={given: value}, start=False) as stack:
             stack.compose("up", "--detach", "secrets")
             subprocess.run(["docker", "wait", stack.container("secrets")], check=True, timeout=60)
             look = ("run", "--rm", "--no-deps", "--entrypoint", "cat")
