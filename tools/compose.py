@@ -145,7 +145,7 @@ class ComposeStack:
         return self.compose("up", "--wait", "--wait-timeout", str(START_SECONDS), *options)
 
     def down(self) -> None:
-        """Remove containers, networks, volumes and images; shared images go when the process ends."""
+        """Remove all that is this project's; shared images go when the process ends."""
         try:
             if not self._used:
                 return
@@ -270,8 +270,8 @@ class ComposeStack:
     def _write(self) -> None:
         """Write how this stack differs from the plain one."""
         services: dict[str, dict[str, Any]] = {name: {} for name in (*BUILT, *self._settings)}
-        for name, variables in self._settings.items():
-            services[name]["environment"] = dict(variables)
+        for service, variables in self._settings.items():
+            services[service]["environment"] = dict(variables)
         if self._folder == ROOT:
             for name in BUILT:
                 services[name]["image"] = f"{IMAGES}:{name}"
