@@ -30,6 +30,8 @@ SATURATED = 0.97
 
 VALGRIND_FRAMES = (1000, 4000)
 VALGRIND_CALLS = 20
+VALGRIND_START = 120.0
+"""Seconds until a server listens; Python's start takes some fifty times as long."""
 
 
 def held(report: Report) -> Outcome:
@@ -142,7 +144,10 @@ class Measures:
         end = time.monotonic() + self.plan.search_seconds
         found = search(attempt, estimate, fine=self.plan.fine, over=lambda: time.monotonic() > end)
         self.searches.append((peer.name, found))
-        return {"calls_held": float(found.held)}
+        void = sum(outcome is Outcome.VOID for _, outcome in found.trials)
+        # Nothing held, and a generator that was late: that is no finding about the server.
+        unknown = found.held == 0 and void > 0
+        return {"calls_held": None if unknown else float(found.held), "void_trials": float(void)}
 
     @property
     def probe(self) -> dict[str, float]:
@@ -161,7 +166,7 @@ class Measures:
             with tempfile.TemporaryDirectory() as folder:
                 output = Path(folder, "cachegrind.out")
                 command = counters.valgrind_command(output) + peer.command
-                with Server(command, peer.environ, self.cores.server) as server:
+                with Server(command, peer.environ, self.cores.server, VALGRIND_START) as server:
                     options = {"calls": VALGRIND_CALLS, "depth": depth, "frames": frames}
                     report = load.run(
                         "flood",

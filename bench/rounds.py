@@ -128,7 +128,7 @@ class Run:
         if plan.probe_seconds:
             start = _estimate(before, figures)
             yield "calls held", functools.partial(measures.capacity, peer, start)
-        if self._software and number == 0:
+        if self._software and number == 0 and peer.countable:
             for depth in plan.flooded:
                 step = functools.partial(measures.counted_in_software, peer, depth)
                 yield f"instructions, {depth} in flight", step

@@ -32,18 +32,26 @@ class Server:
         command: starts it; it must print `listening url=http://host:port`.
         environ: variables it gets beside this process's own and `PORT=0`.
         core: the core it is pinned to.
+        start_seconds: how long it may take until it listens.
 
     Raises:
-        ServerError: on entry, when it does not listen within half a minute.
+        ServerError: on entry, when it does not listen in time.
 
     """
 
-    def __init__(self, command: Sequence[str], environ: dict[str, str], core: int) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        environ: dict[str, str],
+        core: int,
+        start_seconds: float = START_SECONDS,
+    ) -> None:
         self._command = command
         # Secrets of the house must not reach a server whose calls carry none.
         inherited = {k: v for k, v in os.environ.items() if "SECRET" not in k}
         self._environ = {**inherited, "PORT": "0", "PYTHONPATH": _python_path(), **environ}
         self._core = core
+        self._start_seconds = start_seconds
 
     def __enter__(self) -> Self:
         self._output = tempfile.TemporaryFile("w+b")
@@ -95,7 +103,7 @@ class Server:
         return os.pread(self._output.fileno(), 1 << 20, 0)[-2000:].decode(errors="replace")
 
     def _wait_listening(self) -> int:
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + self._start_seconds
         while time.monotonic() < deadline:
             if found := LISTENING.search(self.printed()):
                 return int(found[1])

@@ -45,6 +45,7 @@ def _costs(results: Results) -> list[Column]:
         ("calls held", _value("calls_held", 0)),
         ("of the limit", _ratio("calls_held", "of_limit")),
         ("× plain", _ratio("calls_held", "of_plain")),
+        ("void trials", _value("void_trials", 0)),
     ]
     for depth in results["flooded"]:
         if results["counted_by"] is not None:

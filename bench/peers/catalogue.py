@@ -29,6 +29,7 @@ class Peer:
         command: starts it; it takes `PORT` and prints `listening url=http://host:port`.
         environ: variables it gets beside `PORT`.
         missing: says what is not installed, and what to do; None when all is there.
+        countable: whether valgrind can count its instructions.
 
     """
 
@@ -37,6 +38,7 @@ class Peer:
     command: tuple[str, ...]
     environ: dict[str, str] = field(default_factory=dict)
     missing: Callable[[], str | None] = lambda: None
+    countable: bool = True
 
 
 def _modules(*names: str) -> Callable[[], str | None]:
@@ -87,7 +89,13 @@ PEERS: tuple[Peer, ...] = (
         _python("bench.peers.picows_echo"),
         missing=_modules("picows", "uvloop"),
     ),
-    Peer("node-ws", "Node ws", ("node", str(NODE / "server.js")), missing=_node),
+    Peer(
+        "node-ws",
+        "Node ws",
+        ("node", str(NODE / "server.js")),
+        missing=_node,
+        countable=False,  # V8 writes its code at run time: minutes until it listens
+    ),
     Peer(
         "aiohttp",
         "aiohttp, uvloop",
