@@ -53,6 +53,7 @@ class Alignment:
         extra: received frames that nobody had sent.
         late: came back more than `LATE_MS` after the typical delay.
         delays_ms: from sending to return, of each frame that can be told from its neighbours.
+        delay_frames: which sent frame each of `delays_ms` belongs to.
         last: the index of the last frame sent.
         similarity: 1.0 for the same bytes; else the median correlation of the sound.
     """
@@ -66,6 +67,7 @@ class Alignment:
     extra: list[int] = field(default_factory=list)
     late: list[int] = field(default_factory=list)
     delays_ms: list[float] = field(default_factory=list)
+    delay_frames: list[int] = field(default_factory=list)
     last: int = -1
     similarity: float = 0.0
 
@@ -184,6 +186,7 @@ def _by_bytes(
         extra,
         late,
         delays,
+        delay_frames=[s for s, _ in told],
         last=len(sent) - 1,
         similarity=1.0,
     )
@@ -329,6 +332,7 @@ def _by_sound(
         extra=extra,
         late=late,
         delays_ms=milliseconds,
+        delay_frames=[index for index, _ in delays],
         last=len(sent) - 1,
         similarity=similarity,
     )

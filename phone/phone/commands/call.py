@@ -17,6 +17,7 @@ from phone.commands.signing import SecretError, add_signing, signing_from
 from phone.constants import HANDSHAKE_TIMEOUT
 from phone.faults import FAULTS, FaultError, Faults
 from phone.identity import CALLED, CALLER, Identity
+from phone.page import write_page
 from phone.plan import ANSWER_URL, CallPlan, PlanError
 from phone.report import CallReport
 from phone.state import Progress as Sent
@@ -115,6 +116,12 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         help="count warnings as failures; end the socket at a frame of a wrong size, and at more "
         "audio than the platform buffers",
     )
+    result.add_argument(
+        "--report",
+        type=Path,
+        metavar="FILE.html",
+        help="draw the call: both sounds, the delay, the timeline, every request; one file",
+    )
     result.add_argument("--json", action="store_true", help="print the whole report as JSON")
     result.add_argument(
         "--handshake-timeout",
@@ -156,6 +163,12 @@ def run(namespace: argparse.Namespace) -> int:
     except (PlanError, FaultError, SecretError) as error:
         print(f"phone: {error}", file=sys.stderr)
         return USAGE
+    if namespace.report is not None:
+        try:
+            write_page(report, namespace.report)
+        except OSError as error:
+            print(f"phone: {namespace.report} could not be written: {error}", file=sys.stderr)
+            return USAGE
     if namespace.json:
         print(json.dumps(report.as_dict(), indent=2))
     else:
