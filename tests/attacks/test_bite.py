@@ -24,6 +24,9 @@ pytestmark = pytest.mark.timeout(300)  # the first case runs the whole battery
 
 ROOT = Path(__file__).resolve().parents[2]
 
+PATIENCE = replace(LIMITS, close_seconds=2, dead_seconds=2)
+"""It has no such limits: what it does not do soon, it does much later or never."""
+
 FAILS = frozenset(
     {
         # It has no clock for handshakes but a slow one, and takes any path.
@@ -87,7 +90,7 @@ def bitten(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bitten]:
     try:
         urls = _urls(path)
         socket = replace(
-            Socket.at(f"ws://{urls['socket']}/socket", LIMITS),
+            Socket.at(f"ws://{urls['socket']}/socket", PATIENCE),
             source=ATTACKERS,
             authorization=with_ticket,
             memory=Processes(process.pid).memory,
