@@ -10,6 +10,7 @@ import sys
 import uvloop
 
 from . import logs
+from .handlers import HandlerError
 from .server import EchoService
 from .settings import Settings, SettingsError
 
@@ -52,6 +53,9 @@ def main() -> int:
     logs.set_up(settings.log_level)
     try:
         uvloop.run(run(settings))
+    except HandlerError as error:
+        print(f"echo-service cannot start:\n  AUDIO_HANDLER: {error}", file=sys.stderr)
+        return EX_CONFIG
     except OSError as error:
         print(
             f"echo-service cannot listen on {settings.host} port {settings.port}: {error}\n"

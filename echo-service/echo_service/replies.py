@@ -10,7 +10,15 @@ from collections.abc import Mapping
 from websockets.datastructures import Headers
 from websockets.http11 import Response
 
-__all__ = ["error", "json_reply"]
+__all__ = [
+    "bad_handshake",
+    "error",
+    "json_reply",
+    "not_found",
+    "too_large",
+    "unavailable",
+    "upgrade_required",
+]
 
 
 def json_reply(
@@ -47,3 +55,52 @@ def error(
 
     """
     return json_reply(status, {"error": slug, "message": message, "hint": hint}, headers)
+
+
+def too_large(limit: int) -> Response:
+    """Refuse a handshake of more than `limit` bytes."""
+    return error(
+        http.HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+        "handshake_too_large",
+        f"the handshake is longer than {limit} bytes",
+        "send fewer or shorter headers, or raise HANDSHAKE_BYTES",
+    )
+
+
+def not_found(path: str, hint: str) -> Response:
+    """Refuse an unknown path."""
+    return error(http.HTTPStatus.NOT_FOUND, "not_found", f"there is no {path[:80]} here", hint)
+
+
+def upgrade_required(path: str) -> Response:
+    """Refuse an ordinary request for the socket."""
+    return error(
+        http.HTTPStatus.UPGRADE_REQUIRED,
+        "upgrade_required",
+        "this is an ordinary request",
+        f"open {path} with a WebSocket client",
+        {"Upgrade": "websocket"},
+    )
+
+
+def unavailable(reason: str, message: str) -> Response:
+    """Refuse a call that another moment could take."""
+    return error(
+        http.HTTPStatus.SERVICE_UNAVAILABLE,
+        reason,
+        message,
+        "call again in a moment",
+        {"Retry-After": "5"},
+    )
+
+
+def bad_handshake(refusal: Response) -> Response:
+    """Put the library's refusal of a handshake into the one error shape, keeping its headers."""
+    kept = {name: refusal.headers[name] for name in ("Allow", "Upgrade") if name in refusal.headers}
+    return error(
+        http.HTTPStatus(refusal.status_code),
+        "bad_handshake",
+        bytes(refusal.body).decode(errors="replace").strip()[:200],
+        "send the opening handshake of RFC 6455, version 13",
+        kept,
+    )

@@ -1,34 +1,37 @@
-"""Listening, the handshake, and the drain."""
+"""Listening, and the drain."""
 
 from __future__ import annotations
 
 import asyncio
-import http
-import itertools
-import json
+import functools
 import logging
+import socket
 from types import TracebackType
+from typing import Any, cast
 
 from websockets.asyncio.server import Server, ServerConnection, serve
-from websockets.exceptions import ConnectionClosed
-from websockets.http11 import Request, Response
+from websockets.frames import CloseCode
 
-from . import replies, wire
-from .call import Call
-from .logs import Budget, event, mask
+from . import handlers, internals
+from .connection import CallConnection
+from .engine import EngineConnection
+from .handshake import Handshakes
+from .logs import event
 from .settings import Settings
+from .switchboard import Switchboard
 
 __all__ = ["EchoService"]
 
 logger = logging.getLogger(__name__)
 
-PATH = "/socket"
+BACKLOG = 1024
+"""Connections that the kernel keeps for us while the loop is busy."""
 
-CLOSE_SECONDS = 5.0
-"""How long a peer may take to answer a close."""
+SOCKET_BUFFER = 65536
+"""Bytes of SO_SNDBUF and SO_RCVBUF, 2 s of audio at 16 kHz.
 
-TEXT_LINES = (20, 2)
-"""Lines about the texts of one call: so many at once, so many a second from then on."""
+Left alone, the kernel lets a peer that does not read park 9 to 12 MB; no call is slower for it.
+"""
 
 
 class EchoService:
@@ -37,32 +40,38 @@ class EchoService:
     Args:
         settings: of the process.
 
+    Raises:
+        HandlerError: if the audio handler does not exist.
+
     """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.calls: set[Call] = set()
         self.draining = False
-        self._numbers = itertools.count(1)
+        self.board = Switchboard(settings, handlers.load(settings.audio_handler))
+        self._handshakes = Handshakes(self.board, self.reasons)
         self._server: Server
-        self._idle = asyncio.Event()
-        self._idle.set()
 
     async def __aenter__(self) -> EchoService:
         settings = self.settings
         self._server = await serve(
             self._serve_call,
-            settings.host,
-            settings.port,
+            sock=listening_socket(settings.host, settings.port),
+            backlog=BACKLOG,
             compression=None,
-            process_request=self._request,
-            process_response=self._response,
+            create_connection=cast("Any", functools.partial(self._kind(), board=self.board)),
+            process_request=self._handshakes.request,
+            process_response=self._handshakes.response,
             server_header=None,
+            open_timeout=settings.handshake_seconds,
             ping_interval=settings.ping_interval or None,
+            # A peer that answers no pings may still send audio: it is silence that ends a call.
             ping_timeout=None,
-            close_timeout=CLOSE_SECONDS,
+            close_timeout=self.board.close_seconds,
             max_size=settings.max_message_bytes,
+            write_limit=settings.slow_reader_bytes,
         )
+        self.board.start()
         event(logger, "listening", url=self.url)
         return self
 
@@ -74,6 +83,20 @@ class EchoService:
     ) -> None:
         self._server.close(reason="the service stops")
         await self._server.wait_closed()
+        await self.board.stop()
+
+    def _kind(self) -> type[CallConnection]:
+        if self.settings.engine == "library":
+            return CallConnection
+        if internals.problem is None:
+            return EngineConnection
+        event(
+            logger,
+            "slow_engine",
+            logging.WARNING,
+            message=f"{internals.problem}: taking the documented path, at half the capacity",
+        )
+        return CallConnection
 
     @property
     def port(self) -> int:
@@ -86,142 +109,58 @@ class EchoService:
         host = self.settings.host
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
+    def reasons(self) -> dict[str, str]:
+        """Why no new call could be taken now: names and explanations."""
+        if self.draining:
+            return {"draining": "the service is stopping"}
+        calls, most = len(self.board.calls), self.settings.max_calls
+        if calls >= most:
+            return {"full": f"{calls} of {most} calls are taken (MAX_CALLS)"}
+        return {}
+
     async def drain(self) -> None:
         """Take no new calls, and wait for the live ones, as long as the settings allow."""
         self.draining = True
-        limit = self.settings.drain_seconds
-        event(logger, "draining", calls=len(self.calls), seconds=limit)
+        board, limit = self.board, self.settings.drain_seconds
+        for connection, call in list(board.calls.items()):
+            if not call.started:
+                connection.end(CloseCode.GOING_AWAY, "the service stops", "stopped")
+        event(logger, "draining", calls=len(board.calls), seconds=limit)
         try:
             async with asyncio.timeout(limit):
-                await self._idle.wait()
+                await board.idle.wait()
         except TimeoutError:
-            event(logger, "drain_over", logging.WARNING, calls=len(self.calls))
+            event(logger, "drain_over", logging.WARNING, calls=len(board.calls))
 
     def abort(self) -> None:
         """End every connection at once, without a word to the peer."""
-        for connection in list(self._server.all_connections):
-            connection.transport.abort()
-
-    # The handshake
-
-    def _request(self, connection: ServerConnection, request: Request) -> Response | None:
-        path = request.path.partition("?")[0]
-        if path == "/healthz":
-            return replies.json_reply(http.HTTPStatus.OK, {"status": "alive"})
-        if path == "/readyz":
-            return self._readiness()
-        if path != PATH:
-            return replies.error(
-                http.HTTPStatus.NOT_FOUND,
-                "not_found",
-                f"there is no {path[:80]} here",
-                f"the socket is at {PATH}; health is at /healthz and /readyz",
-            )
-        if "Upgrade" not in request.headers:
-            return replies.error(
-                http.HTTPStatus.UPGRADE_REQUIRED,
-                "upgrade_required",
-                "this is an ordinary request",
-                f"open {PATH} with a WebSocket client, at ws:// or wss://",
-                {"Upgrade": "websocket"},
-            )
-        if self.draining:
-            return replies.error(
-                http.HTTPStatus.SERVICE_UNAVAILABLE,
-                "draining",
-                "the service is stopping and takes no new calls",
-                "call again in a moment",
-                {"Retry-After": "5"},
-            )
-        return None
-
-    def _response(
-        self, connection: ServerConnection, request: Request, response: Response
-    ) -> Response | None:
-        if response.headers.get("Content-Type", "").startswith("text/plain"):
-            return replies.error(
-                http.HTTPStatus(response.status_code),
-                "bad_handshake",
-                response.body.decode().strip()[:200],
-                "send the opening handshake of RFC 6455, version 13",
-            )
-        return None
-
-    def _readiness(self) -> Response:
-        facts: dict[str, object] = {"calls": len(self.calls)}
-        reasons = ["draining: the service is stopping"] if self.draining else []
-        if reasons:
-            body = {"status": "not ready", "reasons": reasons, **facts}
-            return replies.json_reply(http.HTTPStatus.SERVICE_UNAVAILABLE, body)
-        return replies.json_reply(http.HTTPStatus.OK, {"status": "ready", **facts})
-
-    # One call
+        for connection in list(self.board.connections):
+            connection.cut()
 
     async def _serve_call(self, connection: ServerConnection) -> None:
-        call = Call(next(self._numbers))
-        self.calls.add(call)
-        self._idle.clear()
-        budget = Budget(*TEXT_LINES)
-        try:
-            async for message in connection:
-                if isinstance(message, str):
-                    self._text(call, message, budget)
-                else:
-                    call.frame_in(len(message))
-                    await connection.send(message)
-                    call.frame_out(len(message))
-        except ConnectionClosed:
-            pass
-        finally:
-            self._ended(call, connection)
-
-    def _ended(self, call: Call, connection: ServerConnection) -> None:
-        self.calls.discard(call)
-        if not self.calls:
-            self._idle.set()
-        code, closed_by = _ending(connection)
-        name, level = ("call_ended", logging.INFO) if call.started else ("probe", logging.DEBUG)
-        event(logger, name, level, **call.summary(), close_code=code, closed_by=closed_by)
-
-    def _text(self, call: Call, text: str, budget: Budget) -> None:
-        call.texts += 1
-        message = wire.parse(text)
-        if isinstance(message, wire.Connected):
-            call.connected(message)
-        if not budget.take():
-            return
-        shown: dict[str, object] = {"call": call.id, "dropped": budget.taken_back()}
-        level = logging.INFO
-        match message:
-            case wire.Connected():
-                name = "call_started"
-                shown |= {"rate": call.rate, "metadata": self._shown(dict(message.metadata))}
-                if call.rate is None:
-                    level = logging.WARNING
-                    shown["content_type"] = message.content_type or "none"
-            case wire.Dtmf():
-                name = "dtmf"
-                shown |= {"digit": self._shown(message.digit), "duration": message.duration_ms}
-            case wire.Cleared():
-                name = "cleared"
-            case wire.Notify():
-                name = "notify"
-                shown["payload"] = self._shown(message.payload)
-            case wire.Other():
-                name, level = "text", logging.WARNING
-                shown |= {"problem": message.problem, "text": self._shown(message.text)}
-        event(logger, name, level, **shown)
-
-    def _shown(self, value: object) -> str:
-        text = value if isinstance(value, str) else json.dumps(value)
-        return text if self.settings.log_numbers else mask(text)
+        accepted = cast(CallConnection, connection)
+        if accepted.call is not None:
+            await accepted.serve(accepted.call)
 
 
-def _ending(connection: ServerConnection) -> tuple[int, str]:
-    """The close code of a closed connection, and who closed it."""
-    error = connection.protocol.close_exc
-    if error.rcvd is not None and error.rcvd_then_sent is not False:
-        return error.rcvd.code, "peer"
-    if error.sent is not None:
-        return error.sent.code, "us"
-    return 1006, "nobody"
+def listening_socket(host: str, port: int) -> socket.socket:
+    """Open the socket to listen on; what is set here, accepted connections inherit.
+
+    Raises:
+        OSError: if the host is unknown or the port is taken.
+
+    """
+    family, _, _, _, address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    everywhere = family == socket.AF_INET6 and host == "::"
+    sock = socket.create_server(
+        cast("tuple[str, int]", address[:2]),
+        family=family,
+        backlog=BACKLOG,
+        dualstack_ipv6=everywhere and socket.has_dualstack_ipv6(),
+    )
+    for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+        sock.setsockopt(socket.SOL_SOCKET, option, SOCKET_BUFFER)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return sock

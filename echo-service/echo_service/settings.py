@@ -109,11 +109,83 @@ class Settings:
     ping_interval: float = _setting(
         "PING_INTERVAL", "20", _seconds(0, 3600), "seconds between pings to a peer; 0 sends none"
     )
+    audio_handler: str = _setting(
+        "AUDIO_HANDLER",
+        "echo",
+        _text,
+        "what happens to the audio: echo, delay, or package.module:name of your own",
+    )
+    audio_queue_frames: int = _setting(
+        "AUDIO_QUEUE_FRAMES",
+        "50",
+        _whole(1, 100_000, " of frames"),
+        "frames that may wait for a slow handler before the oldest are dropped; 50 are 1 s",
+    )
+    max_calls: int = _setting(
+        "MAX_CALLS", "1000", _whole(1, 1_000_000), "calls at once; more are answered with 503"
+    )
+    max_call_seconds: float = _setting(
+        "MAX_CALL_SECONDS",
+        "7260",
+        _seconds(1, 1e9),
+        "longest call, in seconds, then close code 4000; the platform's own limit is 7200",
+    )
     max_message_bytes: int = _setting(
         "MAX_MESSAGE_BYTES",
         "16384",
         _whole(1024, 2**30, " of bytes"),
         "longest message taken from a peer, in bytes; a longer one ends the call with 1009",
+    )
+    max_texts_per_second: int = _setting(
+        "MAX_TEXTS_PER_SECOND",
+        "50",
+        _whole(1, 1_000_000),
+        "text messages a second of one call, in the long run and at once; more end it with 1008",
+    )
+    silence_seconds: float = _setting(
+        "SILENCE_SECONDS",
+        "60",
+        _seconds(1, 1e9),
+        "seconds without a byte, audio or pong, after which a peer is given up; close code 4002",
+    )
+    slow_reader_bytes: int = _setting(
+        "SLOW_READER_BYTES",
+        "32768",
+        _whole(1024, 2**30, " of bytes"),
+        "bytes waiting for a peer at which we stop reading from it; about 1 s of audio at 16 kHz",
+    )
+    slow_reader_seconds: float = _setting(
+        "SLOW_READER_SECONDS",
+        "5",
+        _seconds(0.1, 3600),
+        "seconds that so many bytes may wait before the call ends with close code 4001",
+    )
+    handshake_seconds: float = _setting(
+        "HANDSHAKE_SECONDS", "10", _seconds(0.1, 3600), "seconds that a handshake may take"
+    )
+    handshake_bytes: int = _setting(
+        "HANDSHAKE_BYTES",
+        "16384",
+        _whole(1024, 2**20, " of bytes"),
+        "longest handshake, in bytes; a longer one is answered with 431",
+    )
+    max_handshakes: int = _setting(
+        "MAX_HANDSHAKES",
+        "2048",
+        _whole(1, 1_000_000),
+        "connections without a finished handshake; over it the oldest is closed",
+    )
+    max_handshakes_per_address: int = _setting(
+        "MAX_HANDSHAKES_PER_ADDRESS",
+        "1024",
+        _whole(1, 1_000_000),
+        "the same, of one address; behind the gateway all have the gateway's",
+    )
+    engine: str = _setting(
+        "ECHO_ENGINE",
+        "auto",
+        _choice("auto", "library"),
+        "auto takes the fast path; library only what the WebSocket library documents, for tests",
     )
 
     @classmethod

@@ -14,6 +14,9 @@ from typing import Any
 
 __all__ = [
     "FRAME_MS",
+    "SILENT",
+    "SLOW_READER",
+    "TOO_LONG",
     "Cleared",
     "Connected",
     "Dtmf",
@@ -30,6 +33,15 @@ FRAME_MS = 20
 """Milliseconds of audio in one binary message (Vonage WebSockets guide)."""
 
 BYTES_A_SAMPLE = 2
+
+TOO_LONG = 4000
+"""Close code: the call is longer than is allowed (RFC 6455, 7.4.2: 4000 to 4999 are ours)."""
+
+SLOW_READER = 4001
+"""Close code: the peer does not read what it is sent."""
+
+SILENT = 4002
+"""Close code: the peer has sent nothing at all, not even a pong, for too long."""
 
 LONGEST_ID = 64
 """Characters of a call's id that are used: it is text from outside."""

@@ -1,0 +1,68 @@
+"""May this peer have a socket? And what plain HTTP gets on the socket's port."""
+
+from __future__ import annotations
+
+import http
+from collections.abc import Callable
+from typing import cast
+
+from websockets.asyncio.server import ServerConnection
+from websockets.http11 import Request, Response
+
+from . import replies
+from .connection import CallConnection
+from .switchboard import Switchboard
+
+__all__ = ["PATH", "Handshakes"]
+
+PATH = "/socket"
+
+
+class Handshakes:
+    """Answers requests; a call is opened on the switchboard when its request is accepted.
+
+    Args:
+        board: of the service.
+        reasons: tells why no new call could be taken now; empty if one could.
+
+    """
+
+    def __init__(self, board: Switchboard, reasons: Callable[[], dict[str, str]]) -> None:
+        self._board = board
+        self._reasons = reasons
+
+    def request(self, connection: ServerConnection, request: Request) -> Response | None:
+        """Answer a request, or let the library go on with the handshake."""
+        self._board.requested(connection)
+        path = request.path.partition("?")[0]
+        if path == "/healthz":
+            return replies.json_reply(http.HTTPStatus.OK, {"status": "alive"})
+        if path == "/readyz":
+            return self._readiness()
+        if path != PATH:
+            return replies.not_found(path, f"the socket is at {PATH}")
+        if "Upgrade" not in request.headers:
+            return replies.upgrade_required(PATH)
+        for reason, message in self._reasons().items():
+            self._board.refused(reason, connection)
+            return replies.unavailable(reason, message)
+        return None
+
+    def response(
+        self, connection: ServerConnection, request: Request, response: Response
+    ) -> Response | None:
+        """Open the call, or put the library's refusal into our shape."""
+        if response.status_code == http.HTTPStatus.SWITCHING_PROTOCOLS:
+            self._board.accepted(cast(CallConnection, connection), None)
+        elif response.headers.get("Content-Type", "").startswith("text/plain"):
+            self._board.refused("bad_handshake", connection)
+            return replies.bad_handshake(response)
+        return None
+
+    def _readiness(self) -> Response:
+        reasons = [f"{name}: {message}" for name, message in self._reasons().items()]
+        facts = {"calls": len(self._board.calls), "max_calls": self._board.settings.max_calls}
+        if reasons:
+            body = {"status": "not ready", "reasons": reasons, **facts}
+            return replies.json_reply(http.HTTPStatus.SERVICE_UNAVAILABLE, body)
+        return replies.json_reply(http.HTTPStatus.OK, {"status": "ready", **facts})
