@@ -1,12 +1,13 @@
-"""The search for the most calls that a server holds. Pure: what is tried is up to the caller."""
+"""The search for the most calls that a server holds; what is tried is up to the caller."""
 
 from __future__ import annotations
 
 import enum
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-__all__ = ["Capacity", "Outcome", "search"]
+__all__ = ["Capacity", "Outcome", "search", "time_limit"]
 
 STEP = 25
 """Calls; the search is not finer than this."""
@@ -96,6 +97,12 @@ def search(
         else:
             calls = _rounded((held + failed) / 2)
     return Capacity(held, failed, tuple(tried))
+
+
+def time_limit(seconds: float) -> Callable[[], bool]:
+    """Return what says whether so many seconds have passed since now."""
+    end = time.monotonic() + seconds
+    return lambda: time.monotonic() > end
 
 
 def _rounded(calls: float) -> int:

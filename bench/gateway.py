@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bench import load
-from bench.capacity import Capacity, Outcome, search
+from bench.capacity import Capacity, Outcome, search, time_limit
 from bench.load import Report
 from bench.measures import held
+from bench.plan import Plan
 
 __all__ = ["Hop", "capacity", "hop_from", "paced"]
 
@@ -44,10 +45,11 @@ def paced(hop: Hop, calls: int, probe: Mapping[str, float]) -> Report:
     return load.run("paced", hop.port, {"calls": calls, **probe}, host=hop.host)
 
 
-def capacity(hop: Hop, estimate: float, fine: float, probe: Mapping[str, float]) -> Capacity:
-    """Search for the most calls held through the gateway."""
+def capacity(hop: Hop, estimate: float, plan: Plan, probe: Mapping[str, float]) -> Capacity:
+    """Search for the most calls held through the gateway, beginning at an estimate."""
 
     def attempt(calls: int) -> Outcome:
         return held(paced(hop, calls, probe))
 
-    return search(attempt, estimate, fine=fine)
+    over = time_limit(plan.search_seconds)
+    return search(attempt, estimate, fine=plan.fine, over=over)

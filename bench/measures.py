@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import counters, load
-from bench.capacity import Capacity, Outcome, search
+from bench.capacity import Capacity, Outcome, search, time_limit
 from bench.counters import Counters
 from bench.load import Report
 from bench.peers.catalogue import Peer
@@ -141,8 +141,8 @@ class Measures:
             with self._server(peer) as server:
                 return held(self._load(peer, server, "paced", None, calls=calls, **self.probe))
 
-        end = time.monotonic() + self.plan.search_seconds
-        found = search(attempt, estimate, fine=self.plan.fine, over=lambda: time.monotonic() > end)
+        over = time_limit(self.plan.search_seconds)
+        found = search(attempt, estimate, fine=self.plan.fine, over=over)
         self.searches.append((peer.name, found))
         void = sum(outcome is Outcome.VOID for _, outcome in found.trials)
         # Nothing held, and a generator that was late: that is no finding about the server.

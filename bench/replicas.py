@@ -12,10 +12,11 @@ import concurrent.futures
 import contextlib
 
 from bench import load
-from bench.capacity import Capacity, Outcome, search
+from bench.capacity import Capacity, Outcome, search, time_limit
 from bench.load import Report
 from bench.measures import held
 from bench.peers.catalogue import Peer
+from bench.plan import Plan
 from bench.processes import Cores
 from bench.server import Server
 
@@ -34,7 +35,7 @@ def carried(
     peer: Peer,
     where: list[tuple[int, int]],
     estimate: float,
-    fine: float,
+    plan: Plan,
     probe: dict[str, float],
 ) -> Capacity:
     """Search for the most calls that so many replicas hold together, divided evenly among them.
@@ -43,7 +44,7 @@ def carried(
         peer: the server.
         where: a place for each replica.
         estimate: calls of one replica, to begin with.
-        fine: where the search ends, as a share.
+        plan: says where the search ends.
         probe: the generator's options for one trial.
 
     """
@@ -65,4 +66,5 @@ def carried(
             return Outcome.VOID
         return Outcome.FAILED if Outcome.FAILED in outcomes else Outcome.HELD
 
-    return search(attempt, estimate * len(where), fine=fine)
+    over = time_limit(plan.search_seconds)
+    return search(attempt, estimate * len(where), fine=plan.fine, over=over)

@@ -143,7 +143,7 @@ class Run:
             self._progress(f"{time.monotonic() - self._began:5.0f} s  replicas: {count}")
             start = statistics.mean(found[1]) if found[1] else estimate / 2
             capacity = replicas.carried(
-                named(OURS), where[:count], start, self._plan.fine, self._measures.probe
+                named(OURS), where[:count], start, self._plan, self._measures.probe
             )
             found[count].append(capacity.held)
         one, two = (statistics.median(found[count]) for count in (1, 2))
@@ -158,7 +158,7 @@ class Run:
             self._progress(f"{time.monotonic() - self._began:5.0f} s  gateway: {calls} calls")
             report = gateway.paced(self._hop, calls, probe)
             delays[calls] = {**dataclasses.asdict(report.delay_ms), "late": report.late}
-        found = gateway.capacity(self._hop, estimate / 2, self._plan.fine, probe)
+        found = gateway.capacity(self._hop, estimate / 2, self._plan, probe)
         return {"delays": delays, "calls_held": found.held}
 
     @property
