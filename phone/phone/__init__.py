@@ -6,10 +6,14 @@
 """
 
 from phone.call import call, place_call
+from phone.live import CallFailed, Heard, LiveCall
 from phone.plan import CallPlan, PlanError
 from phone.report import CallReport, Problem, SocketReport
 
 __all__ = [
+    "CallFailed",
+    "Heard",
+    "LiveCall",
     "CallPlan",
     "CallReport",
     "PlanError",

@@ -5,7 +5,7 @@ import contextlib
 import json
 import random
 import ssl
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter as now
 from typing import Any
@@ -31,8 +31,9 @@ from phone.constants import (
 )
 from phone.dial import dial
 from phone.faults import Faults
+from phone.handset import Handset
 from phone.playback import PlayBuffer
-from phone.trace import EndedBy, LegTrace
+from phone.trace import EndedBy, LegTrace, Message
 from phone.words import counted, printable
 
 __all__ = ["Key", "Leg", "first_message"]
@@ -73,6 +74,7 @@ class Leg:
         headers: the endpoint's, for the first message.
         faults: what goes wrong on purpose.
         strict: end the leg where the platform has been seen to.
+        handset: presses keys while the call runs.
         on_text: told about each text message, in either direction, while they are few.
     """
 
@@ -85,6 +87,7 @@ class Leg:
         *,
         faults: Faults | None = None,
         strict: bool = False,
+        handset: Handset | None = None,
         on_text: Callable[[str, bool], None] | None = None,
     ) -> None:
         self.uri = uri
@@ -94,6 +97,7 @@ class Leg:
         self._headers = headers
         self._faults = faults or Faults()
         self._strict = strict
+        self._handset = handset
         self._on_text = on_text
         self._socket: ClientConnection | None = None
         self._buffer = PlayBuffer(rate)
@@ -133,7 +137,7 @@ class Leg:
 
     async def converse(
         self,
-        frames: Sequence[bytes],
+        frames: Iterable[bytes],
         keys: Sequence[Key] = (),
         wait: float = 0.0,
         hang_up: asyncio.Event | None = None,
@@ -145,7 +149,7 @@ class Leg:
         leg ends otherwise.
 
         Args:
-            frames: 20 ms each, sent from now on.
+            frames: 20 ms each, sent from now on; they may be made on the way, and have no end.
             keys: pressed on the way.
             wait: seconds for the rest of the echo after the last frame; it ends sooner when as much
                 came back as was sent, or nothing for a while.
@@ -201,9 +205,14 @@ class Leg:
             await self._socket.send(message)
 
     async def _say(self, text: str) -> None:
-        if self._on_text is not None:
-            self._on_text(text, True)
+        self._note(text, ours=True)
         await self._send(text)
+
+    def _note(self, text: str, ours: bool) -> None:
+        if len(self.trace.messages) < 2 * TEXTS_KEPT:
+            self.trace.messages.append(Message(now(), ours, text))
+            if self._on_text is not None:
+                self._on_text(text, ours)
 
     async def _send_frame(self, frame: bytes, due: float) -> None:
         leaving = now()
@@ -215,29 +224,32 @@ class Leg:
 
     async def _talk(
         self,
-        frames: Sequence[bytes],
+        frames: Iterable[bytes],
         keys: Sequence[Key],
         wait: float,
         on_frame: Callable[[int], None] | None,
     ) -> None:
         pending = sorted(keys, key=lambda key: key.at)
+        stall_at = len(frames) // 2 if isinstance(frames, Sequence) else FRAMES_PER_SECOND
         start = now()
         try:
             for index, frame in enumerate(frames):
                 elapsed = index * FRAME_SECONDS
-                if not await self._line_holds(index, elapsed, len(frames)):
+                if not await self._line_holds(index, elapsed, stall_at):
                     return
                 # Late frames leave at once, so that the clock stays absolute.
                 due = start + elapsed + random.uniform(0, self._faults.jitter / 1000)  # noqa: S311 - no secret
                 await asyncio.sleep(max(0.0, due - now()))
                 while pending and pending[0].at <= elapsed:
-                    await self._press(pending.pop(0))
+                    await self._press(pending.pop(0).digit)
+                for digit in self._handset.keys() if self._handset else ():
+                    await self._press(digit)
                 await self._send_frame(self._spoilt(index, frame), due)
                 await self._answer_notifies()
                 if on_frame is not None:
                     on_frame(index + 1)
             for key in pending:
-                await self._press(key)
+                await self._press(key.digit)
             await self._rest(wait)
         except TimeoutError:
             self._end(
@@ -249,10 +261,10 @@ class Leg:
             # The receiver sees it too, and says who closed.
             await asyncio.sleep(wait + CLOSE_TIMEOUT)
 
-    async def _line_holds(self, index: int, elapsed: float, count: int) -> bool:
+    async def _line_holds(self, index: int, elapsed: float, stall_at: int) -> bool:
         """Act out the faults that stop the line for a while, or for good."""
         faults = self._faults
-        if faults.stall and index == count // 2:
+        if faults.stall and index == stall_at:
             await asyncio.sleep(faults.stall)
         if faults.drop and elapsed >= faults.drop:
             self._end("fault")
@@ -263,8 +275,8 @@ class Leg:
         every = round(self._faults.odd_frames)
         return frame[: len(frame) // 2] if every and index % every == every - 1 else frame
 
-    async def _press(self, key: Key) -> None:
-        event = {"event": "websocket:dtmf", "digit": key.digit, "duration": DTMF_MILLISECONDS}
+    async def _press(self, digit: str) -> None:
+        event = {"event": "websocket:dtmf", "digit": digit, "duration": DTMF_MILLISECONDS}
         await self._say(json.dumps(event))
 
     async def _answer_notifies(self) -> None:
@@ -346,8 +358,7 @@ class Leg:
         self.trace.text_count += 1
         if self.trace.text_count <= TEXTS_KEPT:
             self.trace.texts.append(printable(message))
-            if self._on_text is not None:
-                self._on_text(message, False)
+            self._note(message, ours=False)
         if self.trace.text_count > TEXTS_MAX:
             self._end(
                 "failure",

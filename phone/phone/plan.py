@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from phone.audio import SPEECH
 from phone.constants import CONNECT_LIMIT_SECONDS, ECHO_TIMEOUT, HANDSHAKE_TIMEOUT, RATES
 from phone.faults import Faults
+from phone.handset import Handset
 from phone.identity import Identity
 from phone.leg import Key
 from phone.signature import API_KEY, Signer
@@ -55,6 +56,7 @@ class CallPlan:
         api_key: the account's, in signatures.
         application_id: the application's, in signatures.
         faults: what goes wrong on purpose.
+        handset: a caller under someone's control; `audio`, `seconds`, `dtmf` are left to it then.
         ca_file: PEM file of an authority to trust besides the system's.
     """
 
@@ -77,6 +79,7 @@ class CallPlan:
     api_key: str = API_KEY
     application_id: str | None = None
     faults: Faults = field(default_factory=Faults)
+    handset: Handset | None = None
     ca_file: Path | None = None
 
     def check(self) -> None:

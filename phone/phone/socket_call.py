@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 from phone.actions import Connect, WebSocket
@@ -75,6 +76,7 @@ class _SocketCall:
             endpoint.headers,
             faults=state.plan.faults,
             strict=state.plan.strict,
+            handset=state.plan.handset,
             on_text=self._note_text,
         )
 
@@ -124,6 +126,12 @@ class _SocketCall:
     async def _converse(self) -> None:
         state, plan = self._state, self._state.plan
         rate = self._endpoint.rate
+        if plan.handset is not None:
+            plan.handset.connect(self._leg.trace)
+            state.timeline.add("audio", "what the caller says")
+            frames_on_demand = islice(plan.handset.frames(), self._action.limit * FRAMES_PER_SECOND)
+            await self._leg.converse(frames_on_demand, hang_up=state.hang_up)
+            return
         voice = load(plan.audio, rate)
         frames = voice.frames(min(plan.seconds or voice.seconds, self._action.limit))
         state.timeline.add("audio", f"{counted(len(frames), 'frame')} of {voice.name}")

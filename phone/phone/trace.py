@@ -5,9 +5,24 @@ from typing import Literal
 
 from phone.playback import Playback
 
-__all__ = ["EndedBy", "LegTrace"]
+__all__ = ["EndedBy", "LegTrace", "Message"]
 
 EndedBy = Literal["caller", "application", "platform", "fault", "failure"]
+
+
+@dataclass(frozen=True)
+class Message:
+    """One text message.
+
+    Args:
+        at: when, in seconds of `perf_counter`.
+        ours: from the platform to the application, or the other way.
+        text: as it was.
+    """
+
+    at: float
+    ours: bool
+    text: str
 
 
 @dataclass
@@ -20,6 +35,7 @@ class LegTrace:
         received: the binary messages, and `received_at` when they arrived.
         lags_ms: how much later than due each frame was sent: this program's own jitter.
         playback: what the caller heard of it.
+        messages: the first text messages in both directions.
         texts: the first text messages from the application, and `text_count` of all.
         unknown_texts: how many of them the platform does not know.
         odd_sizes: how often each wrong message size came.
@@ -37,6 +53,7 @@ class LegTrace:
     received_at: list[float] = field(default_factory=list)
     lags_ms: list[float] = field(default_factory=list)
     playback: Playback = field(default_factory=Playback)
+    messages: list[Message] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
     text_count: int = 0
     unknown_texts: int = 0

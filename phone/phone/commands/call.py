@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from phone.call import call
+from phone.cassette import CassetteError, write_cassette
 from phone.commands.signing import SecretError, add_signing, signing_from
 from phone.constants import HANDSHAKE_TIMEOUT
 from phone.faults import FAULTS, FaultError, Faults
@@ -122,6 +123,12 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         metavar="FILE.html",
         help="draw the call: both sounds, the delay, the timeline, every request; one file",
     )
+    result.add_argument(
+        "--record",
+        type=Path,
+        metavar="DIR",
+        help="write a cassette for `phone replay`: webhooks, messages, sound, with numbers masked",
+    )
     result.add_argument("--json", action="store_true", help="print the whole report as JSON")
     result.add_argument(
         "--handshake-timeout",
@@ -159,7 +166,10 @@ def plan_from(namespace: argparse.Namespace) -> CallPlan:
 def run(namespace: argparse.Namespace) -> int:
     """Place the call, print the report, return the exit status."""
     try:
-        report = uvloop.run(_call(plan_from(namespace)))
+        plan = plan_from(namespace)
+        if namespace.record is not None and namespace.record.exists():
+            raise PlanError(f"{namespace.record} exists; name a new folder to record into")
+        report = uvloop.run(_call(plan))
     except (PlanError, FaultError, SecretError) as error:
         print(f"phone: {error}", file=sys.stderr)
         return USAGE
@@ -168,6 +178,12 @@ def run(namespace: argparse.Namespace) -> int:
             write_page(report, namespace.report)
         except OSError as error:
             print(f"phone: {namespace.report} could not be written: {error}", file=sys.stderr)
+            return USAGE
+    if namespace.record is not None:
+        try:
+            write_cassette(plan, report, namespace.record)
+        except CassetteError as error:
+            print(f"phone: {error}", file=sys.stderr)
             return USAGE
     if namespace.json:
         print(json.dumps(report.as_dict(), indent=2))
