@@ -16,6 +16,10 @@ TEXT_LINES = (20, 2)
 """Log lines about the texts of one call: so many at once, so many a second from then on."""
 
 
+NOTES, NOTE_CHARACTERS = 16, 200
+"""Facts that a handler may note about a call, and the characters of each."""
+
+
 class Call:
     """What is known of one call. It lives as long as its connection.
 
@@ -37,6 +41,7 @@ class Call:
         "last_frame",
         "lines",
         "metadata",
+        "notes",
         "opened",
         "rate",
         "reason",
@@ -57,6 +62,7 @@ class Call:
         self.rate: int | None = None
         self.metadata: Mapping[str, Any] = {}
         self.frame_bytes = 0
+        self.notes: dict[str, str | float | bool] = {}
         self.tally = Tally()
         self.first_frame = self.last_frame = 0.0
         self.reason: str | None = None
@@ -110,6 +116,14 @@ class Call:
         """Count a frame that was sent, of `size` bytes."""
         self.tally.frames_out += 1
         self.tally.bytes_out += size
+
+    def note(self, facts: Mapping[str, str | float | bool | None]) -> None:
+        """Keep what the handler says of the call; None takes a fact back."""
+        for name, fact in facts.items():
+            if fact is None:
+                self.notes.pop(name, None)
+            elif name in self.notes or len(self.notes) < NOTES:
+                self.notes[name] = fact[:NOTE_CHARACTERS] if isinstance(fact, str) else fact
 
     def summary(self) -> dict[str, object]:
         """Return the figures of the call, for a log line or as JSON."""

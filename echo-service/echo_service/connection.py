@@ -17,7 +17,7 @@ from . import replies
 
 if TYPE_CHECKING:
     from .call import Call
-    from .handlers import AudioCall
+    from .handling import Handling
     from .switchboard import Switchboard
 
 __all__ = ["CallConnection"]
@@ -36,7 +36,6 @@ class CallConnection(ServerConnection):
 
     __slots__ = (
         "address",
-        "audio",
         "board",
         "call",
         "consuming",
@@ -56,9 +55,8 @@ class CallConnection(ServerConnection):
         self.address = ""
         # Whether messages may still come after the connection is lost.
         self.consuming = False
-        # Of an asynchronous handler: where its events wait, and its task.
-        self.audio: AudioCall | None = None
-        self.handling: asyncio.Task[None] | None = None
+        # Of an asynchronous handler.
+        self.handling: Handling | None = None
         self.heard = self.loop.time()
         self.request_bytes = 0
         # When the write side filled up, and when a closing connection is cut off.

@@ -48,7 +48,7 @@ class EchoService:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.draining = False
-        self.board = Switchboard(settings, handlers.load(settings.audio_handler))
+        self.board = Switchboard(settings, handlers.load(settings))
         self._handshakes = Handshakes(self.board, self.reasons)
         self._server: Server
 

@@ -61,6 +61,16 @@ def _seconds(low: float, high: float) -> Callable[[str], float]:
     return parse
 
 
+def _days(value: str) -> float:
+    try:
+        number = float(value)
+    except ValueError:
+        number = -1
+    if not 0 <= number <= 36500:
+        raise ValueError("give days from 0 to 36500")
+    return number
+
+
 def _choice(*choices: str) -> Callable[[str], str]:
     def parse(value: str) -> str:
         if value.lower() not in choices:
@@ -113,13 +123,37 @@ class Settings:
         "AUDIO_HANDLER",
         "echo",
         _text,
-        "what happens to the audio: echo, delay, or package.module:name of your own",
+        "what happens to the audio: echo, record, delay, play, or package.module:name of your own",
     )
     audio_queue_frames: int = _setting(
         "AUDIO_QUEUE_FRAMES",
         "50",
         _whole(1, 100_000, " of frames"),
         "frames that may wait for a slow handler before the oldest are dropped; 50 are 1 s",
+    )
+    delay_ms: int = _setting(
+        "DELAY_MS",
+        "1000",
+        _whole(20, 60_000, " of ms"),
+        "how late the handler delay answers, in ms",
+    )
+    play_file: str = _setting(
+        "PLAY_FILE", "", _text, "WAV file that the handler play plays: 16-bit PCM, the call's rate"
+    )
+    play_buffer_messages: int = _setting(
+        "PLAY_BUFFER_MESSAGES",
+        "1024",
+        _whole(2, 3072, " of messages"),
+        "messages of 20 ms that the platform keeps; what handlers play fills 3/4 of them",
+    )
+    record: bool = _setting(
+        "RECORD", "0", _switch, "1 records every call, whatever the handler; record does so too"
+    )
+    recordings_dir: str = _setting(
+        "RECORDINGS_DIR", "recordings", _text, "folder for the recordings"
+    )
+    recordings_days: float = _setting(
+        "RECORDINGS_DAYS", "0", _days, "days after which recordings are removed; 0 keeps them"
     )
     max_calls: int = _setting(
         "MAX_CALLS", "1000", _whole(1, 1_000_000), "calls at once; more are answered with 503"

@@ -8,6 +8,7 @@ import json
 import logging
 from collections import Counter, OrderedDict
 from collections.abc import Coroutine
+from pathlib import Path
 from typing import Any
 
 from websockets.asyncio.server import ServerConnection
@@ -17,10 +18,12 @@ from websockets.protocol import State
 from . import wire
 from .call import Call
 from .connection import CallConnection
-from .handlers import AudioCall, Handler
+from .handlers import Handler
 from .handlers.echo import echo
-from .handling import finish, handle
+from .handlers.record import record
+from .handling import Handling
 from .logs import Budget, event, mask
+from .recording import Recorder, masked
 from .settings import Settings
 from .tally import Tally
 from .turns import Turns
@@ -51,7 +54,11 @@ class Switchboard:
     def __init__(self, settings: Settings, handler: Handler) -> None:
         loop = asyncio.get_running_loop()
         self.settings = settings
-        self.handler = None if handler is echo else handler
+        self.recorder: Recorder | None = None
+        if settings.record or handler is record:
+            self.recorder = Recorder(Path(settings.recordings_dir), settings.recordings_days)
+        # The engine itself echoes, where nobody needs to see the audio.
+        self.handler = None if handler is echo and self.recorder is None else handler
         self.turns = Turns(loop)
         self.close_seconds = CLOSE_SECONDS
         self.connections: set[CallConnection] = set()
@@ -63,6 +70,8 @@ class Switchboard:
         self.endings: Counter[str] = Counter()
         self.ended_calls = Tally()
         self.lag = self.worst_lag = 0.0
+        self.blocked = 0
+        self.blocked_seconds = 0.0
         self._clock = loop.time
         self._numbers = itertools.count(1)
         self._waiting: OrderedDict[CallConnection, None] = OrderedDict()
@@ -74,6 +83,8 @@ class Switchboard:
     def start(self) -> None:
         """Begin to look over the connections."""
         self._sweeper = asyncio.get_running_loop().create_task(self._sweep_for_ever())
+        if self.recorder is not None:
+            self.recorder.open()
 
     async def stop(self) -> None:
         """End what is still running for calls that have ended."""
@@ -82,6 +93,8 @@ class Switchboard:
         tasks = [task for task in (self._sweeper, *self._tasks) if task is not None]
         if tasks:
             await asyncio.wait(tasks, timeout=2 * CLOSE_SECONDS)
+        if self.recorder is not None:
+            await self.recorder.close()
 
     def hold(self, work: asyncio.Task[Any] | Coroutine[Any, Any, None]) -> None:
         """Keep a task until it is done."""
@@ -169,17 +182,22 @@ class Switchboard:
         call = self.calls.pop(connection, None)
         if call is None:
             return
-        if connection.audio is not None and connection.handling is not None:
-            connection.audio.end()
-            self.hold(finish(connection.handling))
         code, closed_by, reason = _ending(connection, call)
         facts = call.summary() | {"reason": reason, "close_code": code, "closed_by": closed_by}
         if call.started:
             self.ended_calls.add(call.figures())
             self.endings[reason] += 1
-            event(logger, "call_ended", **facts)
+            event(
+                logger, "call_ended", **facts, notes=json.dumps(call.notes) if call.notes else None
+            )
         else:
             event(logger, "probe", logging.DEBUG, **facts)
+        if connection.handling is not None:
+            self.hold(connection.handling.finish())
+            if connection.handling.recording is not None:
+                metadata = dict(call.metadata)
+                shown = metadata if self.settings.log_numbers else masked(metadata)
+                connection.handling.recording.end(shown, facts | {"notes": call.notes})
         call.settle = None
         if not self.calls:
             self.idle.set()
@@ -189,13 +207,15 @@ class Switchboard:
     def audio(self, connection: CallConnection, call: Call, data: bytes) -> None:
         """Hand audio to the asynchronous handler."""
         if self.handler is not None:
-            self._handled(self.handler, connection, call).put(data)
+            self._handled(self.handler, connection, call).audio.put(data)
 
-    def _handled(self, handler: Handler, connection: CallConnection, call: Call) -> AudioCall:
-        if connection.audio is None:
-            waiting = self.settings.audio_queue_frames
-            connection.audio, connection.handling = handle(handler, connection, call, waiting)
-        return connection.audio
+    def _handled(self, handler: Handler, connection: CallConnection, call: Call) -> Handling:
+        if connection.handling is None:
+            recording = None
+            if self.recorder is not None and call.rate is not None:
+                recording = self.recorder.start(call.id, call.rate)
+            connection.handling = Handling(handler, connection, call, recording)
+        return connection.handling
 
     def text(self, connection: CallConnection, call: Call, text: str) -> None:
         """Take a text message."""
@@ -229,7 +249,7 @@ class Switchboard:
             else:
                 call.connected(message)
         if self.handler is not None:
-            self._handled(self.handler, connection, call).put(message)
+            self._handled(self.handler, connection, call).audio.put(message)
         if call.lines.take():
             self._log(call, message)
 

@@ -4,38 +4,78 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Any
 
+from ..playback import AudioError, CallEnded, Playing, wav
+from ..settings import Settings
+from ..wire import Cleared, Connected, Dtmf, Notify, Other
 from .audio_call import AudioCall, Event
-from .delay import delay
+from .delay import Delay
 from .echo import echo
+from .play import Play
+from .record import record
 
-__all__ = ["BUILT_IN", "AudioCall", "Event", "Handler", "HandlerError", "load"]
+__all__ = [
+    "BUILT_IN",
+    "AudioCall",
+    "AudioError",
+    "CallEnded",
+    "Cleared",
+    "Connected",
+    "Dtmf",
+    "Event",
+    "Handler",
+    "HandlerError",
+    "Notify",
+    "Other",
+    "Playing",
+    "load",
+]
 
-Handler = Callable[[AudioCall], Awaitable[None]]
+Handler = Callable[[AudioCall], Coroutine[Any, Any, None]]
 """An asynchronous function that lives as long as its call, or until it has had enough of it."""
 
-BUILT_IN: dict[str, Handler] = {"echo": echo, "delay": delay}
+
+def _play(settings: Settings) -> Handler:
+    if not settings.play_file:
+        raise HandlerError("play needs PLAY_FILE: the path of a WAV file")
+    path = Path(settings.play_file)
+    try:
+        wav.read(path)
+    except AudioError as error:
+        raise HandlerError(f"play cannot play PLAY_FILE: {error}") from None
+    return Play(path)
+
+
+BUILT_IN: dict[str, Callable[[Settings], Handler]] = {
+    "echo": lambda settings: echo,
+    "record": lambda settings: record,
+    "delay": lambda settings: Delay(settings.delay_ms),
+    "play": _play,
+}
+"""The handlers that have a name, made from the settings."""
 
 
 class HandlerError(ValueError):
     """There is no such handler; says what there is."""
 
 
-def load(name: str) -> Handler:
+def load(settings: Settings) -> Handler:
     """Find a handler.
 
     Args:
-        name: of a built-in one, or `package.module:name` of an asynchronous function, or of a
-            class whose instances are called like one.
+        settings: AUDIO_HANDLER among them is the name of a built-in one, or `package.module:name`
+            of an asynchronous function, or of a class whose instances are called like one.
 
     Raises:
-        HandlerError: if there is none of that name.
+        HandlerError: if there is none of that name, or it cannot work with these settings.
 
     """
+    name = settings.audio_handler
     if name in BUILT_IN:
-        return BUILT_IN[name]
+        return BUILT_IN[name](settings)
     module, colon, attribute = name.partition(":")
     if not colon:
         raise HandlerError(
@@ -51,7 +91,7 @@ def load(name: str) -> Handler:
             f"{name!r} cannot be imported ({error}); is its folder on PYTHONPATH?"
         ) from error
     made = _maker(found) if inspect.isclass(found) else found
-    if made is None or not _asynchronous(made):
+    if made is None or (made is found and not _asynchronous(made)):
         raise HandlerError(f"{name!r} is not an asynchronous function: write `async def`")
     handler: Handler = made
     return handler
@@ -67,7 +107,4 @@ def _maker(kind: Any) -> Handler | None:
     if not inspect.iscoroutinefunction(getattr(kind, "__call__", None)):  # noqa: B004 - as above
         return None
 
-    async def fresh(call: AudioCall) -> None:
-        await kind()(call)
-
-    return fresh
+    return lambda call: kind()(call)

@@ -166,10 +166,14 @@ class Playback:
         self._forget()
         await self._clear()
 
-    async def close(self) -> None:
-        """The call is over: cut off everything, and wait for sources to close."""
+    def end(self) -> None:
+        """The call is over: cut off everything."""
         self._closed = True
         self._forget()
+
+    async def close(self) -> None:
+        """The call is over: cut off everything, and wait for sources to close."""
+        self.end()
         if self._closing:
             await asyncio.wait(self._closing, timeout=CLOSE_SECONDS)
 

@@ -218,8 +218,7 @@ class Recorder:
         self._sweeper: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Recorder:
-        if self._days:
-            self._sweeper = asyncio.create_task(self._sweep())
+        self.open()
         return self
 
     async def __aexit__(
@@ -228,6 +227,15 @@ class Recorder:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        await self.close()
+
+    def open(self) -> None:
+        """Begin to remove what is too old."""
+        if self._days:
+            self._sweeper = asyncio.create_task(self._sweep())
+
+    async def close(self) -> None:
+        """Wait until the files of ended calls are finished."""
         tasks = [*self._live]
         if self._sweeper is not None:
             self._sweeper.cancel()

@@ -1,0 +1,27 @@
+"""The caller hears a WAV file: the example of `AudioCall.play`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .audio_call import AudioCall
+
+__all__ = ["Play"]
+
+
+class Play:
+    """Plays a file once; the call goes on, in silence, until the caller hangs up.
+
+    Args:
+        file: of 16-bit PCM, at the call's rate; others need the extra `echo-service[audio]`.
+
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    async def __call__(self, call: AudioCall) -> None:
+        """Play the file."""
+        await call.play(self._file)
+        async for _ in call:
+            pass
