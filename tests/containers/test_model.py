@@ -183,7 +183,10 @@ def test_a_secret_is_a_file_and_only_for_whom_it_concerns(services: dict[str, An
     for name, service in services.items():
         for mount in service.get("volumes", []):
             users.setdefault(mount["source"], set()).add(name)
-            assert name in jobs(services) or mount.get("read_only") or name == "gateway", name
+            own = mount["source"] in ("certificates", "recordings")
+            assert name in jobs(services) or mount.get("read_only") or own, (name, mount)
+    assert users["certificates"] == {"gateway"}
+    assert users["recordings"] == {"echo-service"}
     assert users["socket-secret"] == {"secrets", "ncco-service", "echo-service"}
     assert users["vonage-secrets"] == {"secrets", "ncco-service"}
     assert users["ngrok-token"] == {"ngrok-token", "ngrok"}

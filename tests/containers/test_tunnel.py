@@ -28,15 +28,25 @@ def tunnel() -> Iterator[TunnelStack]:
         yield stack
 
 
+@pytest.fixture(scope="module")
+def hiccups() -> list[float]:
+    """Return the seconds that this machine, so far, took for nothing."""
+    return []
+
+
 @pytest.fixture
-def caller(tunnel: TunnelStack) -> Iterator[Caller]:
+def caller(tunnel: TunnelStack, hiccups: list[float]) -> Iterator[Caller]:
     """Yield who asks all the time, once the agent is well; no answer may ever have been slow."""
     tunnel.switch()
     with Caller(tunnel) as asking:
         asking.until(lambda answer: answer.socket == socket(FIRST), "the tunnel's URL", 20)
         yield asking
-    slow = [answer for answer in asking.answers if answer.seconds > ANSWER_SECONDS]
-    assert not slow, [f"{answer.seconds * 1000:.0f} ms" for answer in slow]
+    hiccups.append(asking.slowest_nothing)
+    limit = ANSWER_SECONDS + max(hiccups)
+    slow = [
+        f"{answer.seconds * 1000:.0f} ms" for answer in asking.answers if answer.seconds > limit
+    ]
+    assert not slow, f"slower than {limit * 1000:.0f} ms"
 
 
 def socket(host: str) -> str:
