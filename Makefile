@@ -41,9 +41,17 @@ test: setup ## run every test
 lint: setup ## check style and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy tools tests
+	@$(BIN)/mypy tools tests bench
 	@for part in ncco-service/ncco_service echo-service/echo_service phone/phone; do \
 	  $(BIN)/mypy $$part $$(dirname $$part)/tests; done
+
+.PHONY: bench bench-quick conformance
+bench: ## measure echo-service against its peers (an hour, two quiet cores)
+	@$(MAKE) --no-print-directory -C bench bench
+bench-quick: ## the same, coarser, in two minutes
+	@$(MAKE) --no-print-directory -C bench quick
+conformance: ## the Autobahn TestSuite against echo-service (needs a Python 2.7)
+	@$(MAKE) --no-print-directory -C bench conformance
 
 .PHONY: audit
 audit: setup ## look for secrets in the history and for vulnerable requirements
