@@ -152,7 +152,7 @@ class Leg:
             frames: 20 ms each, sent from now on; they may be made on the way, and have no end.
             keys: pressed on the way.
             wait: seconds for the rest of the echo after the last frame; it ends sooner when as much
-                came back as was sent, or nothing for a while.
+                came back as was sent and was heard, or nothing came for a while.
             hang_up: set when the caller hangs up early.
             on_frame: told how many frames were sent.
         """
@@ -287,9 +287,10 @@ class Leg:
         last_sent = now()
         while now() < last_sent + wait:
             await self._answer_notifies()
-            if self._bytes_received >= self._bytes_sent:
+            if self._bytes_received >= self._bytes_sent and not self._buffer.waiting:
                 # Anything beyond an echo would follow on its heels.
                 await asyncio.sleep(2 * FRAME_SECONDS)
+                await self._answer_notifies()
                 return
             last = self.trace.received_at[-1] if self.trace.received_at else last_sent
             if now() > max(last, last_sent) + ECHO_QUIET:

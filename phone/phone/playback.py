@@ -95,6 +95,11 @@ class PlayBuffer:
         """Start the clock at `at` seconds."""
         self._start = at
 
+    @property
+    def waiting(self) -> int:
+        """How many messages wait to be played."""
+        return self._waiting
+
     def push(self, message: bytes, at: float) -> bool:
         """Take a message; one of a wrong size is cut or filled to a frame, as the old platform did.
 

@@ -61,7 +61,9 @@ async def test_json() -> None:
 async def test_a_failed_call() -> None:
     """A call that fails names the step, what was seen, what to try, and exits 1."""
     async with FakeApplication(every(lambda n, frame: [])) as application:
-        status, out, _ = await phone("call", application.answer_url, "--seconds", "0.2")
+        status, out, _ = await phone(
+            "call", application.answer_url, "--seconds", "0.2", "--wait", "0.2"
+        )
     assert status == 1
     assert "Failed  echo: no audio came back" in out
     assert "→ look at the application's log" in out

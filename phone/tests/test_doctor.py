@@ -130,7 +130,7 @@ async def test_sick_sockets() -> None:
         checks = await look(application)
     assert checks["first message"].verdict == "failure"
     assert "1011" in checks["first message"].seen
-    async with FakeApplication(loses_every(20)) as application:
+    async with FakeApplication(loses_every(5)) as application:
         checks = await look(application)
     assert checks["echo"].verdict == "warning"
     assert "lost" in checks["echo"].seen
