@@ -1,0 +1,1 @@
+"""A bot that can be interrupted, and that hands over."""

@@ -1,0 +1,1 @@
+"""Tells the mood of what the caller says."""

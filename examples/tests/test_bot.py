@@ -1,0 +1,109 @@
+"""The bot: it greets, answers keys and words, lets itself be interrupted, and hands over."""
+
+from __future__ import annotations
+
+import re
+import wave
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from bot import handler
+from echo_service.fake_call import FakeCall
+from phone.plan import CallPlan
+
+from tests.handlers.hearing import Heard, Samples, listen
+from tools.processes import ProcessStack
+
+RATE = 16000
+HERE = Path(__file__).parent
+SOUNDS = HERE.parent / "bot" / "sounds"
+Start = Callable[..., ProcessStack]
+Caller = Callable[..., Path]
+
+
+def bot(start: Start) -> ProcessStack:
+    """Start the stack with the bot."""
+    handover = str(HERE.parent / "bot" / "handover.json")
+    return start("bot.handler:bot", {"NCCO_FALLBACK_FILE": handover})
+
+
+def samples(name: str) -> Samples:
+    """The samples of one of the bot's sounds."""
+    with wave.open(str(SOUNDS / f"{name}.wav"), "rb") as file:
+        return np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(np.int16)
+
+
+def second_of(name: str, heard: Heard, part: float | None = None) -> float:
+    """The second at which the caller hears a sound exactly as it is in its file, -1 if never.
+
+    Args:
+        name: of the sound.
+        heard: by the caller.
+        part: seconds of its beginning that are enough.
+
+    """
+    wanted = samples(name)[: None if part is None else round(part * RATE)]
+    at = heard.samples.tobytes().find(wanted.tobytes())
+    return at / 2 / RATE if at >= 0 else -1
+
+
+async def test_it_greets_and_answers_a_key(start: Start, caller: Caller) -> None:
+    """Whoever listens hears the greeting whole; a key gets its answer."""
+    stack = bot(start)
+    audio = caller(12.0)
+    heard = await listen(CallPlan(stack.answer_url, audio=audio, dtmf="1@8", expect="audio"))
+    assert heard.report.ok, heard.report.problems
+    assert 0 <= second_of("greeting", heard) < 0.5
+    assert 8 <= second_of("hours", heard) < 8.5
+
+
+async def test_it_understands_and_stops_talking(start: Start, caller: Caller) -> None:
+    """Spoken words interrupt the greeting within 300 ms, `clear` within 100 ms; then it answers."""
+    stack = bot(start)
+    heard = await listen(CallPlan(stack.answer_url, audio=caller(2.0, "hours", 5.0)))
+    loud = np.flatnonzero(np.abs(samples_of_caller("hours")) > 1000)
+    first_word = 2.0 + float(loud[0]) / RATE
+    assert second_of("greeting", heard) == -1
+    assert 0 <= second_of("greeting", heard, part=1.5) < 0.5
+    # 20 ms pass until a frame is there; the rest is what the detector and the way take.
+    assert 0 < heard.clears[0] - first_word < 0.1 + 0.02 + 0.03
+    between = heard.samples[round((first_word + 0.3) * RATE) : round((first_word + 1) * RATE)]
+    assert not between.any()
+    assert second_of("hours", heard) > first_word + 1
+    assert re.search(r'\bwish="?opening hours', stack.logs("echo-service"))
+
+
+async def test_it_hands_over(start: Start, caller: Caller) -> None:
+    """Asked for an operator it says so, ends its part, and ncco-service's document goes on."""
+    stack = bot(start)
+    plan = CallPlan(stack.answer_url, audio=caller(1.0, "operator", 8.0), expect="audio")
+    heard = await listen(plan)
+    (socket,) = heard.report.sockets
+    assert (socket.trace.ended_by, socket.trace.close_code) == ("application", 1000)
+    assert second_of("moment", heard) > 1
+    assert "You are being connected to a colleague." in heard.report.spoken
+    assert "the action connect to phone was skipped" in [p.seen for p in heard.report.warnings]
+
+
+def samples_of_caller(name: str) -> Samples:
+    """The samples of a caller's sound."""
+    with wave.open(str(HERE / "sounds" / f"{name}.wav"), "rb") as file:
+        return np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(np.int32)
+
+
+def test_it_can_be_tested_without_a_server() -> None:
+    """The same, in a moment, on a call that is acted out."""
+    call = FakeCall()
+    call.wait(1)
+    call.press("9")
+    call.wait(2)
+    call.press("1")
+    call.wait(4)
+    call.run(handler.bot)
+    assert call.notes == {"wish": "opening hours"}
+    assert [text for _, text in call.sent] == [{"action": "clear"}]
+    assert samples("greeting")[:RATE].tobytes() in call.heard
+    assert samples("pardon").tobytes() in call.heard
+    assert samples("hours").tobytes() in call.heard
+    assert call.hung_up is None
