@@ -30,12 +30,12 @@ def test_speech_comes_back(stack: Stack) -> None:
 
 
 def test_keys_reach_the_service(stack: Stack) -> None:
-    """Each key that the caller presses is logged with its digit."""
+    """Each key that the caller presses is logged, without the digit: it may be part of a PIN."""
     before = stack.logs("echo-service")
     (outcome,) = place(stack, "--seconds", "2", "--dtmf", "1#")
     outcome.assert_worked()
     logged = stack.logs("echo-service")[len(before) :]
-    assert re.findall(r"\bdtmf\b.*\bdigit=\"?([0-9*#])", logged) == ["1", "#"]
+    assert re.findall(r"\bdtmf\b.*\bdigit=(\S+)", logged) == ["masked", "masked"]
 
 
 def test_events_reach_the_service(stack: Stack) -> None:
