@@ -119,7 +119,7 @@ class Caller:
         self._thread = threading.Thread(target=self._go, name="caller")
         self.answers: list[Answered] = []
         self.slowest_nothing = 0.0
-        """Seconds that the gateway took at most for its own 404: what this machine does to anyone."""
+        """Seconds that the gateway took at most for its own 404: what this machine costs anyone."""
 
     def __enter__(self) -> Self:
         """Begin to ask."""

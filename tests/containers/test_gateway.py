@@ -47,7 +47,7 @@ class Gateway:
         docker(
             "run", "--detach", "--name", self.name, "--network", self.name, "--read-only",
             "--cap-drop", "ALL", "--cap-add", "NET_BIND_SERVICE", "--tmpfs", "/tmp",
-            "--volume", "/var/lib/gateway", "--env", f"SITE_ADDRESS={NAME}",
+            "--health-interval", "1s", "--volume", "/var/lib/gateway", "--env", f"SITE_ADDRESS={NAME}",
             *published, self.name,
         )  # fmt: skip
         until(lambda: self.get("/ncco")[0] == 200, "the gateway to forward", 20)
