@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from phone.align import Alignment
+from phone.alignment import Alignment
 from phone.audio import to_samples
 from phone.constants import FRAME_SECONDS
 

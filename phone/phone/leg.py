@@ -17,24 +17,22 @@ from phone.constants import (
     CLOSE_TIMEOUT,
     DTMF_MILLISECONDS,
     ECHO_QUIET,
-    FLOOD_FACTOR,
     FRAME_SECONDS,
     FRAMES_PER_SECOND,
     HANGUP_CODE,
     MESSAGE_MAX_BYTES,
-    PLAY_BUFFER_MESSAGES,
     SEND_TIMEOUT,
     TEXTS_KEPT,
-    TEXTS_MAX,
     WRONG_SIZE_CODE,
     frame_bytes,
 )
 from phone.dial import dial
 from phone.faults import Faults
 from phone.handset import Handset
+from phone.incoming import Incoming
 from phone.playback import PlayBuffer
 from phone.trace import EndedBy, LegTrace, Message
-from phone.words import counted, printable
+from phone.words import printable
 
 __all__ = ["Key", "Leg", "first_message"]
 
@@ -96,15 +94,13 @@ class Leg:
         self._content_type = content_type
         self._headers = headers
         self._faults = faults or Faults()
-        self._strict = strict
         self._handset = handset
         self._on_text = on_text
         self._socket: ClientConnection | None = None
         self._buffer = PlayBuffer(rate)
         self.trace.playback = self._buffer.playback
+        self._incoming = Incoming(self.trace, self._buffer, strict, self._end)
         self._bytes_sent = 0
-        self._bytes_received = 0
-        self._started_at = 0.0
 
     async def open(
         self,
@@ -127,13 +123,13 @@ class Leg:
         """
         begin = now()
         self._socket = await dial(self.uri, within, authorization, tls)
-        self._started_at = now()
-        self._buffer.start(self._started_at)
+        opened = now()
+        self._incoming.start(opened)
         with contextlib.suppress(ConnectionClosed, TimeoutError):  # `converse` will meet it again
             for _ in range(round(self._faults.early_audio)):
                 await self._send_frame(bytes(self._size), now())
             await self._say(first_message(self._content_type, self._headers, self._faults))
-        return (self._started_at - begin) * 1000
+        return (opened - begin) * 1000
 
     async def converse(
         self,
@@ -287,7 +283,7 @@ class Leg:
         last_sent = now()
         while now() < last_sent + wait:
             await self._answer_notifies()
-            if self._bytes_received >= self._bytes_sent and not self._buffer.waiting:
+            if self._incoming.bytes >= self._bytes_sent and not self._buffer.waiting:
                 # Anything beyond an echo would follow on its heels.
                 await asyncio.sleep(2 * FRAME_SECONDS)
                 await self._answer_notifies()
@@ -308,9 +304,12 @@ class Leg:
                     await asyncio.sleep(self._faults.slow_reader / 1000)
                 message = await self._socket.recv()
                 if isinstance(message, str):
-                    await self._take_text(message)
+                    self._note(message, ours=False)
+                    answer = self._incoming.take_text(message, now())
+                    if answer is not None:
+                        await self._say(answer)
                 else:
-                    self._take_audio(message, now())
+                    self._incoming.take_audio(message, now())
         except ConnectionClosed as error:
             self._closed(error)
         except UnicodeDecodeError:
@@ -319,62 +318,6 @@ class Leg:
         except TimeoutError:
             seen = f"the application has read nothing for {SEND_TIMEOUT:g} s"
             self._end("failure", seen, "take messages off the socket while sending others")
-
-    def _take_audio(self, message: bytes, arrival: float) -> None:
-        self._bytes_received += len(message)
-        if len(message) != self._size:
-            self._odd(len(message))
-        seconds = arrival - self._started_at
-        allowed = FLOOD_FACTOR * (seconds * FRAMES_PER_SECOND + PLAY_BUFFER_MESSAGES)
-        count = len(self.trace.received)
-        if count > allowed or self._bytes_received > allowed * self._size:
-            self._end(
-                "failure",
-                f"{counted(count, 'audio message')} in {seconds:.1f} s, more than the platform can "
-                "buffer",
-                f"send at most {PLAY_BUFFER_MESSAGES:,} messages ahead of real time",
-            )
-            return
-        self.trace.received.append(message)
-        self.trace.received_at.append(arrival)
-        if not self._buffer.push(message, arrival) and self._strict:
-            self._end(
-                "platform",
-                f"more than {PLAY_BUFFER_MESSAGES:,} messages waited to be played",
-                "send audio at most a minute ahead of real time",
-            )
-
-    def _odd(self, size: int) -> None:
-        sizes = self.trace.odd_sizes
-        if size in sizes or len(sizes) < TEXTS_KEPT:
-            sizes[size] = sizes.get(size, 0) + 1
-        if self._strict:
-            self._end(
-                "platform",
-                f"a message of {size} bytes, {self._size} are one frame",
-                f"send exactly {self._size} bytes a message, the last one filled up with zeros",
-            )
-
-    async def _take_text(self, message: str) -> None:
-        self.trace.text_count += 1
-        if self.trace.text_count <= TEXTS_KEPT:
-            self.trace.texts.append(printable(message))
-            self._note(message, ours=False)
-        if self.trace.text_count > TEXTS_MAX:
-            self._end(
-                "failure",
-                f"more than {TEXTS_MAX:,} text messages",
-                'send audio as binary messages, text only for {"action": …}',
-            )
-            return
-        match _parsed(message):
-            case {"action": "clear"}:
-                await self._say(self._buffer.clear(now()))
-            case {"action": "notify", **rest} if self._buffer.notify(rest.get("payload"), now()):
-                pass
-            case _:
-                self.trace.unknown_texts += 1
-                self.trace.unknown_example = self.trace.unknown_example or printable(message, 60)
 
     def _closed(self, error: ConnectionClosed) -> None:
         received = error.rcvd
@@ -391,10 +334,3 @@ class Leg:
             )
         else:
             self._end("application")
-
-
-def _parsed(message: str) -> object:
-    try:
-        return json.loads(message)
-    except (ValueError, RecursionError):
-        return None

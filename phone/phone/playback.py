@@ -1,8 +1,7 @@
 """The platform's play buffer: what the caller hears of the audio that an application sends. Pure.
 
 The application may send ahead of time; the buffer plays one message every 20 ms. When it is empty
-the
-caller hears a gap. When it is full, messages are lost; which ones is not published: here the
+the caller hears a gap. When it is full, messages are lost; which ones is not published: here the
 newest.
 """
 

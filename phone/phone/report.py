@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
-from phone.align import Alignment
+from phone.alignment import Alignment
 from phone.constants import FRAME_MS
 from phone.postbox import Posted
 from phone.timeline import Moment

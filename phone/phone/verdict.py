@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from phone.align import Alignment
+from phone.alignment import Alignment
 from phone.constants import PLAY_BUFFER_MESSAGES, frame_bytes
 from phone.plan import Expect
 from phone.report import Problem

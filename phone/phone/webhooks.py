@@ -13,16 +13,15 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import aiohttp
 
+from phone.attempt import AttemptFailed, explain, wrong_status
 from phone.constants import (
     ANSWER_TIMEOUT,
     ATTEMPTS,
     BODY_MAX_BYTES,
     CONNECT_TIMEOUT,
     EVENT_TIMEOUT,
-    RETRIED_STATUSES,
 )
 from phone.signature import Signer, query_payload
-from phone.words import printable
 
 __all__ = [
     "ANSWER",
@@ -138,15 +137,6 @@ class WebhookError(Exception):
         self.status = status
 
 
-@dataclass(frozen=True)
-class _Failure(Exception):
-    reason: str
-    seen: str
-    advice: str
-    retried: bool
-    status: int | None = None
-
-
 class Webhooks:
     """Asks an application's webhooks as the platform does; use it as an async context manager.
 
@@ -215,10 +205,10 @@ class Webhooks:
         while True:
             start, begun = time.perf_counter(), self._clock()
             reply: Reply | None = None
-            failure: _Failure | None = None
+            failure: AttemptFailed | None = None
             try:
                 reply = await self._attempt(request, timeouts)
-            except _Failure as error:
+            except AttemptFailed as error:
                 failure = error
             elapsed = (time.perf_counter() - start) * 1000
             if len(self.exchanges) < EXCHANGES_KEPT:
@@ -265,9 +255,9 @@ class Webhooks:
             ) as response:
                 data = await _read(response)
         except Exception as error:
-            raise _explain(error, request.url, timeouts) from error
+            raise explain(error, request.url, timeouts.connect, timeouts.total) from error
         if not 200 <= response.status < 300:
-            raise _wrong_status(response, data)
+            raise wrong_status(response.status, response.headers, data)
         return Reply(response.status, response.content_type, dict(response.headers), data, ())
 
 
@@ -282,7 +272,7 @@ class _Request:
 def _exchange(
     what: tuple[float, str, str, Mapping[str, Any]],
     reply: Reply | None,
-    failure: _Failure | None,
+    failure: AttemptFailed | None,
     elapsed: float,
 ) -> Exchange:
     seen = failure.seen if failure else ""
@@ -306,7 +296,7 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
     async for chunk in response.content.iter_any():
         data += chunk
         if len(data) > BODY_MAX_BYTES:
-            raise _Failure(
+            raise AttemptFailed(
                 "Invalid response code.",
                 f"a reply of more than {BODY_MAX_BYTES // 1024} KiB",
                 "answer with the NCCO and nothing else",
@@ -314,86 +304,3 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
                 status=response.status,
             )
     return bytes(data)
-
-
-def _wrong_status(response: aiohttp.ClientResponse, data: bytes) -> _Failure:
-    status = response.status
-    ngrok = response.headers.get("ngrok-error-code")
-    if ngrok:
-        advice = f"this is ngrok's own answer, {ngrok[:40]}: see https://ngrok.com/docs/errors"
-    elif 300 <= status < 400:
-        advice = "redirects are not followed; give the final URL"
-    elif status in (404, 405):
-        advice = "check the URL's path and that it takes this method (--method GET or POST)"
-    elif status in (401, 403):
-        advice = "the application wants a signature: set the same signature secret on both sides"
-    elif status in RETRIED_STATUSES:
-        advice = (
-            "the application says it is not ready; look at its log, and at /readyz if it has one"
-        )
-    else:
-        advice = "look at the application's log; the platform does not retry this status"
-    excerpt = " ".join(data[:200].decode("utf-8", "replace").split())
-    seen = f"HTTP {status}" + (f" ({printable(excerpt)})" if excerpt else "")
-    return _Failure("Invalid response code.", seen, advice, status in RETRIED_STATUSES, status)
-
-
-def _explain(error: Exception, url: str, timeouts: Timeouts) -> _Failure:
-    where = printable(urlsplit(url).netloc or url)
-    match error:
-        case _Failure():
-            return error
-        case aiohttp.InvalidURL() | ValueError():
-            return _Failure(
-                "Invalid URL.", f"{printable(url)!r} is no URL", "give http:// or https://", False
-            )
-        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientSSLError() | ssl.SSLError():
-            return _Failure(
-                "Connection closed.",
-                f"TLS with {where} failed: {printable(str(error))}",
-                "serve a certificate with its whole chain from a public authority, "
-                "or name your own authority with --ca",
-                False,
-            )
-        case aiohttp.ClientConnectorDNSError():
-            return _Failure(
-                "Connection closed.",
-                f"the name {where} is not known",
-                "check the host in the URL; is the tunnel still up?",
-                False,
-            )
-        case aiohttp.ConnectionTimeoutError():
-            return _Failure(
-                "Socket timeout.",
-                f"no connection to {where} within {timeouts.connect:g} s",
-                "is the application running, and reachable from here?",
-                True,
-            )
-        case TimeoutError():
-            return _Failure(
-                "Socket timeout.",
-                f"no complete reply within {timeouts.total:g} s",
-                "answer first, work later: a caller hears silence meanwhile",
-                True,
-            )
-        case aiohttp.ServerDisconnectedError() | aiohttp.ClientPayloadError():
-            return _Failure(
-                "Connection closed.",
-                f"{where} closed the connection without a complete reply",
-                "look at the application's log for a crash",
-                True,
-            )
-        case OSError():
-            return _Failure(
-                "Connection reset.",
-                f"no connection to {where}: {printable(error.strerror or str(error))}",
-                "is the application running, and is this its port?",
-                True,
-            )
-        case _:
-            return _Failure(
-                "Invalid response code.",
-                f"{where} does not speak HTTP: {printable(str(error))}",
-                "check the port: it may be another service's",
-                False,
-            )

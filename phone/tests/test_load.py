@@ -244,6 +244,22 @@ class TestLoad:
         assert result.ok, result.as_dict()
         assert (result.calls, result.sent, result.processes) == (5, 100, 2)
 
+    async def test_processes_stop(self) -> None:
+        """Stopping reaches every process."""
+        stop = asyncio.Event()
+
+        def frame_came(count: int, frame: bytes) -> list[bytes]:
+            if count == 5:
+                stop.set()
+            return [frame]
+
+        async with FakeApplication(every(frame_came)) as application:
+            plan = LoadPlan(CallPlan(application.answer_url, seconds=60), 2, 0, processes=2)
+            async with asyncio.timeout(20):
+                result = await run_load(plan, stop=stop)
+        assert result.interrupted
+        assert result.lost == 0
+
     async def test_bad_plan(self) -> None:
         """A plan that cannot be carried out raises."""
         with pytest.raises(PlanError):

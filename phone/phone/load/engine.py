@@ -1,15 +1,12 @@
-"""Places many calls at once from one process, or from several."""
+"""Places many calls at once from one process."""
 
 import asyncio
 import contextlib
-import multiprocessing
 import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from time import perf_counter
 
-import uvloop
 from websockets.exceptions import ConnectionClosed
 
 from phone.actions import Connect, WebSocket
@@ -30,7 +27,7 @@ from phone.postbox import Postbox
 from phone.timeline import Timeline
 from phone.webhooks import ANSWER, WebhookError, Webhooks
 
-__all__ = ["LoadPlan", "run_load"]
+__all__ = ["Live", "LoadPlan", "place_load"]
 
 FLUSH_SECONDS = 20.0  # for a call's last events
 
@@ -43,7 +40,7 @@ class LoadPlan:
         call: what each call does; its `seconds` is the length of each.
         calls: how many at once.
         ramp: seconds over which they start.
-        processes: how many share them.
+        processes: how many share them; see `processes`.
         events: whether events are posted.
     """
 
@@ -63,48 +60,25 @@ class Live:
     failed: int = 0
 
 
-async def run_load(
+async def place_load(
     plan: LoadPlan,
     *,
     stop: asyncio.Event | None = None,
     on_live: Callable[[Live], None] | None = None,
 ) -> LoadResult:
-    """Place the calls, all of them or until told to stop.
+    """Place the calls from this process, all of them or until told to stop.
 
     Args:
         plan: what to place.
         stop: set it to hang all calls up.
-        on_live: told about each call that opens or ends; with several processes, never.
+        on_live: told about each call that opens or ends.
 
     Raises:
         PlanError: the plan cannot be carried out; nothing was dialled.
     """
     plan.call.check()
     stop = stop or asyncio.Event()
-    if plan.processes > 1:
-        return await _spread(plan, stop)
     return await _Load(plan, stop, on_live).run()
-
-
-async def _spread(plan: LoadPlan, stop: asyncio.Event) -> LoadResult:
-    """Share the calls between processes; each has a loop of its own."""
-    share, rest = divmod(plan.calls, plan.processes)
-    counts = [share + (number < rest) for number in range(plan.processes)]
-    parts = [replace(plan, calls=count, processes=1) for count in counts if count]
-    loop = asyncio.get_running_loop()
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(len(parts), mp_context=context) as pool:
-        results = await asyncio.gather(*(loop.run_in_executor(pool, _worker, p) for p in parts))
-    total = results[0]
-    for result in results[1:]:
-        total.merge(result)
-    total.processes = len(parts)
-    total.interrupted = stop.is_set()
-    return total
-
-
-def _worker(plan: LoadPlan) -> LoadResult:
-    return uvloop.run(_Load(plan, asyncio.Event(), None).run())
 
 
 class _Load:
