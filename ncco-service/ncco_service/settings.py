@@ -35,7 +35,7 @@ class SettingsError(Exception):
 VARIABLES: tuple[Variable, ...] = (
     Variable("HOST", "127.0.0.1", "address to listen on; the image sets 0.0.0.0"),
     Variable("PORT", "8000", "port to listen on; 0 takes any free one"),
-    Variable("THREADS", "16", "requests served at the same time"),
+    Variable("THREADS", "32", "requests served at the same time"),
     Variable("LOG_LEVEL", "info", "debug, info, warning or error"),
     Variable("LOG_NUMBERS", "0", "1 writes callers' numbers to the log unmasked"),
     Variable(
@@ -66,7 +66,7 @@ VARIABLES: tuple[Variable, ...] = (
         "addresses, networks or host names whose X-Forwarded-Proto and -Host are believed",
     ),
     Variable("MAX_BODY_BYTES", "65536", "longest webhook body in bytes; longer ones get 413"),
-    Variable("REQUEST_SECONDS", "10", "seconds that a request may take to come in and be answered"),
+    Variable("REQUEST_SECONDS", "3", "seconds that a request may take to come in and be answered"),
     Variable(
         "VONAGE_SIGNATURE_SECRET",
         "",

@@ -15,7 +15,7 @@ from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped
 
 __all__ = ["Worker"]
 
-REQUEST_SECONDS = 10.0  # gunicorn_conf.py sets what REQUEST_SECONDS says
+REQUEST_SECONDS = 3.0  # gunicorn_conf.py sets what REQUEST_SECONDS says
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
