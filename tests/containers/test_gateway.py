@@ -47,8 +47,8 @@ class Gateway:
         docker(
             "run", "--detach", "--name", self.name, "--network", self.name, "--read-only",
             "--cap-drop", "ALL", "--cap-add", "NET_BIND_SERVICE", "--tmpfs", "/tmp",
-            "--health-interval", "1s", "--volume", "/var/lib/gateway", "--env", f"SITE_ADDRESS={NAME}",
-            *published, self.name,
+            "--volume", "/var/lib/gateway", "--env", f"SITE_ADDRESS={NAME}",
+            "--health-interval", "1s", *published, self.name,
         )  # fmt: skip
         until(lambda: self.get("/ncco")[0] == 200, "the gateway to forward", 20)
         until(lambda: "BEGIN" in self.authority(), "the gateway's authority", 20)
