@@ -36,7 +36,8 @@ def given(name: str) -> str:
     """Return what the user set, or an empty string."""
     value = os.environ.get(name.upper(), "")
     file = GIVEN / name
-    if not value and file.exists():
+    # An empty file means unset, and its size can be seen even where it cannot be read.
+    if not value and file.exists() and file.stat().st_size:
         try:
             value = file.read_text()
         except OSError as error:
