@@ -4,7 +4,6 @@ A cassette is a folder with `cassette.json`, `sent.wav` and `heard.wav`. The sou
 own: mind who may have it.
 """
 
-import json
 import re
 import shutil
 import tempfile
@@ -16,17 +15,17 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from phone.audio import save
 from phone.constants import frame_bytes
+from phone.discreet import discreet
 from phone.plan import CallPlan
 from phone.report import CallReport, SocketReport
 
-__all__ = ["Cassette", "CassetteError", "discreet", "masked", "read_cassette", "write_cassette"]
+__all__ = ["Cassette", "CassetteError", "masked", "read_cassette", "write_cassette"]
 
 VERSION = 1
 DOCUMENT, SENT, HEARD = "cassette.json", "sent.wav", "heard.wav"
 DOCUMENT_MAX_BYTES = 16 * 1024 * 1024
 # Runs of digits as long as a telephone number, outside of uuids, tokens and the like.
 NUMBER = re.compile(r"(?<![\w.-])\+?[0-9]{7,15}(?![\w-])")
-SECRET = "(left out)"  # noqa: S105 - what stands in a secret's place
 
 
 class CassetteError(ValueError):
@@ -171,35 +170,9 @@ def _document(plan: CallPlan, report: CallReport, socket: SocketReport | None) -
                 url=exchange.url,
                 fields=dict(exchange.fields),
                 status=exchange.status,
-                reply=discreet(exchange.reply),
+                reply=exchange.reply,
             )
             for exchange in report.exchanges
         ],
         messages=messages,
     )
-
-
-def discreet(text: str) -> str:
-    """Return a JSON text without the values of its authorizations; other text as it is."""
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
-        return text
-    return json.dumps(_without_secrets(document), ensure_ascii=False)
-
-
-def _without_secrets(item: Any) -> Any:
-    if isinstance(item, dict):
-        return {
-            key: _hide(value) if key == "authorization" else _without_secrets(value)
-            for key, value in item.items()
-        }
-    if isinstance(item, list):
-        return [_without_secrets(value) for value in item]
-    return item
-
-
-def _hide(value: Any) -> Any:
-    if isinstance(value, dict) and "value" in value:
-        return {**value, "value": SECRET}
-    return SECRET if isinstance(value, str) else value

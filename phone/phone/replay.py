@@ -8,8 +8,9 @@ from pathlib import Path
 
 from phone.audio import load, to_samples
 from phone.call import call
-from phone.cassette import Cassette, discreet, masked
+from phone.cassette import Cassette, masked
 from phone.constants import frame_bytes
+from phone.discreet import discreet
 from phone.plan import CallPlan
 from phone.recognise import is_loud, recognise
 from phone.report import CallReport, Problem
@@ -68,7 +69,7 @@ def _differences(cassette: Cassette, report: CallReport) -> Iterator[Problem]:
         (
             "ncco",
             [_plain(e.reply) for e in then.exchanges if "status" not in e.fields],
-            [_plain(discreet(e.reply)) for e in report.exchanges if "status" not in e.fields],
+            [_plain(e.reply) for e in report.exchanges if "status" not in e.fields],
         ),
         ("talk", then.spoken, [masked(text) for text in report.spoken]),
         ("event", then.statuses, [posted.status for posted in report.events]),

@@ -21,6 +21,7 @@ from phone.constants import (
     CONNECT_TIMEOUT,
     EVENT_TIMEOUT,
 )
+from phone.discreet import discreet
 from phone.signature import Signer, query_payload
 
 __all__ = [
@@ -38,7 +39,7 @@ __all__ = [
 Method = Literal["GET", "POST"]
 USER_AGENT = "phone (a simulated Vonage platform)"
 EXCHANGES_KEPT = 500
-REPLY_KEPT = 8192  # bytes
+REPLY_KEPT = 8192  # characters
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ class Exchange:
         fields: the webhook's.
         status: the HTTP status; None when there was none.
         media_type: the reply's.
-        reply: the beginning of its body.
+        reply: the beginning of its body, without secrets.
         seen: what went wrong; empty when nothing did.
         milliseconds: how long it took.
     """
@@ -278,7 +279,7 @@ def _exchange(
     seen = failure.seen if failure else ""
     if reply is None:
         return Exchange(*what, failure.status if failure else None, "", "", seen, elapsed)
-    text = reply.body[:REPLY_KEPT].decode("utf-8", "replace")
+    text = discreet(reply.body.decode("utf-8", "replace"))[:REPLY_KEPT]
     return Exchange(*what, reply.status, reply.media_type, text, seen, elapsed)
 
 

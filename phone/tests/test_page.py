@@ -1,5 +1,6 @@
 """The call as a page: complete, self-contained, and safe to open."""
 
+import json
 import os
 import re
 from html.parser import HTMLParser
@@ -77,6 +78,18 @@ async def test_what_the_application_says_is_escaped() -> None:
     assert "<script" not in text
     assert "&lt;script&gt;" in text
     parsed(text)
+
+
+async def test_no_secret_is_shown() -> None:
+    """A socket's authorization is in neither the page nor the JSON."""
+    async with FakeApplication() as application:
+        secret = {"authorization": {"type": "custom", "value": "Bearer very.secret"}}
+        application._ncco = [application.connect(endpoint=secret)]
+        report = await call(CallPlan(application.answer_url, seconds=0.1))
+    assert report.ok
+    assert "very.secret" not in page(report)
+    assert "very.secret" not in json.dumps(report.as_dict())
+    assert "(left out)" in page(report)
 
 
 async def test_a_call_that_was_not_answered() -> None:
