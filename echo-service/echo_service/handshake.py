@@ -10,12 +10,15 @@ from websockets.asyncio.server import ServerConnection
 from websockets.http11 import Request, Response
 
 from . import replies
+from .auth import AuthError, Guard
 from .connection import CallConnection
 from .switchboard import Switchboard
 
-__all__ = ["PATH", "Handshakes"]
+__all__ = ["OPEN", "PATH", "Handshakes"]
 
 PATH = "/socket"
+
+OPEN = "anybody can open the socket: set SOCKET_SECRET here and in ncco-service"
 
 
 class Handshakes:
@@ -23,13 +26,19 @@ class Handshakes:
 
     Args:
         board: of the service.
+        guard: stands before the socket; None lets anybody in.
         reasons: tells why no new call could be taken now; empty if one could.
 
     """
 
-    def __init__(self, board: Switchboard, reasons: Callable[[], dict[str, str]]) -> None:
+    def __init__(
+        self, board: Switchboard, guard: Guard | None, reasons: Callable[[], dict[str, str]]
+    ) -> None:
         self._board = board
+        self._guard = guard
         self._reasons = reasons
+        # What a handshake has proved, from its request to its response: nothing comes between.
+        self._proved: str | None = None
 
     def request(self, connection: ServerConnection, request: Request) -> Response | None:
         """Answer a request, or let the library go on with the handshake."""
@@ -46,6 +55,13 @@ class Handshakes:
         for reason, message in self._reasons().items():
             self._board.refused(reason, connection)
             return replies.unavailable(reason, message)
+        try:
+            given = request.headers.get_all("Authorization")
+            self._proved = self._guard.admit(given) if self._guard else None
+        except AuthError as error:
+            facts = {"check": error.check, "message": str(error), "hint": error.hint}
+            self._board.refused("unauthorized", connection, **facts)
+            return replies.unauthorized(f"the handshake is refused: {error}", error.hint)
         return None
 
     def response(
@@ -53,7 +69,7 @@ class Handshakes:
     ) -> Response | None:
         """Open the call, or put the library's refusal into our shape."""
         if response.status_code == http.HTTPStatus.SWITCHING_PROTOCOLS:
-            self._board.accepted(cast(CallConnection, connection), None)
+            self._board.accepted(cast(CallConnection, connection), self._proved)
         elif response.headers.get("Content-Type", "").startswith("text/plain"):
             self._board.refused("bad_handshake", connection)
             return replies.bad_handshake(response)
@@ -61,7 +77,14 @@ class Handshakes:
 
     def _readiness(self) -> Response:
         reasons = [f"{name}: {message}" for name, message in self._reasons().items()]
-        facts = {"calls": len(self._board.calls), "max_calls": self._board.settings.max_calls}
+        settings = self._board.settings
+        facts: dict[str, object] = {
+            "calls": len(self._board.calls),
+            "max_calls": settings.max_calls,
+            "socket_auth": settings.socket_auth_mode,
+        }
+        if self._guard is None:
+            facts["warnings"] = [OPEN]
         if reasons:
             body = {"status": "not ready", "reasons": reasons, **facts}
             return replies.json_reply(http.HTTPStatus.SERVICE_UNAVAILABLE, body)

@@ -16,6 +16,7 @@ __all__ = [
     "json_reply",
     "not_found",
     "too_large",
+    "unauthorized",
     "unavailable",
     "upgrade_required",
 ]
@@ -80,6 +81,13 @@ def upgrade_required(path: str) -> Response:
         "this is an ordinary request",
         f"open {path} with a WebSocket client",
         {"Upgrade": "websocket"},
+    )
+
+
+def unauthorized(message: str, hint: str) -> Response:
+    """Refuse a handshake that proves nothing."""
+    return error(
+        http.HTTPStatus.UNAUTHORIZED, "unauthorized", message, hint, {"WWW-Authenticate": "Bearer"}
     )
 
 

@@ -13,9 +13,10 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.frames import CloseCode
 
 from . import handlers, internals
+from .auth import guard
 from .connection import CallConnection
 from .engine import EngineConnection
-from .handshake import Handshakes
+from .handshake import OPEN, Handshakes
 from .logs import event
 from .settings import Settings
 from .switchboard import Switchboard
@@ -49,7 +50,10 @@ class EchoService:
         self.settings = settings
         self.draining = False
         self.board = Switchboard(settings, handlers.load(settings))
-        self._handshakes = Handshakes(self.board, self.reasons)
+        keeper = guard(
+            settings.socket_auth_mode, settings.socket_secrets, settings.signature_secrets
+        )
+        self._handshakes = Handshakes(self.board, keeper, self.reasons)
         self._server: Server
 
     async def __aenter__(self) -> EchoService:
@@ -72,6 +76,8 @@ class EchoService:
             write_limit=settings.slow_reader_bytes,
         )
         self.board.start()
+        if settings.socket_auth_mode == "none":
+            event(logger, "open_to_anybody", logging.WARNING, message=OPEN)
         event(logger, "listening", url=self.url)
         return self
 

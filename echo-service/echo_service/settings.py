@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 __all__ = ["VARIABLES", "Settings", "SettingsError", "Variable"]
@@ -95,6 +96,34 @@ def _setting(name: str, default: str, parse: Callable[[str], T], help: str) -> T
     )
 
 
+def _secret(name: str, shortest: int, help: str) -> str:
+    def parse(value: str) -> str:
+        if len(value) < shortest:
+            raise ValueError(
+                f"it has {len(value)} characters; give {shortest} or more (openssl rand -hex 32)"
+            )
+        return value
+
+    variable = Variable(name, "", help)
+    in_file = Variable(f"{name}_FILE", "", "a file that holds it instead")
+    metadata = {"variable": variable, "parse": parse, "in_file": in_file}
+    return dataclasses.field(default="", repr=False, metadata=metadata)
+
+
+def _read_secret(name: str, environ: Mapping[str, str]) -> str:
+    """The secret NAME, or what the file NAME_FILE holds; an empty file is unset."""
+    given = environ.get(name, "").strip()
+    path = environ.get(f"{name}_FILE", "").strip()
+    if given and path:
+        raise ValueError(f"{name}_FILE is set as well; unset one of them")
+    if not path:
+        return given
+    try:
+        return Path(path).read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"{name}_FILE is {path[:80]!r}, which cannot be read: {error}") from None
+
+
 @dataclasses.dataclass(frozen=True)
 class Settings:
     """The service's settings. `Settings()` has the defaults; a process uses `from_env`."""
@@ -154,6 +183,25 @@ class Settings:
     )
     recordings_days: float = _setting(
         "RECORDINGS_DAYS", "0", _days, "days after which recordings are removed; 0 keeps them"
+    )
+    socket_auth: str = _setting(
+        "SOCKET_AUTH",
+        "",
+        _choice("ticket", "vonage", "none", ""),
+        "what opens the socket: ticket (ncco-service's), vonage (the platform's token) or none "
+        "(anybody); by default ticket if there is a SOCKET_SECRET, else none",
+    )
+    socket_secret: str = _secret(
+        "SOCKET_SECRET", 32, "shared with ncco-service, which signs tickets with it"
+    )
+    socket_secret_previous: str = _secret(
+        "SOCKET_SECRET_PREVIOUS", 32, "the former one, also taken during a change"
+    )
+    vonage_signature_secret: str = _secret(
+        "VONAGE_SIGNATURE_SECRET", 1, "the account's signature secret, for SOCKET_AUTH=vonage"
+    )
+    vonage_signature_secret_previous: str = _secret(
+        "VONAGE_SIGNATURE_SECRET_PREVIOUS", 1, "the former one, also taken during a change"
     )
     max_calls: int = _setting(
         "MAX_CALLS", "1000", _whole(1, 1_000_000), "calls at once; more are answered with 503"
@@ -236,19 +284,45 @@ class Settings:
         values: dict[str, Any] = {}
         problems: list[str] = []
         for field in dataclasses.fields(cls):
-            variable: Variable = field.metadata["variable"]
-            given = environ.get(variable.name, "").strip()
-            if not given:
-                continue
+            name = field.metadata["variable"].name
+            secret = "in_file" in field.metadata
+            given = ""
             try:
-                values[field.name] = field.metadata["parse"](given)
+                given = _read_secret(name, environ) if secret else environ.get(name, "").strip()
+                if given:
+                    values[field.name] = field.metadata["parse"](given)
             except ValueError as error:
-                problems.append(f"{variable.name} is {given[:80]!r}: {error}")
+                seen = "" if secret else f" is {given[:80]!r}"
+                problems.append(f"{name}{seen}: {error}")
+        settings = cls(**values)
+        if settings.socket_auth == "ticket" and not settings.socket_secret:
+            problems.append("SOCKET_AUTH is 'ticket': set SOCKET_SECRET, as in ncco-service")
+        if settings.socket_auth == "vonage" and not settings.vonage_signature_secret:
+            problems.append("SOCKET_AUTH is 'vonage': set VONAGE_SIGNATURE_SECRET")
         if problems:
             raise SettingsError(problems)
-        return cls(**values)
+        return settings
+
+    @property
+    def socket_auth_mode(self) -> str:
+        """What opens the socket: `ticket`, `vonage` or `none`."""
+        return self.socket_auth or ("ticket" if self.socket_secret else "none")
+
+    @property
+    def socket_secrets(self) -> tuple[str, ...]:
+        """The secrets with which a ticket may be signed."""
+        return tuple(filter(None, (self.socket_secret, self.socket_secret_previous)))
+
+    @property
+    def signature_secrets(self) -> tuple[str, ...]:
+        """The secrets with which a token of the platform may be signed."""
+        both = (self.vonage_signature_secret, self.vonage_signature_secret_previous)
+        return tuple(filter(None, both))
 
 
 VARIABLES: tuple[Variable, ...] = tuple(
-    field.metadata["variable"] for field in dataclasses.fields(Settings)
+    field.metadata[key]
+    for field in dataclasses.fields(Settings)
+    for key in ("variable", "in_file")
+    if key in field.metadata
 )

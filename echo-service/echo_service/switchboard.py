@@ -138,8 +138,15 @@ class Switchboard:
         if isinstance(connection, CallConnection):
             self._heard_request(connection)
 
-    def refused(self, reason: str, connection: ServerConnection) -> None:
-        """Count and log a peer that did not get its socket."""
+    def refused(self, reason: str, connection: ServerConnection, **facts: str) -> None:
+        """Count and log a peer that did not get its socket.
+
+        Args:
+            reason: one word of a small set.
+            connection: of the peer.
+            facts: for the log.
+
+        """
         self.handshakes[reason] += 1
         if self._refusals.take():
             address = connection.address if isinstance(connection, CallConnection) else None
@@ -149,6 +156,7 @@ class Switchboard:
                 logging.WARNING,
                 reason=reason,
                 peer=address,
+                **facts,
                 unlogged=self._refusals.taken_back(),
             )
 
