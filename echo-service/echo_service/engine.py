@@ -199,11 +199,10 @@ class EngineConnection(CallConnection):
                 if length == 126:
                     length = data[at + 2] << 8 | data[at + 3]
                     start = at + 8
-                    plain = length > 125
-                else:
-                    plain = 0 <= length < 126
+                elif not 0 <= length < 126:
+                    length = limit + 1
                 after = start + length
-                if plain and length <= limit and after <= end:
+                if length <= limit and after <= end:
                     if length != size:
                         size = length
                         head_out = shapes.shape(size).head_out

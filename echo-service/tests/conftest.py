@@ -21,10 +21,12 @@ Start = Callable[..., AbstractAsyncContextManager[EchoService]]
 
 def pytest_asyncio_loop_factories(
     config: pytest.Config, item: pytest.Item
-) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]] | None:
+) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
     """Run what needs the service on the loop that it has in real life."""
     names = getattr(item, "fixturenames", ())
-    return {"uvloop": uvloop.new_event_loop} if "start" in names else None
+    if "start" in names:
+        return {"uvloop": uvloop.new_event_loop}
+    return {"asyncio": asyncio.new_event_loop}
 
 
 @pytest.fixture(params=["auto", "library"])
