@@ -24,6 +24,7 @@ __all__ = ["Heard", "Samples", "listen", "sound"]
 
 Samples = npt.NDArray[np.int16]
 FRAME_SECONDS = 0.02
+LEAD = 1.0  # an application may speak before the caller does
 FROM_APPLICATION = "from the application: "
 
 
@@ -33,7 +34,7 @@ class Heard:
 
     Args:
         report: of the phone.
-        samples: what was heard, from the caller's first frame on.
+        samples: what was heard, from `LEAD` seconds before the caller's first frame on.
         rate: Hz.
         gaps: silences in seconds that the caller heard because a message came too late.
         clears: seconds after the caller's first frame at which `clear` came.
@@ -45,10 +46,22 @@ class Heard:
     gaps: list[float] = field(default_factory=list)
     clears: list[float] = field(default_factory=list)
 
+    def second_of(self, part: Samples) -> float | None:
+        """Return when *part* is heard exactly as it is, None if it is not.
+
+        The second is counted from the caller's first frame, and so it may be a little below 0.
+        """
+        at = self.samples.tobytes().find(part.tobytes())
+        return at / 2 / self.rate - LEAD if at >= 0 else None
+
+    def between(self, begin: float, end: float) -> Samples:
+        """Return what is heard between two seconds, counted from the caller's first frame."""
+        return self.samples[round((begin + LEAD) * self.rate) : round((end + LEAD) * self.rate)]
+
     def quiet_from(self) -> float:
         """Return the second from which nothing more is heard."""
         loud = np.flatnonzero(np.abs(self.samples.astype(np.int32)) > 100)
-        return float(loud[-1] + 1) / self.rate if len(loud) else 0.0
+        return float(loud[-1] + 1) / self.rate - LEAD if len(loud) else -LEAD
 
 
 async def listen(plan: CallPlan) -> Heard:
@@ -78,12 +91,11 @@ async def listen(plan: CallPlan) -> Heard:
         end += FRAME_SECONDS
     for at in clears:
         _cleared(placed, at, end)
-    # One frame more than the call: what is heard may begin a moment before the caller speaks.
-    samples = np.zeros(
-        round((max([at for at, _ in placed], default=start) - start + 1) * heard.rate)
-    )
+    begin = start - LEAD
+    last = max([at for at, _ in placed], default=start) - begin
+    samples = np.zeros(round((last + FRAME_SECONDS) * heard.rate) + 1)
     for at, frame in placed:
-        first = max(0, round((at - start) * heard.rate))
+        first = max(0, round((at - begin) * heard.rate))
         sounding = to_samples(frame)[: len(samples) - first]
         samples[first : first + len(sounding)] = sounding
     heard.samples = samples.astype(np.int16)

@@ -14,6 +14,7 @@ import pytest
 from phone.audio import glide, load
 from phone.plan import CallPlan
 
+from tests.handlers.crowd import crowd
 from tests.handlers.hearing import Heard, Samples, listen
 from tests.placing import during_a_call, place, until
 from tools.processes import ProcessStack
@@ -23,9 +24,8 @@ RATE = 16000
 FRAME = 320
 Start = Callable[..., ProcessStack]
 
-# What is heard without a gap by the platform, whose clock is not ours, may be late by this much
-# on a machine that others use as well.
-JITTER = 0.02
+ROUNDS = 4
+LATE_SHARE = 0.02
 
 
 def write(path: Path, samples: Samples, rate: int = RATE) -> Path:
@@ -73,10 +73,11 @@ async def test_play_is_heard_as_it_is(start: Start, tmp_path: Path) -> None:
         CallPlan(stack.answer_url, audio="silence", seconds=8, expect="audio", strict=True)
     )
     assert heard.report.ok, words(heard)
-    at = place_of(given, heard.samples)
-    assert 0 <= at < 0.5 * RATE
+    at = heard.second_of(given)
+    assert at is not None
+    assert -0.5 < at < 0.5
     assert heard.gaps == []
-    assert heard.quiet_from() == pytest.approx((at + len(given)) / RATE, abs=0.01)
+    assert heard.quiet_from() == pytest.approx(at + len(given) / RATE, abs=0.01)
 
 
 async def test_delay_is_as_long_as_it_should_be(start: Start) -> None:
@@ -120,10 +121,10 @@ async def test_any_handler_can_be_recorded(start: Start, tmp_path: Path) -> None
     assert heard.report.ok, words(heard)
     left, right = channels(only(folder, "*.wav"))
     said = load("speech", RATE).samples[: 4 * RATE]
-    in_file = place_of(given, right) - place_of(said, left)
     assert place_of(given, right) >= 0
     assert place_of(said, left) >= 0
-    assert in_file == pytest.approx(place_of(given, heard.samples), abs=0.1 * RATE)
+    in_file = (place_of(given, right) - place_of(said, left)) / RATE
+    assert in_file == pytest.approx(heard.second_of(given), abs=0.1)
 
 
 async def test_a_killed_service_leaves_its_recordings(start: Start, tmp_path: Path) -> None:
@@ -267,7 +268,28 @@ def test_a_wrong_handler_stops_the_start(
 
 
 def test_a_hundred_recorded_calls_are_in_time(start: Start, tmp_path: Path) -> None:
-    """A hundred calls at once, all recorded, and the service saw no frame late by its own doing."""
+    """A hundred calls at once are all recorded whole, and no frame is late by the service's doing.
+
+    Others use this machine as well, and hold up everything now and then: so the best of a few
+    rounds counts, and one frame in fifty may be late.
+    """
     stack = start(AUDIO_HANDLER="record", RECORDINGS_DIR=str(tmp_path))
-    for outcome in place(stack, "--seconds", "1", count=1):
-        outcome.assert_worked()
+    best = 1.0
+    for number in range(1, ROUNDS + 1):
+        round_ = crowd(stack.socket_url, calls=100, seconds=4)
+        assert round_.returned == round_.frames == 20_000
+        best = min(best, round_.late / round_.frames)
+        until(lambda: len(list(tmp_path.glob("*.json"))) == 100 * number, "the recordings")  # noqa: B023 - called at once
+        if best <= LATE_SHARE:
+            break
+    assert best <= LATE_SHARE
+    for path in tmp_path.glob("*.json"):
+        facts = json.loads(path.read_text())
+        assert facts["complete"] is True
+        assert facts["summary"]["frames_in"] == facts["summary"]["frames_out"] == 200
+    left, right = channels(next(tmp_path.glob("*crowd-7.wav")))
+    # Number 7 says 8, and the number of the frame.
+    for side in (left, right):
+        spoken = side[np.flatnonzero(side)[0] :][: 200 * FRAME]
+        assert spoken[::2].tolist() == [8] * 100 * FRAME
+        assert spoken[1::FRAME].tolist() == list(range(1, 201))

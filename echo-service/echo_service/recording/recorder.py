@@ -7,16 +7,15 @@ heard. The loop only notes frames; a thread that all calls share writes them, tw
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from ..logs import event
 from . import folder as files
@@ -24,6 +23,8 @@ from .stereo import Piece, StereoFile
 from .timeline import Track
 
 __all__ = ["Counts", "Recorder", "Recording"]
+
+T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
@@ -72,7 +73,7 @@ class Recording:
         self._right: deque[Piece] = deque()
         self._over = False
         self._ended: float | None = None
-        self._stop = asyncio.Event()
+        self._waking: asyncio.Future[None] | None = None
         self._facts: dict[str, object] = {}
         self.dropped = 0
         """Frames that are missing from the file."""
@@ -103,7 +104,7 @@ class Recording:
         """
         self._facts = {"metadata": dict(metadata), "summary": dict(summary)}
         self._ended = self._clock()
-        self._stop.set()
+        self._wake()
 
     def _note(self, track: Track, pieces: deque[Piece], frame: bytes) -> None:
         if self._over:
@@ -126,17 +127,21 @@ class Recording:
             return
         problem: OSError | None = None
         try:
-            while not self._stop.is_set():
-                await self._flush(file)
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(WRITE_SECONDS):
-                        await self._stop.wait()
-            await self._flush(file)
+            job = self._recorder.submit(file.write, *self._taken())
+            while self._ended is None:
+                await self._pause(WRITE_SECONDS)
+                # What the thread has not come to yet is not made longer.
+                if job.done():
+                    job.result()
+                    job = self._recorder.submit(file.write, *self._taken())
+            await asyncio.wrap_future(job)
+            await self._recorder.do(file.write, *self._taken())
         except OSError as error:
             problem = error
             self._give_up(error)
             # The file is whole up to here; what is known of the call comes at its end.
-            await self._stop.wait()
+            while self._ended is None:
+                await self._pause(None)
         try:
             await self._recorder.do(file.close)
             await self._recorder.do(files.finish, paths, self._all_facts(paths, file, problem))
@@ -157,11 +162,26 @@ class Recording:
                 dropped_frames=self.dropped or None,
             )
 
-    async def _flush(self, file: StereoFile) -> None:
+    def _taken(self) -> tuple[list[Piece], list[Piece], int]:
+        """Take what is to be written: both channels, and the end of the time line."""
         now = self._clock() if self._ended is None else self._ended
         until = round((now - self._began) * self._rate)
-        left, right = _taken(self._left, until), _taken(self._right, until)
-        await self._recorder.do(file.write, left, right, until)
+        return _before(self._left, until), _before(self._right, until), until
+
+    async def _pause(self, seconds: float | None) -> None:
+        # Lighter than a timeout around an event: this is done often.
+        loop = asyncio.get_running_loop()
+        self._waking = loop.create_future()
+        timer = None if seconds is None else loop.call_later(seconds, self._wake)
+        try:
+            await self._waking
+        finally:
+            if timer is not None:
+                timer.cancel()
+
+    def _wake(self) -> None:
+        if self._waking is not None and not self._waking.done():
+            self._waking.set_result(None)
 
     def _give_up(self, error: OSError) -> None:
         self._over = True
@@ -251,9 +271,13 @@ class Recorder:
         recording.task.add_done_callback(self._live.discard)
         return recording
 
-    async def do(self, work: Callable[..., Any], *arguments: object) -> Any:
-        """Run something that blocks in the recordings' thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
+    def submit(self, work: Callable[..., T], *arguments: object) -> Future[T]:
+        """Have something that blocks run in the recordings' thread."""
+        return self._thread.submit(work, *arguments)
+
+    async def do(self, work: Callable[..., T], *arguments: object) -> T:
+        """Run something that blocks in the recordings' thread, and wait for it."""
+        return await asyncio.wrap_future(self.submit(work, *arguments))
 
     async def _sweep(self) -> None:
         while True:
@@ -276,7 +300,7 @@ class Recorder:
             await asyncio.sleep(SWEEP_SECONDS)
 
 
-def _taken(pieces: deque[Piece], until: int) -> list[Piece]:
+def _before(pieces: deque[Piece], until: int) -> list[Piece]:
     taken = []
     while pieces and pieces[0][0] < until:
         taken.append(pieces.popleft())

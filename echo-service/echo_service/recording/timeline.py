@@ -29,11 +29,12 @@ class Track:
 
     """
 
-    __slots__ = ("_ahead", "_cursor", "_late_since", "_rate")
+    __slots__ = ("_ahead", "_cursor", "_jitter", "_late_since", "_rate")
 
     def __init__(self, rate: int, ahead: float) -> None:
         self._rate = rate
         self._ahead = round(ahead * rate)
+        self._jitter = round(JITTER_SECONDS * rate)
         self._cursor: int | None = None
         self._late_since: int | None = None
 
@@ -51,7 +52,7 @@ class Track:
         here = round(now * self._rate)
         start = here if self._cursor is None else self._cursor
         late = here - start
-        if late <= JITTER_SECONDS * self._rate:
+        if late <= self._jitter:
             self._late_since = None
         elif late > LONGEST_STALL_SECONDS * self._rate or self._lost_patience(here):
             self._late_since = None
