@@ -12,7 +12,7 @@ from bot import handler
 from echo_service.fake_call import FakeCall
 from phone.plan import CallPlan
 
-from tests.handlers.hearing import Heard, Samples, listen
+from tests.handlers.hearing import Samples, listen
 from tools.processes import ProcessStack
 
 RATE = 16000
@@ -34,28 +34,17 @@ def samples(name: str) -> Samples:
         return np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(np.int16)
 
 
-def second_of(name: str, heard: Heard, part: float | None = None) -> float:
-    """The second at which the caller hears a sound exactly as it is in its file, -1 if never.
-
-    Args:
-        name: of the sound.
-        heard: by the caller.
-        part: seconds of its beginning that are enough.
-
-    """
-    wanted = samples(name)[: None if part is None else round(part * RATE)]
-    at = heard.samples.tobytes().find(wanted.tobytes())
-    return at / 2 / RATE if at >= 0 else -1
-
-
 async def test_it_greets_and_answers_a_key(start: Start, caller: Caller) -> None:
     """Whoever listens hears the greeting whole; a key gets its answer."""
     stack = bot(start)
     audio = caller(12.0)
     heard = await listen(CallPlan(stack.answer_url, audio=audio, dtmf="1@8", expect="audio"))
     assert heard.report.ok, heard.report.problems
-    assert 0 <= second_of("greeting", heard) < 0.5
-    assert 8 <= second_of("hours", heard) < 8.5
+    greeting, hours = heard.second_of(samples("greeting")), heard.second_of(samples("hours"))
+    assert greeting is not None
+    assert -0.5 < greeting < 0.5
+    assert hours is not None
+    assert 8 <= hours < 8.5
 
 
 async def test_it_understands_and_stops_talking(start: Start, caller: Caller) -> None:
@@ -64,13 +53,14 @@ async def test_it_understands_and_stops_talking(start: Start, caller: Caller) ->
     heard = await listen(CallPlan(stack.answer_url, audio=caller(2.0, "hours", 5.0)))
     loud = np.flatnonzero(np.abs(samples_of_caller("hours")) > 1000)
     first_word = 2.0 + float(loud[0]) / RATE
-    assert second_of("greeting", heard) == -1
-    assert 0 <= second_of("greeting", heard, part=1.5) < 0.5
+    assert heard.second_of(samples("greeting")) is None
+    assert heard.second_of(samples("greeting")[: round(1.5 * RATE)]) is not None
     # 20 ms pass until a frame is there; the rest is what the detector and the way take.
     assert 0 < heard.clears[0] - first_word < 0.1 + 0.02 + 0.03
-    between = heard.samples[round((first_word + 0.3) * RATE) : round((first_word + 1) * RATE)]
-    assert not between.any()
-    assert second_of("hours", heard) > first_word + 1
+    assert not heard.between(first_word + 0.3, first_word + 1).any()
+    answer = heard.second_of(samples("hours"))
+    assert answer is not None
+    assert answer > first_word + 1
     assert re.search(r'\bwish="?opening hours', stack.logs("echo-service"))
 
 
@@ -81,7 +71,9 @@ async def test_it_hands_over(start: Start, caller: Caller) -> None:
     heard = await listen(plan)
     (socket,) = heard.report.sockets
     assert (socket.trace.ended_by, socket.trace.close_code) == ("application", 1000)
-    assert second_of("moment", heard) > 1
+    moment = heard.second_of(samples("moment"))
+    assert moment is not None
+    assert moment > 1
     assert "You are being connected to a colleague." in heard.report.spoken
     assert "the action connect to phone was skipped" in [p.seen for p in heard.report.warnings]
 
