@@ -12,6 +12,8 @@ from phone.words import printable
 
 __all__ = ["DialError", "dial"]
 
+REFUSAL_BYTES = 400  # shown of what came with a refusal, which may say what to do
+
 
 class DialError(Exception):
     """The socket could not be opened.
@@ -92,9 +94,8 @@ def _explain(error: Exception, uri: str, timeout: float) -> DialError:
     match error:
         case InvalidStatus():
             status = error.response.status_code
-            body = printable(
-                " ".join((error.response.body or b"")[:150].decode("utf-8", "replace").split())
-            )
+            words = (error.response.body or b"")[:REFUSAL_BYTES].decode("utf-8", "replace")
+            body = printable(" ".join(words.split()), REFUSAL_BYTES)
             seen = f"{uri} answered HTTP {status}" + (f" ({body})" if body else "")
             return DialError("failed", seen, _status_advice(status, error), status)
         case InvalidURI() | UnicodeError():
