@@ -224,6 +224,17 @@ class TestLoad:
             result = await load(application)
         assert any("far more audio" in reason for reason in result.failures)
 
+    async def test_a_slow_machine(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Frames that were never sent are this program's failure, and not lost."""
+        monkeypatch.setattr("phone.load.wheel.FRAME_SECONDS", 0.2)
+        async with FakeApplication() as application:
+            result = await load(application, events=False)
+        assert result.failures == {
+            "phone: this machine was too slow to send every frame in time": 10
+        }
+        assert result.lost == 0
+        assert 0 < result.sent < 300
+
     async def test_stop(self) -> None:
         """Stopping hangs all calls up, and what was on its way is not lost."""
         stop = asyncio.Event()

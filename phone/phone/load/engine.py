@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
+from typing import Any
 
 from websockets.exceptions import ConnectionClosed
 
@@ -30,6 +31,8 @@ from phone.webhooks import ANSWER, WebhookError, Webhooks
 __all__ = ["Live", "LoadPlan", "place_load"]
 
 FLUSH_SECONDS = 20.0  # for a call's last events
+PATIENCE = 2  # times a call's length that a machine which is too slow may take to send it
+TOO_SLOW = "phone: this machine was too slow to send every frame in time"
 
 
 @dataclass(frozen=True)
@@ -226,21 +229,19 @@ class _Load:
             async with asyncio.timeout(SEND_TIMEOUT):
                 await connection.send(first_message(endpoint.content_type, endpoint.headers))
             self._wheel.add(leg.turn)
-            await asyncio.wait(
-                waits, timeout=seconds + ECHO_QUIET, return_when=asyncio.FIRST_COMPLETED
-            )
+            await _wait(waits, leg, seconds)
             if over.done() and not leg.done.is_set():
                 return f"socket: the application closed it with {connection.close_code}"
             if leg.failure:
                 return leg.failure
-            if not leg.done.is_set() and not self._stop.is_set():
-                return "echo: not every frame came back"
-            return ""
+            if leg.done.is_set() or self._stop.is_set():
+                return ""
+            return "echo: not every frame came back" if leg.all_sent else TOO_SLOW
         except (TimeoutError, ConnectionClosed):
             return "socket: the application closed it at once"
         finally:
             leg.done.set()
-            leg.close(forgive=self._stop.is_set())
+            leg.close(forgive=self._stop.is_set() or not leg.all_sent)
             for task in (*waits, drain):
                 task.cancel()
             await asyncio.gather(*waits, drain, return_exceptions=True)
@@ -250,6 +251,17 @@ class _Load:
             frames = load_audio(self._plan.call.audio, rate).frames()
             self._sounds[rate] = Sound(frames, [masked(frame) for frame in frames])
         return self._sounds[rate]
+
+
+async def _wait(waits: list[asyncio.Task[Any]], leg: LoadLeg, seconds: float) -> None:
+    """Wait for the end of a leg: of its echo, of the connection, or of patience."""
+    latest = perf_counter() + PATIENCE * seconds + ECHO_QUIET
+    while (left := latest - perf_counter()) > 0:
+        timeout = min(left, seconds if not leg.all_sent else ECHO_QUIET)
+        sent_before = leg.sent
+        done, _ = await asyncio.wait(waits, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        if done or (leg.all_sent and leg.sent == sent_before):
+            return
 
 
 async def _drain(connection: FastConnection) -> None:

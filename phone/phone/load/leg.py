@@ -57,6 +57,11 @@ class LoadLeg:
         self._late = 0
         connection.on_audio = self._take
 
+    @property
+    def all_sent(self) -> bool:
+        """Whether nothing is left to send."""
+        return self.sent == self._count
+
     def turn(self, due: float) -> bool:
         """Send the next frame; return whether there is another."""
         if self.done.is_set():
