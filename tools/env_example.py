@@ -21,17 +21,24 @@ HEAD = """\
 
 # What Compose itself reads; the services do not know these.
 COMPOSE = (
-    (
-        "COMPOSE_PROFILES",
-        "",
-        "`ngrok` starts the tunnel too: the telephone network can call.",
-    ),
-    (
-        "NGROK_AUTHTOKEN",
-        "",
-        "Your token, from dashboard.ngrok.com. The tunnel needs it.",
-    ),
+    ("COMPOSE_PROFILES", "", "`ngrok` starts the tunnel too: the telephone network can call."),
+    ("NGROK_AUTHTOKEN", "", "Your token, from dashboard.ngrok.com. The tunnel needs it."),
+    ("NGROK_CONFIG_FILE", "ngrok.yml", "The agent's file in ngrok/; two-domains.yml for two."),
+    ("NGROK_IMAGE", "ngrok/ngrok:3-alpine", "The agent's image; old agents stop working."),
     ("GATEWAY_PORT", "8080", "The port of this machine (loopback only) that leads to the gateway."),
+    (
+        "COMPOSE_FILE",
+        "docker-compose.yml",
+        "docker-compose.yml:docker-compose.domain.yml for a domain of your own, without a tunnel.",
+    ),
+    (
+        "SITE_ADDRESS",
+        "",
+        "That domain, such as voice.example.org; certificates come by themselves.",
+    ),
+    ("HTTP_PORT", "80", "The port of this machine for that domain's certificates."),
+    ("HTTPS_PORT", "443", "The port of this machine for that domain."),
+    ("STOP_GRACE_PERIOD", "45s", "How long a stop may take; keep it above DRAIN_SECONDS."),
 )
 
 SET_BY_COMPOSE = {"HOST", "PORT"}

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 
@@ -28,17 +27,3 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "tests/containers/" in item.path.as_posix() and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(240))
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item, call: pytest.CallInfo[None]
-) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Keep the containers' logs when a case fails, and say where."""
-    report = yield
-    if report.failed:
-        arguments: dict[str, Any] = getattr(item, "funcargs", {})
-        for stack in arguments.values():
-            if isinstance(stack, ComposeStack):
-                report.sections.append(("containers", f"their logs are in {stack.save_logs()}"))
-    return report
