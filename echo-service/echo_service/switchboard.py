@@ -192,7 +192,7 @@ class Switchboard:
             return
         code, closed_by, reason = _ending(connection, call)
         facts = call.summary() | {"reason": reason, "close_code": code, "closed_by": closed_by}
-        if call.started:
+        if call.started or reason not in _OF_PROBES:
             self.ended_calls.add(call.figures())
             self.endings[reason] += 1
             event(
@@ -344,6 +344,9 @@ def _ending(connection: CallConnection, call: Call) -> tuple[int, str, str]:
         return code, "us", call.reason or _OUR_REASONS.get(code, "closed")
     return CloseCode.ABNORMAL_CLOSURE.value, "nobody", call.reason or "lost"
 
+
+_OF_PROBES = frozenset(("hang_up", "lost", "stopped"))
+"""How a connection ends that sent no message and did no harm."""
 
 _OUR_REASONS: dict[int, str] = {
     CloseCode.GOING_AWAY: "stopped",

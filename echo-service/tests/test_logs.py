@@ -1,0 +1,123 @@
+"""Log lines: what gets out, and what does not."""
+
+from __future__ import annotations
+
+import io
+import logging
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+from echo_service.logs import Budget, event, mask, set_up
+from hypothesis import given
+from hypothesis import strategies as st
+
+logger = logging.getLogger("test")
+
+
+@pytest.fixture
+def stream() -> Iterator[io.StringIO]:
+    """Where the logs go."""
+    root = logging.getLogger()
+    before = root.handlers, root.level
+    stream = io.StringIO()
+    set_up("info", stream)
+    yield stream
+    root.handlers, root.level = before
+
+
+def test_an_event_is_one_line_of_logfmt(stream: io.StringIO) -> None:
+    """A line has its time in UTC, its level, its event and its fields; None is left out."""
+    event(logger, "call_ended", call="a-1", seconds=12.3456, good=True, none=None, frames=7)
+    line = stream.getvalue()
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z INFO [^\n]*\n", line)
+    assert line.split(" ", 1)[1] == "INFO call_ended call=a-1 seconds=12.346 good=true frames=7\n"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("two words", '"two words"'),
+        ('a"b', '"a\\"b"'),
+        ("a=b", '"a=b"'),
+        ("", '""'),
+        ("a\nb", '"a\\nb"'),
+        ("\x1b[31m", '"\\u001b[31m"'),
+        ("\u202e", '"\\u202e"'),
+        ("\ud800", '"\\ud800"'),
+        ("x" * 201, "x" * 197 + "..."),
+    ],
+)
+def test_values_cannot_leave_their_line(stream: io.StringIO, value: str, shown: str) -> None:
+    """Quotes, spaces, line breaks and escapes are escaped; long values are cut."""
+    event(logger, "text", text=value)
+    assert stream.getvalue().split(" ", 2)[2] == f"text text={shown}\n"
+
+
+@given(st.text())
+def test_any_value_is_one_printable_line(value: str) -> None:
+    """Whatever a peer sends, the log gets one line of printable ASCII."""
+    stream = io.StringIO()
+    root = logging.getLogger()
+    before = root.handlers, root.level
+    set_up("info", stream)
+    try:
+        event(logger, "text", text=value)
+    finally:
+        root.handlers, root.level = before
+    line = stream.getvalue()
+    assert line.endswith("\n")
+    assert re.fullmatch(r"[ -~]{1,2000}", line[:-1])
+
+
+def test_an_exception_is_one_line(stream: io.StringIO) -> None:
+    """An exception shows its kind, its words and its place, not its traceback."""
+    try:
+        raise ValueError("one\ntwo")
+    except ValueError:
+        logger.exception("handler_failed", extra={"fields": {"call": "a"}})
+    (line,) = stream.getvalue().splitlines()
+    assert 'handler_failed call=a error="ValueError: one\\ntwo" where=' in line
+    assert "test_logs.py:" in line
+
+
+def test_another_librarys_line(stream: io.StringIO) -> None:
+    """A line that is a sentence becomes a field."""
+    logging.getLogger("elsewhere").warning("a %s", "sentence")
+    assert stream.getvalue().split(" ", 2)[2] == 'log logger=elsewhere message="a sentence"\n'
+
+
+def test_levels(stream: io.StringIO) -> None:
+    """What is below the level is not logged."""
+    event(logger, "probe", logging.DEBUG)
+    assert stream.getvalue() == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("447700900456", "**********56"),
+        ('{"from":"447700900123","n":"+15550100"}', '{"from":"**********23","n":"*******00"}'),
+        ("digit 5", "digit 5"),
+        ("aaaaaaaa-bbbb-4ccc-8ddd-0123456789ab", "aaaaaaaa-bbbb-4ccc-8ddd-0123456789ab"),
+        ("12345678-1234-4123-8123-123456789012", "12345678-1234-4123-8123-123456789012"),
+    ],
+)
+def test_numbers_are_masked(text: str, masked: str) -> None:
+    """All but the last two digits of a number are hidden; ids stay readable."""
+    assert mask(text) == masked
+
+
+def clock(times: list[float]) -> Callable[[], float]:
+    """A clock that shows the given times, one after the other."""
+    shown = iter(times)
+    return lambda: next(shown)
+
+
+def test_budget() -> None:
+    """A burst is let through, then so many a second; the rest is counted."""
+    budget = Budget(2, 1, clock([0, 0, 0, 0, 0.5, 1, 1, 60, 60, 60, 60]))
+    assert [budget.take() for _ in range(6)] == [True, True, False, False, True, False]
+    assert budget.taken_back() == 3
+    assert budget.taken_back() is None
+    assert [budget.take() for _ in range(4)] == [True, True, False, False]
