@@ -91,6 +91,10 @@ class CallConnection(ServerConnection):
         """End the connection at once, without a word to the peer."""
         self.transport.abort()
 
+    async def send_audio(self, audio: bytes) -> None:
+        """Send one binary message; raises `ConnectionClosed`."""
+        await self.send(audio)
+
     def last_heard(self) -> float:
         """When anything came, on the event loop's clock."""
         return self.heard

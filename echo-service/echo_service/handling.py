@@ -72,7 +72,10 @@ class Handling:
     async def send(self, message: bytes | str) -> None:
         """Send one message; raises `CallEnded` when the call is over."""
         try:
-            await self._connection.send(message)
+            if isinstance(message, bytes):
+                await self._connection.send_audio(message)
+            else:
+                await self._connection.send(message)
         except ConnectionClosed:
             raise CallEnded from None
 

@@ -7,13 +7,16 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-__all__ = ["BINARY", "MASKED", "REFUSED", "Shape", "frame_length", "shape"]
+__all__ = ["BINARY", "LONGEST", "MASKED", "REFUSED", "Shape", "frame_length", "shape"]
 
 BINARY = 0x82
 """First byte of a final binary frame."""
 
 REFUSED = 0
 """Says that a frame must not be taken, whatever follows."""
+
+LONGEST = 65535
+"""Bytes of audio in the longest frame that has a shape."""
 
 MASKED = 0x80
 """In a frame's second byte: the payload is masked, as that of a client must be."""
