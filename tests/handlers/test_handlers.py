@@ -214,7 +214,8 @@ async def test_the_caller_interrupts(start: Start, own: dict[str, str], tmp_path
     assert heard.report.ok, words(heard)
     assert heard.gaps == []
     assert len(heard.clears) == 1
-    assert first_word < heard.quiet_from() < first_word + 0.3
+    # The phone sends a frame when it begins, so its word may be known before it is said.
+    assert first_word - 0.02 < heard.quiet_from() < first_word + 0.3
 
 
 async def test_a_handler_that_raises_ends_its_call_alone(start: Start, own: dict[str, str]) -> None:
