@@ -11,6 +11,8 @@ import uvloop
 
 from . import logs
 from .handlers import HandlerError
+from .listening import CannotListen
+from .observe import Observatory
 from .server import EchoService
 from .settings import Settings, SettingsError
 
@@ -31,7 +33,9 @@ async def run(settings: Settings) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal)
-    async with EchoService(settings) as service:
+    service = EchoService(settings)
+    observatory = Observatory(service.board, settings.observe_host, settings.observe_port)
+    async with observatory, service:
         await stop.wait()
         drain = asyncio.create_task(service.drain())
         impatience = asyncio.create_task(now.wait())
@@ -56,12 +60,8 @@ def main() -> int:
     except HandlerError as error:
         print(f"echo-service cannot start:\n  AUDIO_HANDLER: {error}", file=sys.stderr)
         return EX_CONFIG
-    except OSError as error:
-        print(
-            f"echo-service cannot listen on {settings.host} port {settings.port}: {error}\n"
-            "  Set HOST and PORT to an address of this machine and a port that is free.",
-            file=sys.stderr,
-        )
+    except CannotListen as error:
+        print(f"echo-service cannot start:\n  {error}", file=sys.stderr)
         return EX_OSERR
     return 0
 

@@ -15,6 +15,7 @@ __all__ = [
     "error",
     "json_reply",
     "not_found",
+    "reply",
     "too_large",
     "unauthorized",
     "unavailable",
@@ -25,12 +26,22 @@ __all__ = [
 def json_reply(
     status: http.HTTPStatus, body: Mapping[str, object], headers: Mapping[str, str] | None = None
 ) -> Response:
-    """An HTTP response with a JSON body, after which the connection is closed."""
+    """An HTTP response with a JSON body."""
     payload = json.dumps(body).encode() + b"\n"
+    return reply(status, payload, "application/json", headers)
+
+
+def reply(
+    status: http.HTTPStatus,
+    payload: bytes,
+    content_type: str,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """An HTTP response, after which the connection is closed."""
     fields = {
         "Date": email.utils.formatdate(usegmt=True),
         "Connection": "close",
-        "Content-Type": "application/json",
+        "Content-Type": content_type,
         "Content-Length": str(len(payload)),
         "Cache-Control": "no-store",
         **(headers or {}),

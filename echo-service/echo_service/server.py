@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
-import socket
 from types import TracebackType
 from typing import Any, cast
 
@@ -17,6 +16,7 @@ from .auth import guard
 from .connection import CallConnection
 from .engine import EngineConnection
 from .handshake import OPEN, Handshakes
+from .listening import BACKLOG, allow_files, listening_socket, url_of
 from .logs import event
 from .settings import Settings
 from .switchboard import Switchboard
@@ -25,14 +25,8 @@ __all__ = ["EchoService"]
 
 logger = logging.getLogger(__name__)
 
-BACKLOG = 1024
-"""Connections that the kernel keeps for us while the loop is busy."""
-
-SOCKET_BUFFER = 65536
-"""Bytes of SO_SNDBUF and SO_RCVBUF, 2 s of audio at 16 kHz.
-
-Left alone, the kernel lets a peer that does not read park 9 to 12 MB; no call is slower for it.
-"""
+SPARE_FILES = 100
+"""Files that are no connection of a peer's: logs, the loop's own, those who observe."""
 
 
 class EchoService:
@@ -43,6 +37,7 @@ class EchoService:
 
     Raises:
         HandlerError: if the audio handler does not exist.
+        CannotListen: on entry, if the host is unknown or the port is taken.
 
     """
 
@@ -58,9 +53,11 @@ class EchoService:
 
     async def __aenter__(self) -> EchoService:
         settings = self.settings
+        # A call may have a recording's file as well.
+        allow_files(2 * settings.max_calls + settings.max_handshakes + SPARE_FILES)
         self._server = await serve(
             self._serve_call,
-            sock=listening_socket(settings.host, settings.port),
+            sock=listening_socket("HOST", settings.host, "PORT", settings.port),
             backlog=BACKLOG,
             compression=None,
             create_connection=cast("Any", functools.partial(self._kind(), board=self.board)),
@@ -112,8 +109,7 @@ class EchoService:
     @property
     def url(self) -> str:
         """Where it listens."""
-        host = self.settings.host
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+        return url_of(self._server.sockets[0], self.settings.host)
 
     def reasons(self) -> dict[str, str]:
         """Why no new call could be taken now: names and explanations."""
@@ -147,26 +143,3 @@ class EchoService:
         accepted = cast(CallConnection, connection)
         if accepted.call is not None:
             await accepted.serve(accepted.call)
-
-
-def listening_socket(host: str, port: int) -> socket.socket:
-    """Open the socket to listen on; what is set here, accepted connections inherit.
-
-    Raises:
-        OSError: if the host is unknown or the port is taken.
-
-    """
-    family, _, _, _, address = socket.getaddrinfo(
-        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-    )[0]
-    everywhere = family == socket.AF_INET6 and host == "::"
-    sock = socket.create_server(
-        cast("tuple[str, int]", address[:2]),
-        family=family,
-        backlog=BACKLOG,
-        dualstack_ipv6=everywhere and socket.has_dualstack_ipv6(),
-    )
-    for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
-        sock.setsockopt(socket.SOL_SOCKET, option, SOCKET_BUFFER)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return sock

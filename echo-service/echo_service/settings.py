@@ -130,6 +130,15 @@ class Settings:
 
     host: str = _setting("HOST", "127.0.0.1", _text, "address to listen on; images set 0.0.0.0")
     port: int = _setting("PORT", "8001", _whole(0, 65535), "port to listen on; 0 takes a free one")
+    observe_host: str = _setting(
+        "OBSERVE_HOST",
+        "127.0.0.1",
+        _text,
+        "address for metrics and the list of live calls; whoever reaches it may read them",
+    )
+    observe_port: int = _setting(
+        "OBSERVE_PORT", "9001", _whole(0, 65535), "port for the same; 0 takes a free one"
+    )
     log_level: str = _setting(
         "LOG_LEVEL",
         "info",

@@ -71,6 +71,13 @@ class Tally:
 
     def add(self, other: Tally) -> None:
         """Add the tally of one call to this sum."""
+        self._add(other, other.gap_counts())
+
+    def add_sum(self, other: Tally) -> None:
+        """Add another sum to this one."""
+        self._add(other, other.gaps)
+
+    def _add(self, other: Tally, gaps: list[int]) -> None:
         self.frames_in += other.frames_in
         self.bytes_in += other.bytes_in
         self.frames_out += other.frames_out
@@ -81,6 +88,4 @@ class Tally:
         self.texts += other.texts
         self.gap_seconds += other.gap_seconds
         self.longest_gap = max(self.longest_gap, other.longest_gap)
-        self.gaps = [
-            mine + theirs for mine, theirs in zip(self.gaps, other.gap_counts(), strict=True)
-        ]
+        self.gaps = [mine + theirs for mine, theirs in zip(self.gaps, gaps, strict=True)]

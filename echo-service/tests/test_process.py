@@ -1,0 +1,165 @@
+"""The service as a process: how it starts, and how it stops."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+
+import pytest
+from echo_service.testing import BINARY, CLOSE, TEXT, Peer, connected, frame
+
+PATIENCE = 20.0
+
+
+class Running:
+    """A service in a process of its own."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+        self.logged: list[str] = []
+
+    async def line(self, event: str) -> str:
+        """Read the log up to an event."""
+        if self.process.stdout is None:
+            raise AssertionError
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                line = (await self.process.stdout.readline()).decode()
+                if not line:
+                    raise AssertionError(f"no {event} in {self.logged}")
+                self.logged.append(line.strip())
+                if f" {event} " in line:
+                    return self.logged[-1]
+
+    async def port(self, event: str = "listening") -> int:
+        """The port that it says it listens on."""
+        return int((await self.line(event)).rpartition(":")[2])
+
+    async def end(self) -> int:
+        """Wait for its end: the exit status."""
+        async with asyncio.timeout(PATIENCE):
+            rest, _ = await self.process.communicate()
+            self.logged += rest.decode().splitlines()
+            return self.process.returncode or 0
+
+
+@contextlib.asynccontextmanager
+async def running(**settings: str) -> AsyncIterator[Running]:
+    """Start a service with settings in its environment; it is killed if it does not end."""
+    environ = {"PATH": os.environ["PATH"], "PORT": "0", "OBSERVE_PORT": "0", **settings}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "echo_service",
+        env=environ,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        yield Running(process)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+
+
+async def test_it_says_where_it_listens_and_stops_when_told() -> None:
+    """Without calls a signal ends it at once, with status 0."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        async with running() as service:
+            async with Peer.connect(await service.port()) as peer:
+                peer.write(frame(BINARY, b"a"))
+                assert await peer.frame() == (BINARY, b"a")
+            await service.line("call_ended")
+            service.process.send_signal(number)
+            assert await service.end() == 0
+
+
+async def test_a_live_call_outlives_the_signal() -> None:
+    """While it drains, no new call is taken, and it is not ready; a live call ends as it likes."""
+    async with running(DRAIN_SECONDS="60") as service:
+        port = await service.port()
+        async with Peer.connect(port) as peer:
+            peer.write(frame(TEXT, connected(uuid="a").encode()))
+            await service.line("call_started")
+            service.process.terminate()
+            await service.line("draining")
+            async with Peer.reach(port) as late:
+                late.write(Peer.handshake())
+                head = await late.reader.readuntil(b"\r\n\r\n")
+                assert head.startswith(b"HTTP/1.1 503 ")
+                assert b"\r\nRetry-After: " in head
+            async with Peer.reach(port) as asker:
+                asker.write(b"GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n")
+                status, body = await asker.response()
+                assert status == 503
+                assert json.loads(body)["reasons"] == ["draining: the service is stopping"]
+            peer.write(frame(BINARY, bytes(640)))
+            assert await peer.frame() == (BINARY, bytes(640))
+            peer.write(frame(CLOSE, b"\x03\xe8"))
+            assert await peer.closed() == (1000, "")
+        assert await service.end() == 0
+        assert any("reason=hang_up close_code=1000 closed_by=peer" in it for it in service.logged)
+
+
+async def test_the_drain_has_an_end() -> None:
+    """After DRAIN_SECONDS live calls are closed with 1001."""
+    async with running(DRAIN_SECONDS="0.2") as service:
+        async with Peer.connect(await service.port()) as peer:
+            peer.write(frame(TEXT, connected(uuid="a").encode()))
+            await service.line("call_started")
+            service.process.terminate()
+            assert await peer.closed() == (1001, "the service stops")
+            peer.write(frame(CLOSE, b"\x03\xe9"))
+        assert await service.end() == 0
+        assert any("close_code=1001 closed_by=us" in line for line in service.logged)
+
+
+async def test_a_second_signal_stops_at_once() -> None:
+    """Live calls are cut off, and the status is 0: it was asked for."""
+    async with running(DRAIN_SECONDS="60") as service:
+        async with Peer.connect(await service.port()) as peer:
+            peer.write(frame(TEXT, connected(uuid="a").encode()))
+            await service.line("call_started")
+            service.process.terminate()
+            await service.line("draining")
+            service.process.terminate()
+            assert (await peer.closed())[0] == 1006
+        assert await service.end() == 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"PORT": "x"}, "PORT is 'x'"),
+        ({"AUDIO_HANDLER": "nonsense"}, "there is no handler 'nonsense'"),
+        ({"AUDIO_HANDLER": "nonsense.module:name"}, "cannot be imported"),
+        ({"AUDIO_HANDLER": "echo_service.wire:parse"}, "not an asynchronous function"),
+    ],
+)
+async def test_a_wrong_setting_stops_the_start(settings: dict[str, str], words: str) -> None:
+    """It says which setting is wrong, without a traceback, and ends with status 78."""
+    async with running(**settings) as service:
+        assert await service.end() == 78
+        whole = "\n".join(service.logged)
+        assert words in whole
+        assert "Traceback" not in whole
+
+
+@pytest.mark.parametrize("setting", ["PORT", "OBSERVE_PORT"])
+async def test_a_taken_port_stops_the_start(setting: str) -> None:
+    """It says which port is taken, without a traceback, and ends with status 71."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        number = str(taken.getsockname()[1])
+        async with running(**{setting: number}) as service:
+            assert await service.end() == 71
+            whole = "\n".join(service.logged)
+            assert number in whole
+            assert setting in whole
+            assert "Traceback" not in whole
