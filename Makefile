@@ -33,9 +33,19 @@ $(READY): $(NEEDS)
 demo: setup ## start both services and place a simulated call through them
 	@$(BIN)/python -m tools.demo
 
-.PHONY: test
+UNITS := test-ncco-service test-echo-service test-phone
+.PHONY: test test-stack $(UNITS)
 test: setup ## run every test
-	@$(BIN)/python -m pytest
+	@$(MAKE) --no-print-directory -j3 --output-sync=target $(UNITS)
+	@$(MAKE) --no-print-directory test-stack
+
+# The parts, side by side: they wait more than they work.
+$(UNITS): test-%: setup
+	@$(BIN)/python -m pytest $*/tests
+
+# Alone on the machine: it measures times.
+test-stack: setup
+	@$(BIN)/python -m pytest bench/tests tests
 
 .PHONY: lint
 lint: setup ## check style and types
