@@ -105,7 +105,9 @@ class CallConnection(ServerConnection):
         self.consuming = True
         try:
             async for message in self:
-                if isinstance(message, str):
+                if isinstance(message, str) and board.settings.echo_text:
+                    await self.send(message)
+                elif isinstance(message, str):
                     board.text(self, call, message)
                 elif call.reason is None:
                     call.frame_in(len(message))

@@ -34,7 +34,10 @@ SLOW_FRAME = 16
 """What a frame that goes the library's way counts for in a turn."""
 
 MOST_FRAGMENTS = 4096
-"""Fragments of one message, as many as the library takes."""
+"""Fragments of one message, as many as the library takes. Long messages may have more."""
+
+SMALL_FRAGMENT = 64
+"""Bytes of a fragment on average, below which a long message has too many of them."""
 
 NEVER = -1
 """A length that no read has."""
@@ -329,7 +332,7 @@ class EngineConnection(CallConnection):
                 self._parts += frame.data
         elif frame.opcode is CONT:
             self._fragments += 1
-            if self._fragments > MOST_FRAGMENTS:
+            if self._fragments > self._most_fragments():
                 self.protocol.fail(CloseCode.MESSAGE_TOO_BIG, "too many fragments")
                 return
             self._parts += frame.data
@@ -338,9 +341,16 @@ class EngineConnection(CallConnection):
                 self._parts.clear()
                 self._on_message(call, self._opcode is TEXT, data)
 
+    def _most_fragments(self) -> int:
+        return max(MOST_FRAGMENTS, self.board.settings.max_message_bytes // SMALL_FRAGMENT)
+
     def _on_message(self, call: Call, is_text: bool, data: bytes) -> None:
         if is_text:
-            self.board.text(self, call, data.decode())
+            text = data.decode()
+            if self.board.settings.echo_text:
+                self.protocol.send_text(data)
+            else:
+                self.board.text(self, call, text)
             return
         self._count(call, 1, len(data), int(len(data) != call.frame_bytes))
         if self.board.handler is None:

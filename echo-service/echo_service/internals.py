@@ -24,7 +24,7 @@ try:
 except ImportError:
     from websockets.utils import apply_mask
 
-__all__ = ["TESTED", "apply_mask", "fragmented", "hook_frames", "problem", "room"]
+__all__ = ["TESTED", "apply_mask", "find_problem", "fragmented", "hook_frames", "problem", "room"]
 
 TESTED = "17."
 """Versions of the library that the engine was tested with start with this."""
@@ -48,7 +48,8 @@ def room(protocol: ServerProtocol) -> int:
     return limit - (protocol.current_size or 0)
 
 
-def _find_problem() -> str | None:
+def find_problem() -> str | None:
+    """Say why the engine cannot be used with the installed library; None if it can."""
     installed = version("websockets")
     if not installed.startswith(TESTED):
         return f"websockets {installed} is not one of the tested versions {TESTED}*"
@@ -56,9 +57,10 @@ def _find_problem() -> str | None:
         if not callable(getattr(ServerConnection, name, None)):
             return f"websockets {installed} has no ServerConnection.{name}"
     try:
-        return _try_out()
+        difference = _try_out()
     except Exception as error:
-        return f"websockets {installed} works otherwise inside ({type(error).__name__}: {error})"
+        difference = f"{type(error).__name__}: {error}"
+    return difference and f"websockets {installed} works otherwise inside ({difference})"
 
 
 def _try_out() -> str | None:
@@ -84,5 +86,5 @@ def _try_out() -> str | None:
     return None
 
 
-problem: str | None = _find_problem()
+problem: str | None = find_problem()
 """Why the engine cannot be used with the installed library; None if it can."""

@@ -272,6 +272,12 @@ class Settings:
         _whole(1, 1_000_000),
         "the same, of one address; behind the gateway all have the gateway's",
     )
+    echo_text: bool = _setting(
+        "ECHO_TEXT_FOR_TESTS",
+        "0",
+        _switch,
+        "1 echoes texts too, unread: for the Autobahn TestSuite only, never for a platform",
+    )
     engine: str = _setting(
         "ECHO_ENGINE",
         "auto",

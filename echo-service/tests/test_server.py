@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 
 import pytest
 from echo_service.server import EchoService
@@ -12,6 +13,7 @@ from echo_service.testing import BINARY, CLOSE, PING, PONG, TEXT, Peer, connecte
 from websockets.asyncio.client import connect
 
 Lines = Callable[[], list[str]]
+Start = Callable[..., AbstractAsyncContextManager[EchoService]]
 
 
 def event(lines: list[str], name: str) -> str:
@@ -232,3 +234,13 @@ async def test_health(service: EchoService) -> None:
             peer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
             status, body = await peer.response()
             assert (status, json.loads(body)["status"]) == (200, expected)
+
+
+async def test_the_switch_for_conformance_tests(start: Start) -> None:
+    """With ECHO_TEXT_FOR_TESTS, and only with it, texts come back as they were."""
+    async with start(echo_text=True) as service, Peer.connect(service.port) as peer:
+        peer.write(frame(TEXT, "h\u00e9".encode()) + frame(BINARY, b"b"))
+        assert await peer.frame() == (TEXT, "h\u00e9".encode())
+        assert await peer.frame() == (BINARY, b"b")
+        peer.write(frame(TEXT, b"\xff"))
+        assert (await peer.closed())[0] == 1007
