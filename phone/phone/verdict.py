@@ -57,9 +57,8 @@ def _sizes(trace: LegTrace) -> Iterator[Problem]:
         yield Problem(
             "audio",
             f"{counted(count, 'message')} of a wrong size ({sizes} bytes)",
-            f"send exactly {size} bytes a message at {trace.rate} Hz: the platform has been "
-            f"seen to "
-            "stop listening and close with 1006",
+            f"send exactly {size} bytes a message at {trace.rate} Hz: the platform has been seen "
+            "to stop listening and close with 1006",
             "warning",
         )
 
@@ -68,8 +67,7 @@ def _buffer(trace: LegTrace) -> Iterator[Problem]:
     if trace.playback.overflowed:
         yield Problem(
             "audio",
-            f"{counted(trace.playback.overflowed, 'message')} found the platform's play buffer "
-            f"full",
+            f"{counted(trace.playback.overflowed, 'message')} found the play buffer full",
             f"send at most {PLAY_BUFFER_MESSAGES:,} messages ahead of real time; what the platform "
             "does with more is not published",
             "warning",
@@ -86,6 +84,19 @@ def _texts(trace: LegTrace) -> Iterator[Problem]:
             "warning",
         )
 
+    if own := _own_texts(trace):
+        yield Problem(
+            "audio",
+            f"{counted(own, 'text message')} of the platform came back as binary",
+            "answer text with nothing: as binary it is played to the caller, as noise",
+            "warning",
+        )
+
+
+def _own_texts(trace: LegTrace) -> int:
+    ours = {message.text.encode() for message in trace.messages if message.ours}
+    return sum(message in ours for message in trace.received)
+
 
 def _echo(trace: LegTrace, alignment: Alignment) -> Iterator[Problem]:
     if not trace.sent:
@@ -94,7 +105,7 @@ def _echo(trace: LegTrace, alignment: Alignment) -> Iterator[Problem]:
         return
     if trace.ended_by == "platform":
         return
-    if not any(trace.received):
+    if len(trace.received) == _own_texts(trace) or not any(trace.received):
         yield _silence(trace)
         return
     if alignment.method == "none":

@@ -248,6 +248,22 @@ class TestWrongEcho:
         assert "no audio came back, but 20 text messages such as 'ok'" in failure(report)
         assert "as binary messages" in failure(report)
 
+    async def test_text_and_audio_mixed_up(self) -> None:
+        """Text that comes back as binary is no echo, and is called by its name."""
+
+        async def mixed_up(connection: web.WebSocketResponse) -> None:
+            async for message in connection:
+                if message.type == web.WSMsgType.TEXT:
+                    await connection.send_bytes(message.data.encode())
+                else:
+                    await connection.send_str("ok")
+
+        async with FakeApplication(mixed_up) as application:
+            report = await place(application)
+        assert "no audio came back, but 20 text messages such as 'ok'" in failure(report)
+        seen = [warning.seen for warning in report.warnings]
+        assert "1 text message of the platform came back as binary" in seen
+
     async def test_silent_application(self) -> None:
         """An application that sends nothing fails, within the wait."""
         async with FakeApplication(every(lambda n, frame: [])) as application:
