@@ -1,17 +1,19 @@
-"""The mood of what is said reaches a webhook, and the summary of the call."""
+"""The mood of what is said reaches a webhook, and stands with the live calls."""
 
 from __future__ import annotations
 
 import http.server
 import json
+import re
 import threading
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.placing import place, until
+from tests.placing import during_a_call, until
 from tools.processes import ProcessStack
 
 
@@ -37,6 +39,14 @@ def webhook() -> Iterator[tuple[str, list[dict[str, Any]]]]:
         thread.join()
 
 
+def calls_of(stack: ProcessStack) -> list[dict[str, Any]]:
+    """What echo-service says of its live calls."""
+    found = re.search(r"\bobserving url=(\S+)", stack.logs("echo-service"))
+    assert found
+    with urllib.request.urlopen(f"{found[1]}/calls", timeout=5) as reply:
+        return list(json.load(reply)["calls"])
+
+
 def test_good_and_bad_words_are_told_apart(
     start: Callable[..., ProcessStack],
     caller: Callable[..., Path],
@@ -47,9 +57,14 @@ def test_good_and_bad_words_are_told_apart(
     stack = start("sentiment.handler:sentiment", AUDIO_QUEUE_FRAMES="500", SENTIMENT_WEBHOOK=url)
     # Sentence 5 is praise, sentence 6 a complaint.
     audio = caller(0.5, "sentence-5", 1.5, "sentence-6", 3.0)
-    (outcome,) = place(stack, "--audio", str(audio), "--expect", "any")
+    with during_a_call(stack, "--audio", str(audio), "--expect", "any") as finished:
+        until(lambda: bool(posted), "the first event at the webhook")
+        (live,) = calls_of(stack)
+        outcome = finished()
     assert outcome.status == 0, outcome.words
     until(lambda: len(posted) >= 2, "two events at the webhook")
+    assert live["call"] == outcome.report["uuid"]
+    assert live["notes"] == {"mood": posted[0]["mood"], "mood_overall": posted[0]["mood_overall"]}
     praise, complaint = posted[0], posted[-1]
     assert praise["call"] == complaint["call"] == outcome.report["uuid"]
     assert "wonderful" in praise["words"]
