@@ -3,7 +3,7 @@
 The library does the handshake, the control frames, fragments, text, limits and the close. Here,
 complete, final binary frames are unmasked and written back at once, all frames of a read in one
 write; a read that is one frame like the one before takes an even shorter way. The same bytes go
-out as from the library alone, fed frame by frame.
+out as from the library alone, fed frame by frame, with one exception: see `_on_frame`.
 
 Frames that are not complete are held here, so that the library is always between two frames.
 """
@@ -13,13 +13,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from websockets.asyncio.server import Server, ServerConnection
-from websockets.frames import BINARY, CONT, DATA_OPCODES, TEXT, CloseCode, Frame
+from websockets.frames import BINARY, CLOSE, CONT, DATA_OPCODES, TEXT, CloseCode, Frame
 from websockets.protocol import OPEN, Event
 from websockets.server import ServerProtocol
 
 from . import shapes
 from .connection import CallConnection
-from .internals import apply_mask, fragmented, hook_frames, room
+from .internals import apply_mask, drop_fragments, fragmented, hook_frames, room
 
 if TYPE_CHECKING:
     from .call import Call
@@ -320,6 +320,10 @@ class EngineConnection(CallConnection):
 
         """
         was_open = self.state is OPEN
+        if frame.opcode is CLOSE:
+            # A peer may close in the middle of a message (RFC 6455, 5.4); the library would
+            # answer with 1002.
+            drop_fragments(self.protocol)
         self._library_frame(frame)
         call = self._open
         if call is None or not was_open or call.reason is not None:

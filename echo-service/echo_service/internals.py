@@ -24,7 +24,16 @@ try:
 except ImportError:
     from websockets.utils import apply_mask
 
-__all__ = ["TESTED", "apply_mask", "find_problem", "fragmented", "hook_frames", "problem", "room"]
+__all__ = [
+    "TESTED",
+    "apply_mask",
+    "drop_fragments",
+    "find_problem",
+    "fragmented",
+    "hook_frames",
+    "problem",
+    "room",
+]
 
 TESTED = "17."
 """Versions of the library that the engine was tested with start with this."""
@@ -40,6 +49,11 @@ def hook_frames(protocol: ServerProtocol, hook: Callable[[Frame], None]) -> Call
 def fragmented(protocol: ServerProtocol) -> bool:
     """Whether the peer is in the middle of a message of several frames."""
     return protocol.current_size is not None
+
+
+def drop_fragments(protocol: ServerProtocol) -> None:
+    """Forget the message that the peer is in the middle of."""
+    protocol.current_size = None
 
 
 def room(protocol: ServerProtocol) -> int:

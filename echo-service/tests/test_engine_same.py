@@ -291,7 +291,6 @@ def bad(usual: int, limit: int) -> st.SearchStrategy[list[bytes]]:
             [frame(PING, b"a" * 126)],
             [frame(CONT, b"ab")],
             [half, frame(BINARY, bytes(usual))],
-            [half, frame(CLOSE, b"\x03\xe8")],
             [frame(BINARY, b"a" * (limit + 1))],
             [frame(BINARY, b"a" * (limit + 1), wide=8)],
             [frame(BINARY, b"a" * limit, fin=False), frame(CONT, b"a")],
@@ -429,3 +428,11 @@ async def test_most_fragments(fragments: int) -> None:
     seen, figures = await by_the_engine(case)
     assert figures.frames_in == (1 if fragments == 4096 else 0)
     assert seen.code == ((None, None) if fragments == 4096 else (None, 1009))
+
+
+async def test_a_close_in_the_middle_of_a_message() -> None:
+    """It is a close like any other, and the message is forgotten (RFC 6455, 5.4)."""
+    case = one_by_one(HALF, frame(CLOSE, b"\x03\xe8"), frame(CONT, b"cd"))
+    seen, figures = await by_the_engine(case)
+    assert seen == Outcome(b"\x88\x02\x03\xe8", [], (1000, 1000), True)
+    assert figures.frames_in == 0
