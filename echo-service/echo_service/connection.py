@@ -9,8 +9,9 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from websockets.asyncio.server import Server, ServerConnection
+from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
-from websockets.http11 import Response
+from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 
 from . import replies
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from .switchboard import Switchboard
 
 __all__ = ["CallConnection"]
+
+
+_FORGOTTEN = Request("", Headers())
 
 
 class CallConnection(ServerConnection):
@@ -98,6 +102,10 @@ class CallConnection(ServerConnection):
     def last_heard(self) -> float:
         """When anything came, on the event loop's clock."""
         return self.heard
+
+    def forget_handshake(self) -> None:
+        """Let go of the request's and the response's headers: 2 KiB or more for hours."""
+        self.request, self.response = _FORGOTTEN, None
 
     async def serve(self, call: Call) -> None:
         """Take the messages of a call until it ends."""

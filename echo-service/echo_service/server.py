@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
+from collections.abc import Awaitable
 from types import TracebackType
 from typing import Any, cast
 
@@ -13,6 +14,7 @@ from websockets.frames import CloseCode
 
 from . import handlers, internals
 from .auth import guard
+from .call import Call
 from .connection import CallConnection
 from .engine import EngineConnection
 from .handshake import OPEN, Handshakes
@@ -139,7 +141,7 @@ class EchoService:
         for connection in list(self.board.connections):
             connection.cut()
 
-    async def _serve_call(self, connection: ServerConnection) -> None:
+    def _serve_call(self, connection: ServerConnection) -> Awaitable[None]:
         accepted = cast(CallConnection, connection)
-        if accepted.call is not None:
-            await accepted.serve(accepted.call)
+        accepted.forget_handshake()
+        return accepted.serve(cast(Call, accepted.call))
