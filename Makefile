@@ -55,6 +55,10 @@ lint: setup ## check style and types
 	@for part in ncco-service/ncco_service echo-service/echo_service phone/phone; do \
 	  $(BIN)/mypy $$part $$(dirname $$part)/tests; done
 
+.PHONY: test-examples
+test-examples: ## run the examples' tests (they need 825 MB of their own)
+	@$(MAKE) --no-print-directory -C examples lint test
+
 .PHONY: bench bench-quick conformance
 bench: ## measure echo-service against its peers (an hour, two quiet cores)
 	@$(MAKE) --no-print-directory -C bench bench
