@@ -52,7 +52,8 @@ class Running:
 @contextlib.asynccontextmanager
 async def running(**settings: str) -> AsyncIterator[Running]:
     """Start a service with settings in its environment; it is killed if it does not end."""
-    environ = {"PATH": os.environ["PATH"], "PORT": "0", "OBSERVE_PORT": "0", **settings}
+    ours = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
+    environ = {**ours, "PORT": "0", "OBSERVE_PORT": "0", **settings}
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
