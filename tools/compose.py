@@ -111,7 +111,11 @@ class ComposeStack:
         self.port = free_port()
         self._settings = settings or {}
         self._files = files
-        self._env = {"GATEWAY_PORT": str(self.port), **(env or {})}
+        self._env = {
+            "GATEWAY_PORT": str(self.port),
+            "OBSERVE_PORT": str(free_port()),
+            **(env or {}),
+        }
         self._folder = folder
         self._start = start
         self._used = False
