@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import secrets
+import socket
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
@@ -180,6 +181,13 @@ def test_a_domain_sends_http_to_https(gateway: Gateway) -> None:
     connection.close()
     assert answer.status in (301, 308)
     assert str(answer.getheader("Location")).startswith(f"https://{NAME}/")
+
+
+@pytest.mark.parametrize("port", ["plain", "http", "https"])
+def test_silence_is_cut_off(gateway: Gateway, port: str) -> None:
+    """Who connects and says nothing is gone after five seconds, on each port."""
+    with socket.create_connection(("127.0.0.1", getattr(gateway, port)), timeout=10) as peer:
+        assert peer.recv(1) == b""
 
 
 def test_nothing_private_listens_on_the_network(gateway: Gateway) -> None:
