@@ -22,7 +22,7 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.attacks.target import SLACK, Socket
 
-__all__ = ["P99_MS", "WORST_MS", "Canary", "Report", "canary"]
+__all__ = ["FRAME_SECONDS", "P99_MS", "WORST_MS", "Canary", "Report", "canary"]
 
 P99_MS = 20 * SLACK
 WORST_MS = 100 * SLACK

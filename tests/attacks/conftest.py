@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
 
 import pytest
 
-from tests.attacks.attacked import SETTINGS, Battery, Settings, attack_stack
-from tools.processes import ProcessStack
-from tools.stack import Stack
-
-KINDS: dict[str, Callable[[Settings], AbstractContextManager[Stack]]] = {"processes": ProcessStack}
+from tests.attacks.attacked import Battery, attack_stack
+from tests.attacks.kinds import KINDS
 
 
-@pytest.fixture(scope="session", params=sorted(KINDS))
+@pytest.fixture(scope="session", params=list(KINDS))
 def battery(request: pytest.FixtureRequest) -> Iterator[Battery]:
     """Yield the outcome of all attacks on one stack with tickets and signed webhooks."""
-    with KINDS[request.param](SETTINGS) as stack:
+    if request.param == "compose":
+        request.getfixturevalue("engine")
+    with KINDS[request.param].start() as stack:
         stack.wait_ready()
         yield attack_stack(stack)

@@ -34,8 +34,10 @@ def refused(reply: Reply) -> str:
 async def _refused_and_cut(target: Socket, request: bytes) -> str:
     async with await Peer.connect(target) as peer:
         await peer.send(request)
-        seen = refused(await peer.reply(target.limits.handshake_seconds + GRACE))
-        await peer.gone(target.limits.handshake_seconds + GRACE)
+        reply = await peer.reply(target.limits.handshake_seconds + GRACE)
+        seen = refused(reply)
+        if not (reply.status and target.limits.keeps_alive):
+            await peer.gone(target.limits.handshake_seconds + GRACE)
         return seen
 
 
@@ -98,32 +100,40 @@ async def endless_header(target: Socket) -> str:
 @handshakes("refuses with a status of 4xx, or cuts off; never 101, never 500")
 async def malformed_handshakes(target: Socket) -> str:
     """Handshakes with a part that is missing, doubled, garbled or wrong."""
-    ticket = target.authorization
-    good = upgrade(target, ticket("malformed") if ticket else None)
-    head = good[:-2]
-    key = b"Sec-WebSocket-Key: "
+    key, version = b"Sec-WebSocket-Key: ", b"Sec-WebSocket-Version: "
+    folded = b"X-Header: x\r\n folded\r\n\r\n"
+    chunked = b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
+    end = b"\r\n\r\n"
     variants = {
-        "a header without a colon": head + b"nonsense\r\n\r\n",
-        "a blank before the colon": head + b"X-Header : x\r\n\r\n",
-        "NUL in a header": head + b"X-Header: \0\r\n\r\n",
-        "a folded header": head + b"X-Header: x\r\n folded\r\n\r\n",
-        "an escape in a header's name": head + b"\x1b[2J: x\r\n\r\n",
-        "no key": good.replace(key, b"X-Key: "),
-        "two keys": head + key + b"AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
-        "a short key": good.replace(key, key + b"AA=="),
-        "version 12": good.replace(b"Version: 13", b"Version: 12"),
-        "two versions": head + b"Sec-WebSocket-Version: 13\r\n\r\n",
-        "no Connection": good.replace(b"Connection: ", b"X-Connection: "),
-        "Upgrade to h2c": good.replace(b"Upgrade: websocket", b"Upgrade: h2c"),
-        "POST": good.replace(b"GET ", b"POST ", 1),
-        "HTTP/1.0": good.replace(b"HTTP/1.1", b"HTTP/1.0", 1),
-        "HTTP/9.9": good.replace(b"HTTP/1.1", b"HTTP/9.9", 1),
-        "a body": head + b"Content-Length: 5\r\n\r\nhello",
-        "chunks": head + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
-        "another path": good.replace(b"/socket", b"/etc/passwd", 1),
-        "a path that climbs": good.replace(b"/socket", b"/socket/../../x", 1),
+        "a header without a colon": (end, b"\r\nnonsense" + end),
+        "a blank before the colon": (end, b"\r\nX-Header : x" + end),
+        "NUL in a header": (end, b"\r\nX-Header: \0" + end),
+        "a folded header": (end, b"\r\n" + folded),
+        "an escape in a header's name": (end, b"\r\n\x1b[2J: x" + end),
+        "no key": (key, b"X-Key: "),
+        "two keys": (end, b"\r\n" + key + b"AAAAAAAAAAAAAAAAAAAAAA==" + end),
+        "a short key": (key, key + b"AA=="),
+        "version 12": (version + b"13", version + b"12"),
+        "two versions": (end, b"\r\n" + version + b"13" + end),
+        "no Connection": (b"Connection: ", b"X-Connection: "),
+        "Upgrade to h2c": (b"Upgrade: websocket", b"Upgrade: h2c"),
+        "POST": (b"GET ", b"POST "),
+        "HTTP/1.0": (b"HTTP/1.1", b"HTTP/1.0"),
+        "HTTP/9.9": (b"HTTP/1.1", b"HTTP/9.9"),
+        "a body": (end, b"\r\nContent-Length: 5" + end + b"hello"),
+        "chunks": (end, b"\r\n" + chunked),
+        "another path": (b"/socket", b"/etc/passwd"),
+        "a path that climbs": (b"/socket", b"/socket/../../x"),
     }
-    return await every(variants.items(), lambda request: _refused_and_cut(target, request))
+    if target.limits.unfolds:
+        del variants["a folded header"]
+
+    async def attempt(change: tuple[bytes, bytes]) -> str:
+        ticket = target.authorization
+        good = upgrade(target, ticket("malformed") if ticket else None)
+        return await _refused_and_cut(target, good.replace(*change, 1))
+
+    return await every(variants.items(), attempt)
 
 
 @handshakes("refuses or cuts off")

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from tests.attacks.opening import Reply, read_reply
-from tests.attacks.target import SLACK, Unsafe, require
+from tests.attacks.target import SLACK, Limits, Unsafe, require
 from tests.attacks.tickets import SIGNATURE_SECRET
 from tests.attacks.tokens import by_vonage, sign
 
@@ -18,6 +18,9 @@ __all__ = ["API_KEY", "APPLICATION", "Webhooks", "claims", "refusal", "request"]
 
 API_KEY = "abcd1234"
 APPLICATION = "aaaaaaaa-bbbb-4ccc-8ddd-0123456789ab"
+
+GRACE = 1.5
+"""Seconds that an end may come late."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,7 @@ class Webhooks:
         host: name or address.
         port: of TCP.
         base: the path before ``/answer``.
+        limits: that the server is set to.
         log: all that the service has logged so far; None where nobody can see.
 
     """
@@ -35,18 +39,20 @@ class Webhooks:
     host: str
     port: int
     base: str
+    limits: Limits
     log: Callable[[], str] | None = None
 
     @classmethod
-    def at(cls, answer_url: str) -> Webhooks:
+    def at(cls, answer_url: str, limits: Limits) -> Webhooks:
         """Take host, port and path from the answer URL."""
         parts = urlsplit(answer_url)
         if not parts.hostname or not parts.port:
             raise ValueError(f"{answer_url!r} has no host or no port")
-        return cls(parts.hostname, parts.port, parts.path.removesuffix("/answer"))
+        return cls(parts.hostname, parts.port, parts.path.removesuffix("/answer"), limits)
 
-    async def send(self, data: bytes, within: float = 5.0) -> Reply:
+    async def send(self, data: bytes) -> Reply:
         """Send bytes on a connection of their own; return the answer, or that it was cut off."""
+        within = self.limits.request_seconds + GRACE
         reader, writer = await asyncio.open_connection(self.host, self.port)
         try:
             async with asyncio.timeout(within * SLACK):

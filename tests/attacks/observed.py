@@ -9,8 +9,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tests.attacks.floods import FORGED
+from tests.attacks.kinds import Part
 from tests.attacks.target import require
-from tools.stack import Service, Stack
+from tools.stack import Stack
 
 __all__ = ["Processes", "check_log", "processes_of"]
 
@@ -69,7 +70,7 @@ class Processes:
         return family
 
 
-def processes_of(stack: Stack, service: Service) -> Processes | None:
+def processes_of(stack: Stack, service: Part) -> Processes | None:
     """Return the processes of a service, or None where they are out of sight."""
     if pid := getattr(stack, "pid", None):
         return Processes(pid(service))

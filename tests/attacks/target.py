@@ -42,6 +42,14 @@ class Limits:
     """How long the server waits for a peer that says nothing at all."""
     message_bytes: int
     """The longest message it takes."""
+    request_seconds: float = 5
+    """How long a webhook may take to come in."""
+    unfinished: tuple[int, ...] = (400, 0)
+    """What it answers when a webhook has not come in by then; 0 is to hang up."""
+    keeps_alive: bool = False
+    """Whether the connection of a refused handshake may be used for another request."""
+    unfolds: bool = False
+    """Whether it joins a folded header and goes on, as RFC 9112, 5.2 lets a server do."""
 
 
 @dataclass(frozen=True)

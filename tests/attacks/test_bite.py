@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.attacks.attacked import ATTACKERS, LIMITS, with_ticket
+from tests.attacks.attacked import with_ticket
 from tests.attacks.battery import NAMES, Outcome, attack_socket, attack_webhooks
 from tests.attacks.canary import P99_MS, WORST_MS, Report, canary
 from tests.attacks.http import Webhooks
+from tests.attacks.kinds import ATTACKERS, LIMITS
 from tests.attacks.observed import Processes, check_log
 from tests.attacks.target import Socket, Unsafe
 
@@ -96,7 +97,7 @@ def bitten(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bitten]:
             memory=Processes(process.pid).memory,
             log=lambda: path.read_text(errors="replace"),
         )
-        webhooks = Webhooks.at(f"http://{urls['webhooks']}/webhooks/answer")
+        webhooks = Webhooks.at(f"http://{urls['webhooks']}/webhooks/answer", LIMITS)
         outcomes, report = asyncio.run(_run(socket, webhooks, process.pid))
         yield Bitten(outcomes, report, path.read_text(errors="replace"))
     finally:

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.attacks.attacked import LIMITS, Settings
 from tests.attacks.battery import attack
+from tests.attacks.kinds import LIMITS, Settings
 from tests.attacks.target import Socket
 from tests.attacks.tickets import SIGNATURE_SECRET, vonage_tokens
 from tests.attacks.tokens import by_vonage, sign

@@ -1,0 +1,151 @@
+"""Where the kinds of stack differ, and why: everything else of the battery is the same for all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from typing import Literal
+from urllib.parse import urlsplit
+
+from tests.attacks.http import API_KEY, APPLICATION
+from tests.attacks.target import Limits
+from tests.attacks.tickets import SIGNATURE_SECRET, SOCKET_SECRET
+from tools.compose import ComposeStack
+from tools.processes import ProcessStack
+from tools.stack import SERVICES, Service, Stack
+
+__all__ = ["ATTACKERS", "KINDS", "LIMITS", "Kind", "Part", "Settings", "Urls"]
+
+Settings = Mapping[Service, Mapping[str, str]]
+Part = Service | Literal["gateway"]
+
+ATTACKERS = "127.0.0.66"
+"""Where attacks on a process come from, so that it can tell them from its callers."""
+
+LIMITS = Limits(
+    handshake_seconds=2,
+    close_seconds=5,
+    stalled_seconds=2,
+    dead_seconds=4,
+    message_bytes=16384,
+)
+SETTINGS: Settings = {
+    "echo-service": {
+        "SOCKET_AUTH": "ticket",
+        "SOCKET_SECRET": SOCKET_SECRET,
+        "HANDSHAKE_SECONDS": f"{LIMITS.handshake_seconds:g}",
+        "MAX_HANDSHAKES_PER_ADDRESS": "200",
+        "MAX_MESSAGE_BYTES": str(LIMITS.message_bytes),
+        "PING_INTERVAL": "1",
+        "SILENCE_SECONDS": f"{LIMITS.dead_seconds:g}",
+        "SLOW_READER_SECONDS": f"{LIMITS.stalled_seconds:g}",
+    },
+    "ncco-service": {
+        "SOCKET_AUTH": "ticket",
+        "SOCKET_SECRET": SOCKET_SECRET,
+        "REQUEST_SECONDS": "1",
+        "VONAGE_SIGNATURE_SECRET": SIGNATURE_SECRET,
+        "VONAGE_API_KEY": API_KEY,
+        "VONAGE_APPLICATION_ID": APPLICATION,
+    },
+}
+"""Limits are short where an attack has to wait for them, and the services' own otherwise."""
+
+
+@dataclass(frozen=True)
+class Urls:
+    """What is attacked: the socket and the answer URL."""
+
+    socket: str
+    answer: str
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of stack as the battery needs to know it.
+
+    Args:
+        start: makes the stack, with tickets and signed webhooks.
+        urls: of the running stack.
+        limits: that a peer meets.
+        parts: whose memory and files are watched.
+        source: the address that attacks come from; None for the system's choice.
+        fair: whether delays of the call beside the attacks can be told from the machine's.
+        settle_seconds: until nothing of an attack is left open, with the connections that a
+            part keeps for another part's next request.
+
+    """
+
+    start: Callable[[], AbstractContextManager[Stack]]
+    urls: Callable[[Stack], Urls]
+    limits: Limits
+    parts: tuple[Part, ...]
+    source: str | None
+    fair: bool
+    settle_seconds: float
+
+
+def _processes() -> ProcessStack:
+    return ProcessStack(SETTINGS)
+
+
+def _process_urls(stack: Stack) -> Urls:
+    return Urls(stack.socket_url, stack.answer_url)
+
+
+def _compose() -> ComposeStack:
+    """Return the stack on Compose, with the battery's secrets in place of its own files."""
+    no_files = {"SOCKET_SECRET_FILE": "", "VONAGE_SIGNATURE_SECRET_FILE": ""}
+    merged: dict[Service, dict[str, str]] = {
+        name: {**no_files, **values} for name, values in SETTINGS.items()
+    }
+    # The webhooks name a host that is not this machine's, as the telephone network's do.
+    merged["ncco-service"]["SOCKET_URL"] = "wss://voice.example.org/socket"
+    return ComposeStack(merged)
+
+
+def _compose_urls(stack: Stack) -> Urls:
+    """Return the gateway's own address, which the tunnel's agent uses, too.
+
+    Behind the port that Docker publishes on loopback stands a proxy of Docker's: where a peer does
+    not read, that keeps the peer's side open, though the gateway has hung up.
+    """
+    assert isinstance(stack, ComposeStack)
+    networks = stack.inspect("gateway")["NetworkSettings"]["Networks"].values()
+    host = f"{next(iter(networks))['IPAddress']}:8080"
+    return Urls(
+        f"ws://{host}{urlsplit(stack.socket_url).path}",
+        f"http://{host}{urlsplit(stack.answer_url).path}",
+    )
+
+
+KINDS: Mapping[str, Kind] = {
+    "processes": Kind(
+        start=_processes,
+        urls=_process_urls,
+        limits=LIMITS,
+        parts=SERVICES,
+        source=ATTACKERS,
+        fair=True,
+        settle_seconds=10,
+    ),
+    "compose": Kind(
+        start=_compose,
+        urls=_compose_urls,
+        # The gateway's own (gateway/Caddyfile), for all that happens before a call.
+        limits=replace(
+            LIMITS,
+            handshake_seconds=5,
+            request_seconds=10,
+            # It hands on what it has, and cannot tell then whose fault it is.
+            unfinished=(400, 0, 503),
+            keeps_alive=True,
+            unfolds=True,
+        ),
+        parts=(*SERVICES, "gateway"),
+        source=None,  # the echo service sees the gateway's address in any case
+        fair=False,  # a frame passes the gateway twice, and nobody can say for how long it waited
+        settle_seconds=20,  # the gateway keeps its connections to ncco-service for 15
+    ),
+}
