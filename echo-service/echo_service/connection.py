@@ -84,8 +84,8 @@ class CallConnection(ServerConnection):
 
     def _refuse(self, response: Response) -> None:
         """Answer a handshake before it is complete."""
-        self.board.requested(self)
-        self.board.refused("handshake_too_large", self)
+        self.board.lobby.leave(self)
+        self.board.lobby.refused("handshake_too_large", self)
         self.protocol.send_response(response)
         for data in self.protocol.data_to_send():
             self.transport.write(data)

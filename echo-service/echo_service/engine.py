@@ -13,12 +13,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from websockets.asyncio.server import Server, ServerConnection
-from websockets.frames import BINARY, CLOSE, CONT, DATA_OPCODES, TEXT, CloseCode, Frame
+from websockets.frames import CLOSE, DATA_OPCODES, CloseCode, Frame
 from websockets.protocol import OPEN, Event
 from websockets.server import ServerProtocol
 
 from . import shapes
 from .connection import CallConnection
+from .fragments import Fragments, TooManyFragments
 from .internals import apply_mask, drop_fragments, fragmented, hook_frames, room
 
 if TYPE_CHECKING:
@@ -32,12 +33,6 @@ TURN = 256
 
 SLOW_FRAME = 16
 """What a frame that goes the library's way counts for in a turn."""
-
-MOST_FRAGMENTS = 4096
-"""Fragments of one message, as many as the library takes. Long messages may have more."""
-
-SMALL_FRAGMENT = 64
-"""Bytes of a fragment on average, below which a long message has too many of them."""
 
 NEVER = -1
 """A length that no read has."""
@@ -57,10 +52,9 @@ class EngineConnection(CallConnection):
         "_need",
         "_now",
         "_open",
-        "_opcode",
-        "_parts",
         "_queued",
         "_quick",
+        "_request",
         "_rest",
         "_shape",
         "_size",
@@ -88,10 +82,9 @@ class EngineConnection(CallConnection):
         self._rest = bytearray()
         self._need = 0
         self._queued = False
-        # A message in fragments.
-        self._opcode = BINARY
-        self._parts = bytearray()
-        self._fragments = 0
+        # What has come of the request, and later of a message in fragments.
+        self._request = bytearray()
+        self._fragments = Fragments(board.settings.max_message_bytes)
 
     def _use(self, new: shapes.Shape) -> None:
         self._shape = new
@@ -161,13 +154,13 @@ class EngineConnection(CallConnection):
     def _before_open(self, data: bytes) -> None:
         """Give the library its request, and hold what came behind it too early."""
         if self.request is None:
-            seen = len(self._parts)
-            self._parts += data
-            end = self._parts.find(b"\r\n\r\n", max(0, seen - 3))
+            seen = len(self._request)
+            self._request += data
+            end = self._request.find(b"\r\n\r\n", max(0, seen - 3))
             if end < 0:
                 super().data_received(data)
                 return
-            self._parts.clear()
+            self._request.clear()
             super().data_received(data[: end + 4 - seen])
             data = data[end + 4 - seen :]
         if data:
@@ -304,7 +297,9 @@ class EngineConnection(CallConnection):
         super().resume_writing()
         if self.transport.is_closing() or self._open is None:
             return
-        if self._queued or (self._rest and not self._need):
+        if self._queued:
+            self.transport.pause_reading()
+        elif self._rest and not self._need:
             self._queue_turn()
         elif not self._rest:
             self._allow_shortest()
@@ -328,25 +323,14 @@ class EngineConnection(CallConnection):
         call = self._open
         if call is None or not was_open or call.reason is not None:
             return
-        if frame.opcode is TEXT or frame.opcode is BINARY:
-            if frame.fin:
-                self._on_message(call, frame.opcode is TEXT, bytes(frame.data))
-            else:
-                self._opcode, self._fragments = frame.opcode, 1
-                self._parts += frame.data
-        elif frame.opcode is CONT:
-            self._fragments += 1
-            if self._fragments > self._most_fragments():
+        if frame.opcode in DATA_OPCODES:
+            try:
+                message = self._fragments.take(frame)
+            except TooManyFragments:
                 self.protocol.fail(CloseCode.MESSAGE_TOO_BIG, "too many fragments")
-                return
-            self._parts += frame.data
-            if frame.fin:
-                data = bytes(self._parts)
-                self._parts.clear()
-                self._on_message(call, self._opcode is TEXT, data)
-
-    def _most_fragments(self) -> int:
-        return max(MOST_FRAGMENTS, self.board.settings.max_message_bytes // SMALL_FRAGMENT)
+            else:
+                if message is not None:
+                    self._on_message(call, *message)
 
     def _on_message(self, call: Call, is_text: bool, data: bytes) -> None:
         if is_text:

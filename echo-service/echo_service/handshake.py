@@ -35,6 +35,7 @@ class Handshakes:
         self, board: Switchboard, guard: Guard | None, reasons: Callable[[], dict[str, str]]
     ) -> None:
         self._board = board
+        self._lobby = board.lobby
         self._guard = guard
         self._reasons = reasons
         # What a handshake has proved, from its request to its response: nothing comes between.
@@ -42,7 +43,8 @@ class Handshakes:
 
     def request(self, connection: ServerConnection, request: Request) -> Response | None:
         """Answer a request, or let the library go on with the handshake."""
-        self._board.requested(connection)
+        peer = cast(CallConnection, connection)
+        self._lobby.leave(peer)
         path = request.path.partition("?")[0]
         if path == "/healthz":
             return replies.json_reply(http.HTTPStatus.OK, {"status": "alive"})
@@ -53,14 +55,14 @@ class Handshakes:
         if "Upgrade" not in request.headers:
             return replies.upgrade_required(PATH)
         for reason, message in self._reasons().items():
-            self._board.refused(reason, connection)
+            self._lobby.refused(reason, peer)
             return replies.unavailable(reason, message)
         try:
             given = request.headers.get_all("Authorization")
             self._proved = self._guard.admit(given) if self._guard else None
         except AuthError as error:
             facts = {"check": error.check, "message": str(error), "hint": error.hint}
-            self._board.refused("unauthorized", connection, **facts)
+            self._lobby.refused("unauthorized", peer, **facts)
             return replies.unauthorized(f"the handshake is refused: {error}", error.hint)
         return None
 
@@ -68,10 +70,11 @@ class Handshakes:
         self, connection: ServerConnection, request: Request, response: Response
     ) -> Response | None:
         """Open the call, or put the library's refusal into our shape."""
+        peer = cast(CallConnection, connection)
         if response.status_code == http.HTTPStatus.SWITCHING_PROTOCOLS:
-            self._board.accepted(cast(CallConnection, connection), self._proved)
+            self._board.accepted(peer, self._proved)
         elif response.headers.get("Content-Type", "").startswith("text/plain"):
-            self._board.refused("bad_handshake", connection)
+            self._lobby.refused("bad_handshake", peer)
             return replies.bad_handshake(response)
         return None
 

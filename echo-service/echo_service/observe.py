@@ -165,7 +165,7 @@ class _Figures(Collector):
         yield _gauge("max_calls", "Calls that may be open at once.", board.settings.max_calls)
         yield _labelled("calls_ended", "Calls that have ended.", "reason", board.endings)
         yield _labelled(
-            "handshakes", "Handshakes, by what became of them.", "result", board.handshakes
+            "handshakes", "Handshakes, by what became of them.", "result", board.lobby.results
         )
         both = {"in": whole.frames_in, "out": whole.frames_out}
         yield _labelled("frames", "Audio frames.", "direction", both)
@@ -176,8 +176,8 @@ class _Figures(Collector):
         yield _counter("dropped_frames", "Frames a slow audio handler missed.", whole.dropped)
         yield _counter("texts", "Text messages.", whole.texts)
         yield _gaps(whole)
-        yield _gauge("loop_lag_seconds", "How late the event loop was, last.", board.lag)
-        yield _gauge("loop_lag_worst_seconds", "The same, at worst.", board.worst_lag)
+        yield _gauge("loop_lag_seconds", "How late the event loop was, last.", board.sweeper.lag)
+        yield _gauge("loop_lag_worst_seconds", "The same, at worst.", board.sweeper.worst_lag)
         yield _counter("handler_blocked", "Times an audio handler blocked the loop.", board.blocked)
         yield _counter(
             "handler_blocked_seconds", "Seconds for which it did.", board.blocked_seconds

@@ -178,7 +178,7 @@ async def by_the_engine(case: Case, handler: handlers.Handler = echo) -> tuple[O
     async def serve() -> None:
         await connection.handshake()
         wire.written.clear()
-        board.requested(connection)
+        board.lobby.leave(connection)
         board.accepted(connection, None)
         if connection.call is not None:
             await connection.serve(connection.call)

@@ -66,7 +66,7 @@ async def test_calls_at_once(start: Start) -> None:
         await until(lambda: len(service.board.calls) == 1)
         async with Peer.connect(service.port) as fourth:
             await echoed(fourth)
-        assert service.board.handshakes["full"] == 1
+        assert service.board.lobby.results["full"] == 1
 
 
 async def test_call_length(start: Start) -> None:
@@ -76,9 +76,9 @@ async def test_call_length(start: Start) -> None:
         async with Peer.connect(service.port) as peer:
             await echoed(peer)
             opened = next(iter(service.board.calls.values())).opened
-            service.board.sweep(opened + 99.9)
+            service.board.sweeper.sweep(opened + 99.9)
             await echoed(peer)
-            service.board.sweep(opened + 100.1)
+            service.board.sweeper.sweep(opened + 100.1)
             assert await peer.closed() == (wire.TOO_LONG, "the call is too long")
         await until(lambda: not service.board.calls)
         assert service.board.endings == {"too_long": 1}
@@ -90,15 +90,15 @@ async def test_silence(start: Start) -> None:
         for _ in range(4):
             await echoed(peer)
         heard = now()
-        service.board.sweep(heard + 59)
+        service.board.sweeper.sweep(heard + 59)
         await echoed(peer)
         before = only(service).last_heard()
         while only(service).last_heard() == before:
             peer.write(frame(PONG))
             await asyncio.sleep(0.001)
-        service.board.sweep(heard + 59)
+        service.board.sweeper.sweep(heard + 59)
         await echoed(peer)
-        service.board.sweep(now() + 61)
+        service.board.sweeper.sweep(now() + 61)
         assert await peer.closed() == (wire.SILENT, "nothing heard")
 
 
@@ -110,7 +110,7 @@ async def test_handshake_time(start: Start) -> None:
             async with asyncio.timeout(5):
                 await peer.reader.readexactly(1)
         await until(lambda: not service.board.connections)
-        assert service.board.handshakes == {"incomplete": 1}
+        assert service.board.lobby.results == {"incomplete": 1}
 
 
 async def test_handshake_size(start: Start) -> None:
@@ -125,7 +125,7 @@ async def test_handshake_size(start: Start) -> None:
             assert status == 431
             assert json.loads(body)["error"] == "handshake_too_large"
         await until(lambda: not service.board.connections)
-        assert service.board.handshakes == {"accepted": 1, "handshake_too_large": 1}
+        assert service.board.lobby.results == {"accepted": 1, "handshake_too_large": 1}
 
 
 @pytest.mark.parametrize("setting", ["max_handshakes", "max_handshakes_per_address"])
@@ -143,7 +143,7 @@ async def test_unfinished_handshakes(start: Start, setting: str) -> None:
                 async with asyncio.timeout(5):
                     await silent[0].reader.readexactly(1)
             assert len(service.board.connections) == 3
-        assert service.board.handshakes["too_many_handshakes"] == 1
+        assert service.board.lobby.results["too_many_handshakes"] == 1
 
 
 @pytest.mark.parametrize("opcode", [TEXT, BINARY])
@@ -210,15 +210,15 @@ async def test_a_peer_that_never_reads(start: Start, sent: bytes) -> None:
         peer.write(flood)
         await until(lambda: connection.stalled is not None)
         stalled = connection.stalled or 0.0
-        service.board.sweep(stalled + 4.9)
+        service.board.sweeper.sweep(stalled + 4.9)
         assert connection.deadline is None
-        service.board.sweep(stalled + 5.1)
+        service.board.sweeper.sweep(stalled + 5.1)
         assert connection.call is not None
         assert connection.call.reason == "slow_reader"
         # What the kernel holds for both sides, and we for this peer: no more was taken of it.
         assert len(flood) - peer.writer.transport.get_write_buffer_size() < 600_000
         assert connection.transport.get_write_buffer_size() < 32768 + 2 * 65536
-        service.board.sweep(now() + 60)
+        service.board.sweeper.sweep(now() + 60)
         await until(lambda: not service.board.connections)
         await until(lambda: service.board.endings)
         assert service.board.endings == {"slow_reader": 1}
@@ -255,7 +255,7 @@ async def test_a_close_that_is_not_answered(start: Start) -> None:
         assert await deaf.closed() == (1001, "enough")
         stays.write(frame(CLOSE, b"\x03\xe8"))
         assert await stays.closed() == (1000, "")
-        service.board.sweep(now())
+        service.board.sweeper.sweep(now())
         assert len(service.board.connections) == 2
-        service.board.sweep(now() + 6)
+        service.board.sweeper.sweep(now() + 6)
         await until(lambda: not service.board.connections)

@@ -124,7 +124,7 @@ async def test_lag_is_measured(start: Start) -> None:
     """A loop that was blocked for a while shows in the lag."""
     async with start() as service, Peer.connect(service.port):
         time.sleep(1.0)  # noqa: ASYNC251 - this is what blocks it
-        await until(lambda: service.board.worst_lag > 0.2)
+        await until(lambda: service.board.sweeper.worst_lag > 0.2)
 
 
 def test_gaps_are_told_apart() -> None:

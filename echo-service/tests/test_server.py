@@ -224,7 +224,7 @@ async def test_a_wrong_handshake_is_refused_in_the_one_shape(service: EchoServic
         status, body = await peer.response()
         assert status == 400
         assert json.loads(body)["error"] == "bad_handshake"
-        assert service.board.handshakes == {"bad_handshake": 1}
+        assert service.board.lobby.results == {"bad_handshake": 1}
 
 
 async def test_health(service: EchoService) -> None:
