@@ -12,7 +12,7 @@ NEEDS  := requirements-dev.txt $(wildcard */pyproject.toml)
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: $(READY) ## make .venv with everything in it (demo and test do it themselves)
@@ -33,20 +33,34 @@ $(READY): $(NEEDS)
 demo: setup ## start both services and place a simulated call through them
 	@$(BIN)/python -m tools.demo
 
-UNITS := test-ncco-service test-echo-service test-phone test-bite
-.PHONY: test test-stack $(UNITS)
-test-bite: TESTS := tests/attacks/test_bite.py
+# Side by side, for they wait more than they work. What needs much more to be downloaded is left to
+# CI=1, and to who asks for it.
+UNITS := test-ncco-service test-echo-service test-phone test-bite $(if $(CI),test-examples)
+STACK := test-containers test-calls
+SIDE_BY_SIDE := $(MAKE) --no-print-directory --output-sync=target -j
+
+.PHONY: test test-alone $(UNITS) $(STACK)
 test: setup ## run every test
-	@$(MAKE) --no-print-directory -j4 --output-sync=target $(UNITS)
-	@$(MAKE) --no-print-directory test-stack
+	@$(SIDE_BY_SIDE) $(UNITS)
+	@$(SIDE_BY_SIDE) $(STACK)
+	@$(MAKE) --no-print-directory test-alone
 
-# The parts, side by side: they wait more than they work.
-$(UNITS): test-%: setup
-	@$(BIN)/python -m pytest $(or $(TESTS),$*/tests)
+PYTEST = $(BIN)/python -m pytest
+test-ncco-service test-echo-service test-phone: test-%: setup
+	@$(PYTEST) $*/tests
+test-bite: setup
+	@$(PYTEST) tests/attacks/test_bite.py
+test-containers: setup
+	@$(PYTEST) tests/containers
+test-calls: setup
+	@$(PYTEST) tests --ignore tests/containers --ignore tests/attacks
+# These measure times, and want the machine for themselves.
+test-alone: setup
+	@$(PYTEST) bench/tests tests/attacks --ignore tests/attacks/test_bite.py
 
-# Alone on the machine: it measures times.
-test-stack: setup
-	@$(BIN)/python -m pytest bench/tests tests --ignore tests/attacks/test_bite.py
+.PHONY: test-examples
+test-examples: ## run the examples' tests (they need 825 MB of their own)
+	@$(MAKE) --no-print-directory -C examples lint test
 
 .PHONY: lint
 lint: setup ## check style and types
@@ -55,10 +69,6 @@ lint: setup ## check style and types
 	@$(BIN)/mypy tools tests bench
 	@for part in ncco-service/ncco_service echo-service/echo_service phone/phone; do \
 	  $(BIN)/mypy $$part $$(dirname $$part)/tests; done
-
-.PHONY: test-examples
-test-examples: ## run the examples' tests (they need 825 MB of their own)
-	@$(MAKE) --no-print-directory -C examples lint test
 
 .PHONY: bench bench-quick conformance
 bench: ## measure echo-service against its peers (an hour, two quiet cores)
