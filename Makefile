@@ -35,7 +35,7 @@ demo: setup ## start both services and place a simulated call through them
 
 # Side by side, for they wait more than they work. What needs much more to be downloaded is left to
 # CI=1, and to who asks for it.
-UNITS := test-ncco-service test-echo-service test-phone test-bite $(if $(CI),test-examples)
+UNITS := test-ncco-service test-echo-service test-phone test-bite $(if $(CI),test-examples test-others)
 STACK := test-containers test-calls
 SIDE_BY_SIDE := $(MAKE) --no-print-directory --output-sync=target -j
 
@@ -58,9 +58,11 @@ test-calls: setup
 test-alone: setup
 	@$(PYTEST) bench/tests tests/attacks --ignore tests/attacks/test_bite.py
 
-.PHONY: test-examples
+.PHONY: test-examples test-others
 test-examples: ## run the examples' tests (they need 825 MB of their own)
 	@$(MAKE) --no-print-directory -C examples lint test
+test-others: setup ## call voice servers that others have written (they need npm)
+	@$(MAKE) --no-print-directory -C phone/others test
 
 .PHONY: lint
 lint: setup ## check style and types
