@@ -12,6 +12,7 @@ from tools.stack import StackError
 
 ROOT = Path(__file__).resolve().parent.parent
 HEARD = Path("out", "demo.wav")
+PAGE = Path("out", "demo.html")
 INTERRUPTED = 130
 
 
@@ -20,12 +21,16 @@ def main(arguments: list[str]) -> int:
     # The services live in sessions of their own: ended like Ctrl-C, we still stop them.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     (ROOT / HEARD.parent).mkdir(exist_ok=True)
+    (ROOT / PAGE).unlink(missing_ok=True)
     try:
         with ProcessStack() as stack:
             stack.wait_ready()
             print(f"echo-service  {stack.socket_url}")
             print(f"ncco-service  {stack.answer_url}", flush=True)
-            return _call(stack.answer_url, arguments)
+            status = _call(stack.answer_url, arguments)
+            if (ROOT / PAGE).exists():
+                print(f"The same as a page, with the sound drawn: {PAGE}")
+            return status
     except StackError as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1
@@ -34,7 +39,8 @@ def main(arguments: list[str]) -> int:
 
 
 def _call(answer_url: str, arguments: list[str]) -> int:
-    command = [sys.executable, "-m", "phone", "call", answer_url, "--save", str(HEARD), *arguments]
+    command = [sys.executable, "-m", "phone", "call", answer_url]
+    command += ["--save", str(HEARD), "--report", str(PAGE), *arguments]
     with subprocess.Popen(command, cwd=ROOT) as phone:
         while True:
             try:
