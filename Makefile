@@ -65,6 +65,10 @@ test-examples: ## run the examples' tests (they need 825 MB of their own)
 test-others: setup ## call voice servers that others have written (they need npm)
 	@$(MAKE) --no-print-directory -C phone/others test
 
+.PHONY: screenshot
+screenshot: demo ## take README's picture of a call anew (needs Chromium)
+	@phone/screenshot out/demo.html docs/call.png
+
 .PHONY: lint
 lint: setup ## check style and types
 	@$(BIN)/ruff check .
