@@ -12,6 +12,9 @@ __all__ = ["Capacity", "Outcome", "search", "time_limit"]
 STEP = 25
 """Calls; the search is not finer than this."""
 
+FAILURES, VOIDS = 2, 6
+"""A number of calls that failed so often, or could not be judged so often, is not held."""
+
 
 class Outcome(enum.Enum):
     """How one trial ended."""
@@ -19,7 +22,7 @@ class Outcome(enum.Enum):
     HELD = "held"
     FAILED = "failed"
     VOID = "void"
-    """The load generator itself was late: it says nothing about the server."""
+    """Others had the processor, or the load generator was late: it says nothing of the server."""
 
 
 @dataclass(frozen=True)
@@ -42,13 +45,13 @@ def search(
     coarse: float = 1.25,
     fine: float = 0.04,
     most: int = 10_000,
-    trials: int = 14,
+    trials: int = 40,
     over: Callable[[], bool] = lambda: False,
 ) -> Capacity:
     """Find the most calls that are held: bracket in coarse steps, then halve the bracket.
 
     A number that fails is tried a second time before it counts as failed, since a machine with
-    other work on it has hiccups of its own; a void trial is repeated, too, twice at most.
+    other work on it has hiccups of its own; a void trial is repeated, too, a few times.
 
     Args:
         attempt: tries so many calls.
@@ -65,7 +68,7 @@ def search(
     def holds(calls: int) -> bool | None:
         """True, False, or None when there are no trials left to find out."""
         outcomes: list[Outcome] = []
-        while outcomes.count(Outcome.FAILED) < 2 and len(outcomes) < 3:
+        while outcomes.count(Outcome.FAILED) < FAILURES and outcomes.count(Outcome.VOID) < VOIDS:
             if len(tried) == trials or over():
                 return False if outcomes else None
             outcomes.append(attempt(calls))

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from bench import load
 from bench.capacity import Capacity, Outcome, search, time_limit
 from bench.load import Report
-from bench.measures import held
+from bench.measures import Spent, held
 from bench.plan import Plan
+from bench.processes import Cores, stolen_seconds
 
 __all__ = ["Hop", "capacity", "hop_from", "paced"]
 
@@ -49,7 +50,9 @@ def capacity(hop: Hop, estimate: float, plan: Plan, probe: Mapping[str, float]) 
     """Search for the most calls held through the gateway, beginning at an estimate."""
 
     def attempt(calls: int) -> Outcome:
-        return held(paced(hop, calls, probe))
+        before = stolen_seconds(Cores().usable)
+        report = paced(hop, calls, probe)
+        return held(report, Spent(taken=stolen_seconds(Cores().usable) - before))
 
     over = time_limit(plan.search_seconds)
     return search(attempt, estimate, fine=plan.fine, over=over)

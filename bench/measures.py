@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import counters, load
+from bench import counters, load, processes
 from bench.capacity import Capacity, Outcome, search, time_limit
 from bench.counters import Counters
 from bench.load import Report
@@ -18,15 +18,16 @@ from bench.plan import Plan
 from bench.processes import Cores
 from bench.server import Server
 
-__all__ = ["Figures", "Measures", "held"]
+__all__ = ["Figures", "Measures", "Spent", "held"]
 
 Figures = dict[str, float | None]
 """Name of a figure to its value; None where the server did not get so far."""
 
 P99_MS = 20.0
-VOID_LAG_MS = 20.0
 SATURATED = 0.97
 """Share of its core above which a server's cost per frame says nothing: frames wait."""
+MOST_OF_A_CORE = 0.9
+"""Share of the time for which a server must have had its core, to be judged by its use of it."""
 
 VALGRIND_FRAMES = (1000, 4000)
 VALGRIND_CALLS = 20
@@ -34,23 +35,43 @@ VALGRIND_START = 120.0
 """Seconds until a server listens; Python's start takes some fifty times as long."""
 
 
-def held(report: Report) -> Outcome:
-    """Judge one trial: p99 under 20 ms, no frame over 60 ms late, nothing lost or broken."""
-    good = report.failure is None and report.late == 0 and report.delay_ms.p99 < P99_MS
-    if good:
-        return Outcome.HELD
-    # A server that is behind cannot make the generator late: it sends on a clock of its own.
-    return Outcome.VOID if report.lag_ms.max > VOID_LAG_MS else Outcome.FAILED
-
-
 @dataclass
-class _Spent:
-    """What a server used while the generator measured."""
+class Spent:
+    """What a server used while the generator measured, and what others took from it.
+
+    Args:
+        seconds: that passed.
+        cpu: seconds of processor time that it used.
+        taken: seconds for which it had no processor: the hypervisor's, or another process's.
+        memory: bytes at the end.
+        instructions: that it executed, where they are counted.
+
+    """
 
     seconds: float = 0.0
     cpu: float = 0.0
+    taken: float = 0.0
     memory: int = 0
     instructions: counters.Instructions | None = None
+
+    @property
+    def saturated(self) -> bool:
+        """Whether it had nearly all of its core, and used nearly all that it had."""
+        had = self.seconds - self.taken
+        return had > MOST_OF_A_CORE * self.seconds and self.cpu > SATURATED * had
+
+
+def held(report: Report, spent: Spent) -> Outcome:
+    """Judge one trial: p99 under 20 ms, no frame over 60 ms late, nothing lost or broken.
+
+    A trial that failed is void when others took more time from the server, or from the generator,
+    than a frame may be late; unless the server was at its end anyway.
+    """
+    if report.failure is None and report.late == 0 and report.delay_ms.p99 < P99_MS:
+        return Outcome.HELD
+    # A server that is behind cannot make the generator late: it sends on a clock of its own.
+    disturbed = max(report.lag_ms.max, spent.taken * 1000) > P99_MS
+    return Outcome.VOID if disturbed and not spent.saturated else Outcome.FAILED
 
 
 class Measures:
@@ -111,7 +132,7 @@ class Measures:
             # What the first calls ever make a server load is not what a call costs.
             self._load(peer, server, "idle", calls=20, seconds=0.1)
             before = server.memory_bytes()
-            spent = _Spent()
+            spent = Spent()
             with self._watched(server, spent) as at:
                 report = self._load(peer, server, "idle", at, calls=calls, seconds=1)
         if report.failure is not None:
@@ -128,7 +149,7 @@ class Measures:
         with self._server(peer) as server:
             self._load(peer, server, "idle", calls=20, seconds=0.1)
             before = server.memory_bytes()
-            spent = _Spent()
+            spent = Spent()
             with self._watched(server, spent) as at:
                 seconds = self.plan.deaf_seconds
                 self._load(peer, server, "deaf", at, calls=1, seconds=seconds)
@@ -138,8 +159,10 @@ class Measures:
         """Search for the most paced calls that one core holds, beginning at an estimate."""
 
         def attempt(calls: int) -> Outcome:
-            with self._server(peer) as server:
-                return held(self._load(peer, server, "paced", None, calls=calls, **self.probe))
+            spent = Spent()
+            with self._server(peer) as server, self._watched(server, spent) as at:
+                report = self._load(peer, server, "paced", at, calls=calls, **self.probe)
+            return held(report, spent)
 
         over = time_limit(self.plan.search_seconds)
         found = search(attempt, estimate, fine=self.plan.fine, over=over)
@@ -188,8 +211,8 @@ class Measures:
         self.reports.append((peer.name, report))
         return report
 
-    def _measured(self, peer: Peer, mode: str, **options: float) -> tuple[Report, _Spent]:
-        spent = _Spent()
+    def _measured(self, peer: Peer, mode: str, **options: float) -> tuple[Report, Spent]:
+        spent = Spent()
         with self._server(peer) as server, self._watched(server, spent) as at:
             report = self._load(peer, server, mode, at, **options)
         if report.failure is not None:
@@ -197,20 +220,22 @@ class Measures:
         return report, spent
 
     @contextlib.contextmanager
-    def _watched(self, server: Server, spent: _Spent) -> Iterator[_At]:
+    def _watched(self, server: Server, spent: Spent) -> Iterator[_At]:
         if self.hardware.why_not is not None:
-            yield _At(server, spent, None)
+            yield _At(server, spent, self.cores.server, None)
             return
         with self.hardware.attached(server.pid) as attached:
-            yield _At(server, spent, attached)
+            yield _At(server, spent, self.cores.server, attached)
             spent.instructions = attached.read()
 
 
 class _At:
     """Reads the server's use of the machine at the generator's marks."""
 
-    def __init__(self, server: Server, spent: _Spent, attached: counters.Attached | None) -> None:
-        self._server, self._spent, self._attached = server, spent, attached
+    def __init__(
+        self, server: Server, spent: Spent, core: int, attached: counters.Attached | None
+    ) -> None:
+        self._server, self._spent, self._core, self._attached = server, spent, core, attached
 
     def __call__(self, mark: str) -> None:
         if mark == "measuring":
@@ -218,19 +243,24 @@ class _At:
                 self._attached.start()
             self._spent.seconds = -time.monotonic()
             self._spent.cpu = -self._server.cpu_seconds()
+            self._spent.taken = -self._taken()
         elif mark == "measured":
             self._spent.seconds += time.monotonic()
             self._spent.cpu += self._server.cpu_seconds()
+            self._spent.taken += self._taken()
             if self._attached:
                 self._attached.stop()
             self._spent.memory = self._server.memory_bytes()
+
+    def _taken(self) -> float:
+        return self._server.waited_seconds() + processes.stolen_seconds([self._core])
 
 
 def _unwatched(mark: str) -> None:
     pass
 
 
-def _costs(key: str, report: Report, spent: _Spent, *, paced: bool) -> Figures:
+def _costs(key: str, report: Report, spent: Spent, *, paced: bool) -> Figures:
     """CPU in us and instructions, per frame.
 
     A server that is behind its pace has none: which frames it worked on cannot be told.

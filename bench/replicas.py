@@ -14,10 +14,10 @@ import contextlib
 from bench import load
 from bench.capacity import Capacity, Outcome, search, time_limit
 from bench.load import Report
-from bench.measures import held
+from bench.measures import Spent, held
 from bench.peers.catalogue import Peer
 from bench.plan import Plan
-from bench.processes import Cores
+from bench.processes import Cores, stolen_seconds
 from bench.server import Server
 
 __all__ = ["carried", "places"]
@@ -61,7 +61,12 @@ def carried(
                 options = {"calls": share, **probe}
                 return load.run("paced", servers[index].port, options, core=where[index][1])
 
-            outcomes = {held(report) for report in executor.map(one, range(len(where)))}
+            cores = {core for place in where for core in place}
+            before = stolen_seconds(cores)
+            reports = list(executor.map(one, range(len(where))))
+            # Server and load may share a core, so that waiting for it is no disturbance.
+            spent = Spent(taken=stolen_seconds(cores) - before)
+            outcomes = {held(report, spent) for report in reports}
         if Outcome.VOID in outcomes:
             return Outcome.VOID
         return Outcome.FAILED if Outcome.FAILED in outcomes else Outcome.HELD

@@ -18,7 +18,7 @@ from bench.load import GENERATOR_LAG_MS, LoadError
 from bench.measures import Figures, Measures
 from bench.peers.catalogue import LIMIT, OURS, PEERS, PLAIN, Peer, installed, named
 from bench.plan import Plan
-from bench.processes import Cores
+from bench.processes import Cores, stolen_seconds
 from bench.server import ServerError
 
 __all__ = ["Run"]
@@ -58,7 +58,7 @@ class Run:
     def results(self) -> dict[str, Any]:
         """Measure everything; return what is kept in `results/*.json`."""
         plan = self._plan
-        busy = machine.load_average()
+        busy, stolen = machine.load_average(), stolen_seconds(self._measures.cores.usable)
         peers, skipped = installed([named(name) for name in plan.peers] or PEERS)
         rounds: dict[str, list[Figures]] = {peer.name: [] for peer in peers}
         for number in range(plan.rounds):
@@ -95,7 +95,9 @@ class Run:
                 self._about_instructions(),
                 self._about_generator(),
                 f"One-minute load average before the run {busy:.2f}; "
-                f"it took {time.monotonic() - self._began:.0f} s.",
+                f"it took {time.monotonic() - self._began:.0f} s, in which the hypervisor "
+                f"kept cores with work waiting for "
+                f"{stolen_seconds(self._measures.cores.usable) - stolen:.0f} s.",
                 *(f"{name} skipped: {reason}." for name, reason in skipped.items()),
                 *self._notes,
             ],

@@ -94,6 +94,10 @@ class Server:
         """Processor time used so far, its children's included."""
         return processes.cpu_seconds(processes.tree(self.pid))
 
+    def waited_seconds(self) -> float:
+        """Return for how long it could have run but had no processor, its children included."""
+        return processes.waited_seconds(processes.tree(self.pid))
+
     def memory_bytes(self) -> int:
         """Memory in use, its children's included."""
         return processes.memory_bytes(processes.tree(self.pid))

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from bench.capacity import Outcome, search
+from bench.capacity import VOIDS, Outcome, search
+from bench.load import Report
+from bench.measures import Spent, held
 
 
 @pytest.mark.parametrize("limit", [25, 150, 1000, 1317, 2100])
@@ -33,11 +37,59 @@ def test_one_hiccup_does_not_lower_the_result() -> None:
     assert search(attempt, 500, trials=100).held == 500
 
 
-def test_void_trials_are_repeated_twice_at_most() -> None:
-    """A generator that is always late ends the search instead of prolonging it."""
+def test_void_trials_are_repeated_a_few_times_only() -> None:
+    """A machine that never has time ends the search instead of prolonging it."""
     found = search(lambda calls: Outcome.VOID, 50, trials=100)
     assert found.held == 0
-    assert found.trials == ((50, Outcome.VOID),) * 3 + ((25, Outcome.VOID),) * 3
+    assert found.trials == ((50, Outcome.VOID),) * VOIDS + ((25, Outcome.VOID),) * VOIDS
+
+
+@pytest.mark.parametrize(
+    ("p99", "late", "lag", "spent", "outcome"),
+    [
+        (19.9, 0, 0.1, Spent(5, 3, 0), Outcome.HELD),
+        (19.9, 0, 40.0, Spent(5, 3, 1), Outcome.HELD),
+        (20.1, 0, 0.1, Spent(5, 3, 0.01), Outcome.FAILED),
+        (1.0, 1, 0.1, Spent(5, 3, 0.01), Outcome.FAILED),
+        (1.0, 1, 20.1, Spent(5, 3, 0), Outcome.VOID),
+        (1.0, 1, 0.1, Spent(5, 3, 0.03), Outcome.VOID),
+        (500.0, 9, 30.0, Spent(5, 4.9, 0.05), Outcome.FAILED),
+        (500.0, 9, 0.1, Spent(5, 4, 0.9), Outcome.VOID),
+    ],
+)
+def test_a_trial_is_judged(
+    p99: float, late: int, lag: float, spent: Spent, outcome: Outcome
+) -> None:
+    """A failure counts unless others took the time; a server at its end fails in any case."""
+    assert held(report(p99, late, lag), spent) is outcome
+
+
+def report(p99: float, late: int, lag: float) -> Report:
+    """Return a generator's report with this delay at p99, frames too late, and worst lag (ms)."""
+    times = {"count": 100, "p50": 0.1, "p99": 0.1, "p999": 0.1, "max": 0.1}
+    counts = dict.fromkeys(
+        ("depth", "skipped", "corrupted", "reordered", "texts", "bytes_sent", "ended_by_peer",
+         "handshakes", "ended_after_seconds", "cpu_seconds"),
+        0,
+    )  # fmt: skip
+    return Report.from_json(
+        json.dumps(
+            {
+                **counts,
+                "mode": "paced",
+                "calls": 2,
+                "seconds": 1,
+                "sent": 100,
+                "echoed": 100,
+                "late": late,
+                "delay_ms": {**times, "p99": p99},
+                "lag_ms": {**times, "max": lag},
+                "handshake_ms": times,
+                "windows": [],
+                "failure": None,
+            }
+        )
+    )
 
 
 def test_a_server_that_holds_nothing_holds_zero() -> None:
