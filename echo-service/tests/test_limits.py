@@ -170,7 +170,10 @@ async def test_message_size(start: Start, opcode: int, fragments: int) -> None:
 
 async def test_texts_a_second(start: Start) -> None:
     """MAX_TEXTS_PER_SECOND at once are taken; one more ends the call with 1008."""
-    async with start(max_texts_per_second=10) as service, Peer.connect(service.port) as peer:
+    async with start(max_texts_per_second=10) as service, AsyncExitStack() as stack:
+        began = now()
+        service.board._clock = lambda: began  # no second passes
+        peer = await stack.enter_async_context(Peer.connect(service.port))
         peer.write(frame(TEXT, connected(uuid="a").encode()) + frame(TEXT, b"{}") * 9)
         await echoed(peer)
         peer.write(frame(TEXT, b"{}") * 2)

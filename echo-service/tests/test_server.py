@@ -9,7 +9,9 @@ from contextlib import AbstractAsyncContextManager
 
 import pytest
 from echo_service.server import EchoService
+from echo_service.tally import LATE_MS
 from echo_service.testing import BINARY, CLOSE, PING, PONG, TEXT, Peer, connected, frame, until
+from echo_service.wire import FRAME_MS
 from websockets.asyncio.client import connect
 
 Lines = Callable[[], list[str]]
@@ -93,8 +95,10 @@ async def test_the_summary_is_exact(service: EchoService, lines: Lines) -> None:
         await phone.close(1000)
     await until(lambda: service.board.endings)
     fields = dict(part.split("=") for part in event(lines(), "call_ended").split()[2:])
-    for name in ("seconds", "longest_gap_ms"):
-        assert float(fields.pop(name)) >= 0
+    assert float(fields.pop("seconds")) >= 0
+    # How late frames come is this machine's affair, but the two figures have to agree.
+    late, longest = int(fields.pop("late_frames")), int(fields.pop("longest_gap_ms"))
+    assert longest >= FRAME_MS + LATE_MS if late else 0 <= longest <= FRAME_MS + LATE_MS
     assert fields == {
         "call": "call-1",
         "rate": "16000",
@@ -103,7 +107,6 @@ async def test_the_summary_is_exact(service: EchoService, lines: Lines) -> None:
         "bytes_in": str(sum(sizes)),
         "bytes_out": str(sum(sizes)),
         "odd_frames": "3",
-        "late_frames": "0",
         "dropped_frames": "0",
         "texts": "1",
         "reason": "hang_up",

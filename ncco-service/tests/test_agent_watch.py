@@ -176,12 +176,14 @@ def test_a_silent_agent_is_given_up_in_time(
     agent: Agent, watch: AgentWatch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A question has an end, and its answer may come back later."""
-    monkeypatch.setattr(fetch, "READ_SECONDS", 0.2)
     agent.pages["/api/endpoints"] = endpoints(GATE)
     agent.silent.set()
     began = time.monotonic()
-    watch.look()
-    assert time.monotonic() - began < 2
+    with monkeypatch.context() as impatient:
+        impatient.setattr(fetch, "READ_SECONDS", 0.2)
+        watch.look()
+    # It would be silent for 30 s.
+    assert time.monotonic() - began < 10
     assert "did not answer in time" in str(watch.tunnel.error)
     agent.silent.clear()
     watch.look()
@@ -198,6 +200,7 @@ def test_a_dribbling_agent_is_given_up_in_time(
     agent.dribbling = True
     began = time.monotonic()
     watch.look()
-    assert time.monotonic() - began < 3
+    # It would dribble until the end of the test.
+    assert time.monotonic() - began < 10
     assert watch.tunnel.socket is None
     assert watch.tunnel.error

@@ -22,7 +22,7 @@ def test_a_job_repeats_until_stopped() -> None:
 
     periodic = Periodic("test", job)
     periodic.start()
-    assert [runs.get(timeout=5) for _ in range(3)] == [3, 2, 1]
+    assert [runs.get(timeout=20) for _ in range(3)] == [3, 2, 1]
     periodic.stop()
     periodic.join(5)
     assert not periodic._thread.is_alive()
@@ -40,7 +40,7 @@ def test_a_fault_does_not_end_it(monkeypatch: pytest.MonkeyPatch, events: Events
     periodic = Periodic("broken", job)
     periodic.start()
     for _ in range(3):
-        runs.get(timeout=5)
+        runs.get(timeout=20)
     periodic.stop()
     periodic.join(5)
     assert {fields["thread"] for fields in events("background_fault")} == {"broken"}

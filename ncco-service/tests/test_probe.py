@@ -140,7 +140,7 @@ def answer_with(reply: bytes, then: threading.Event) -> tuple[int, threading.Thr
 )
 def test_other_servers_are_told(reply: bytes, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not HTTP, not a WebSocket, or silent: within bounds, in words."""
-    monkeypatch.setattr(probe, "READ_SECONDS", 0.3)
+    monkeypatch.setattr(probe, "READ_SECONDS", 5.0 if reply else 0.3)
     done = threading.Event()
     port, thread = answer_with(reply, done)
     try:

@@ -2,6 +2,7 @@
 
 import signal
 import socket
+import statistics
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from ncco_service.fetch import READ_SECONDS
 
 PATIENCE = 20.0  # seconds, for a machine that is busy with other things
 
@@ -135,11 +137,14 @@ def test_the_agent_is_asked_in_the_background(start: Start, ask: Ask, agent: Any
     asked = len(agent.asked)
     while len(agent.asked) == asked and time.monotonic() < deadline:
         time.sleep(0.05)
+    took = []
     for _ in range(20):
         began = time.monotonic()
         _, ncco = ask(f"{url}/webhooks/answer")
-        assert time.monotonic() - began < 1.0
+        took.append(time.monotonic() - began)
         assert ncco[1]["endpoint"][0]["uri"] == "wss://g.example/socket"
         assert ncco[1]["eventUrl"] == ["https://g.example/webhooks/events"]
+    # If an answer asked the agent, it would wait for it; this machine may hold up a few.
+    assert statistics.median(took) < READ_SECONDS / 2
     pasted = [line for line in process.lines if " dashboard " in line]
     assert pasted[1].endswith("answer_url=https://g.example/webhooks/answer")

@@ -1,6 +1,7 @@
 """The webhooks: good requests are answered, bad ones are explained and harm nothing else."""
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -166,9 +167,10 @@ def test_data_that_spoil_the_document_get_the_fallback(client: FlaskClient, even
 
 def test_an_answer_is_one_line_with_masked_numbers(client: FlaskClient, events: Events) -> None:
     """Call, conversation, where the socket is and who said so."""
+    began = time.monotonic()
     works(client)
     (line,) = events("answer")
-    assert line.pop("ms") < 1000
+    assert 0 <= line.pop("ms") <= (time.monotonic() - began) * 1000 + 1
     assert {key: value for key, value in line.items() if value is not None} == {
         "call": CALL["uuid"],
         "conversation": CALL["conversation_uuid"],

@@ -22,12 +22,12 @@ def connections(stack: contextlib.ExitStack, url: str, count: int) -> list[socke
 
 def test_silent_peers_stop_nobody(start: Callable[..., Any], ask: Callable[..., Any]) -> None:
     """A hundred connections without a byte, two threads: a webhook is answered at once."""
-    url = start(THREADS="2").listening()
+    url = start(THREADS="2", REQUEST_SECONDS="60").listening()
     with contextlib.ExitStack() as stack:
         connections(stack, url, 100)
         began = time.monotonic()
         assert ask(f"{url}/webhooks/answer?uuid=u1")[0] == 200
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 10, "not only once the silent ones are cut off"
 
 
 def test_silent_peers_are_closed(start: Callable[..., Any]) -> None:
