@@ -100,7 +100,7 @@ def test_a_deaf_peer_is_not_written_to_without_bound(limit: Server) -> None:
 def test_the_generator_notices_a_peer_that_does_not_echo(answer: str, failure: str) -> None:
     """One wrong bit, a byte too few, a frame too long: each is a failure."""
     with Server((sys.executable, "-c", CHEAT.format(answer=answer)), {}, 0) as server:
-        report = load.run("paced", server.port, {"calls": 1, "seconds": 0.2, "warmup": 0})
+        report = load.run("paced", server.port, {"calls": 1, "seconds": 0.5, "warmup": 0})
     assert report.corrupted > 0
     assert report.failure is not None
     assert failure in report.failure
@@ -110,7 +110,7 @@ def test_the_generator_notices_an_echo_that_comes_twice() -> None:
     """A frame echoed again, behind its successor, is out of order."""
     answer = "message) or await connection.send(message"
     with Server((sys.executable, "-c", CHEAT.format(answer=answer)), {}, 0) as server:
-        report = load.run("paced", server.port, {"calls": 1, "seconds": 0.2, "warmup": 0})
+        report = load.run("paced", server.port, {"calls": 1, "seconds": 0.5, "warmup": 0})
     assert report.reordered > 0
     assert report.failure is not None
     assert "came after" in report.failure
@@ -121,7 +121,9 @@ def test_frames_that_never_come_back_are_late() -> None:
     answer = "b'' if False else 'a text instead of audio'"
     with Server((sys.executable, "-c", CHEAT.format(answer=answer)), {}, 0) as server:
         report = load.run("paced", server.port, {"calls": 2, "seconds": 0.2, "warmup": 0})
-    assert (report.sent, report.echoed, report.late) == (20, 0, 20)
+    assert report.sent + report.skipped == 20
+    assert report.sent > 0
+    assert (report.echoed, report.late) == (0, report.sent)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from tools.compose import ComposeStack
 
 CALLS = 10
 # A new call has to work so many seconds after the container is healthy again.
-SECONDS_TO_RECOVER = 5.0
+SECONDS_TO_RECOVER = 10.0
 
 
 @pytest.fixture

@@ -73,10 +73,10 @@ class Gateway:
         connection: http.client.HTTPConnection
         if tls:
             context = ssl.create_default_context(cadata=self.authority())
-            connection = _Named("127.0.0.1", self.https, timeout=5, context=context)
+            connection = _Named("127.0.0.1", self.https, timeout=20, context=context)
             headers = {"Host": NAME, **(headers or {})}
         else:
-            connection = http.client.HTTPConnection("127.0.0.1", self.plain, timeout=5)
+            connection = http.client.HTTPConnection("127.0.0.1", self.plain, timeout=20)
         try:
             connection.request("GET", path, headers=headers or {})
             answer = connection.getresponse()
@@ -174,7 +174,7 @@ def test_a_domain_has_a_certificate_and_believes_nobody(gateway: Gateway) -> Non
 
 def test_a_domain_sends_http_to_https(gateway: Gateway) -> None:
     """Port 80 only points to 443."""
-    connection = http.client.HTTPConnection("127.0.0.1", gateway.http, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", gateway.http, timeout=20)
     connection.request("GET", "/webhooks/answer", headers={"Host": NAME})
     answer = connection.getresponse()
     answer.read()
@@ -186,7 +186,7 @@ def test_a_domain_sends_http_to_https(gateway: Gateway) -> None:
 @pytest.mark.parametrize("port", ["plain", "http", "https"])
 def test_silence_is_cut_off(gateway: Gateway, port: str) -> None:
     """Who connects and says nothing is gone after five seconds, on each port."""
-    with socket.create_connection(("127.0.0.1", getattr(gateway, port)), timeout=10) as peer:
+    with socket.create_connection(("127.0.0.1", getattr(gateway, port)), timeout=20) as peer:
         assert peer.recv(1) == b""
 
 
@@ -224,7 +224,7 @@ def test_a_dead_service_is_503_which_the_platform_repeats(gateway: Gateway) -> N
             assert headers["Retry-After"] == "1"
     finally:
         docker("start", f"{gateway.name}-backend")
-    until(lambda: gateway.get("/ncco")[0] == 200, "the gateway to forward again", 5)
+    until(lambda: gateway.get("/ncco")[0] == 200, "the gateway to forward again", 20)
 
 
 async def test_no_reload_cuts_a_call(running: ComposeStack) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import statistics
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,10 +16,11 @@ from tools.stack import StackError
 
 GATEWAY = "http://gateway:8080"
 # ncco-service asks every second here; then one look, and a busy machine.
-WITHIN = 4.0
-# Vonage waits a second for a connection and five for an answer; the house's own bound is stricter.
-ANSWER_SECONDS = 0.2
-KEPT = 4.0  # seconds that an agent is unwell
+WITHIN = 15.0
+# What an answer would take that asks an agent which does not answer: fetch.py's READ_SECONDS.
+ASKING = 2.0
+SLOW_SHARE = 0.05  # of the answers may be as slow as that: this machine may hold up anything
+KEPT, ANSWERS = 4.0, 20  # an agent is unwell for so many seconds and answers, or longer
 
 
 @pytest.fixture(scope="module")
@@ -28,25 +30,17 @@ def tunnel() -> Iterator[TunnelStack]:
         yield stack
 
 
-@pytest.fixture(scope="module")
-def hiccups() -> list[float]:
-    """Return the seconds that this machine, so far, took for nothing."""
-    return []
-
-
 @pytest.fixture
-def caller(tunnel: TunnelStack, hiccups: list[float]) -> Iterator[Caller]:
-    """Yield who asks all the time, once the agent is well; no answer may ever have been slow."""
+def caller(tunnel: TunnelStack) -> Iterator[Caller]:
+    """Yield who asks all the time, once the agent is well; no answer may have asked the agent."""
     tunnel.switch()
     with Caller(tunnel) as asking:
         asking.until(lambda answer: answer.socket == socket(FIRST), "the tunnel's URL", 20)
         yield asking
-    hiccups.append(asking.slowest_nothing)
-    limit = ANSWER_SECONDS + max(hiccups)
-    slow = [
-        f"{answer.seconds * 1000:.0f} ms" for answer in asking.answers if answer.seconds > limit
-    ]
-    assert not slow, f"slower than {limit * 1000:.0f} ms"
+    took = sorted(answer.seconds for answer in asking.answers)
+    in_words = " ".join(f"{seconds * 1000:.0f}" for seconds in took) + " ms"
+    assert statistics.median(took) < ASKING / 2, in_words
+    assert sum(seconds >= ASKING for seconds in took) <= SLOW_SHARE * len(took), in_words
 
 
 def socket(host: str) -> str:
@@ -173,8 +167,7 @@ def test_a_new_url_is_followed(tunnel: TunnelStack, caller: Caller) -> None:
 def test_an_unwell_agent_changes_nothing(tunnel: TunnelStack, caller: Caller, mood: str) -> None:
     """What it said last is kept, and its age is told."""
     tunnel.switch(endpoints=mood, tunnels=mood)
-    answers = caller.during(KEPT)
-    assert len(answers) > 5 * KEPT
+    answers = caller.during(KEPT, ANSWERS)
     assert {answer.socket for answer in answers} == {socket(FIRST)}
     agent = readiness(tunnel)["agent"]
     assert agent["age_seconds"] > KEPT / 2
@@ -184,10 +177,9 @@ def test_an_unwell_agent_changes_nothing(tunnel: TunnelStack, caller: Caller, mo
 def test_an_agent_that_is_gone_changes_nothing(tunnel: TunnelStack, caller: Caller) -> None:
     """Likewise while its container is away; and afterwards all is well again."""
     tunnel.kill("ngrok")
-    answers = caller.during(KEPT)
+    answers = caller.during(KEPT, ANSWERS)
     age = readiness(tunnel)["agent"]["age_seconds"]
     tunnel.start("ngrok")
-    assert len(answers) > 5 * KEPT
     assert {answer.socket for answer in answers} == {socket(FIRST)}
     assert age > KEPT / 2
     until(lambda: not readiness(tunnel)["agent"]["error"], "the agent to be understood again", 20)
