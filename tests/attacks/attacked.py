@@ -7,10 +7,11 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 from tests.attacks.battery import Outcome, attack_socket, attack_webhooks
 from tests.attacks.canary import Report, canary
@@ -26,6 +27,8 @@ from tools.stack import SERVICES, Service, Stack, StackError
 __all__ = ["Battery", "attack_stack", "with_ticket"]
 
 ATTACKERS_NICE = 10
+ATTEMPTS = 3
+"""How often the battery is run at most until the call beside it is in time."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,8 @@ class Battery:
     kind: Kind
     outcomes: Mapping[str, Outcome]
     canary: Report
+    calmest: Report
+    """What the canary saw in the best of all attempts: only a server's own delays come back."""
     before: Mapping[Part, Seen]
     after: Mapping[Part, Seen]
     logs: Mapping[Service, str]
@@ -64,10 +69,23 @@ def with_ticket(call: str) -> str:
 def attack_stack(stack: Stack) -> Battery:
     """Run the whole battery on a stack of one of the ``KINDS``, and a call beside it.
 
-    It runs in a thread of its own, whose priority is lowered while it attacks.
+    It runs in a thread of its own, whose priority is lowered while it attacks. When the call was
+    late it runs again, for that one figure: the machine may have held it up.
     """
+    kind = KINDS[stack.kind]
+    first = _in_a_thread(_attack(stack, kind))
+    calmest = first.canary
+    for _ in range(ATTEMPTS - 1):
+        if not kind.fair or calmest.badness < 1:
+            break
+        again = _in_a_thread(_attack(stack, kind)).canary
+        calmest = min(calmest, again, key=lambda report: report.badness)
+    return replace(first, calmest=calmest)
+
+
+def _in_a_thread(attack: Coroutine[Any, Any, Battery]) -> Battery:
     with ThreadPoolExecutor(1) as pool:
-        return pool.submit(asyncio.run, _attack(stack, KINDS[stack.kind])).result()
+        return pool.submit(asyncio.run, attack).result()
 
 
 async def _attack(stack: Stack, kind: Kind) -> Battery:
@@ -98,6 +116,7 @@ async def _attack(stack: Stack, kind: Kind) -> Battery:
     return Battery(
         kind,
         outcomes,
+        report,
         report,
         before,
         after,

@@ -6,14 +6,11 @@ import asyncio
 
 from tests.attacks.frames import BINARY, CLOSE, close_payload, frame
 from tests.attacks.peer import ANOTHER_CALL, AUDIO, Peer
-from tests.attacks.target import Attacks, Socket, Unsafe, every, require
+from tests.attacks.target import GRACE, Attacks, Socket, Unsafe, every, require
 
 __all__ = ["endings"]
 
 endings: Attacks[Socket] = Attacks()
-
-GRACE = 1.5
-"""Seconds that an end may come late."""
 
 
 @endings("survives each")

@@ -9,14 +9,13 @@ from collections.abc import AsyncIterator, Callable, Iterator
 
 from tests.attacks.frames import BINARY, CONTINUATION, PING, TEXT, frame
 from tests.attacks.peer import AUDIO, Peer
-from tests.attacks.target import SLACK, Attacks, Socket, Unsafe, every, require
+from tests.attacks.target import GRACE, SLACK, Attacks, Socket, Unsafe, every, require
 
 __all__ = ["FORGED", "bounded_log", "floods", "poisoned"]
 
 floods: Attacks[Socket] = Attacks()
 
 FLOOD_SECONDS = 2.0
-GRACE = 1.5
 GROWTH = 8 * 2**20
 """Bytes that a flood may add to the server's memory."""
 

@@ -18,15 +18,13 @@ from tests.attacks.frames import (
     read_frame,
 )
 from tests.attacks.peer import AUDIO, Peer
-from tests.attacks.target import Attacks, Socket, every, require
+from tests.attacks.target import GRACE, Attacks, Socket, Unsafe, every, require
 
 __all__ = ["framing"]
 
 framing: Attacks[Socket] = Attacks()
 
 PROTOCOL_ERROR, NOT_UTF8, TOO_BIG = 1002, 1007, 1009
-GRACE = 1.5
-"""Seconds that an end may come late."""
 
 
 async def _closed_with(
@@ -175,25 +173,17 @@ async def frame_sizes(target: Socket) -> str:
 
 @framing("closes before it has taken more than a message may hold")
 async def endless_fragments(target: Socket) -> str:
-    """A message in fragments of 1 KiB that never ends."""
+    """A message in fragments of 1 KiB that never ends, with a ping between any 64 of them."""
+    pieces = frame(CONTINUATION, bytes(1024), fin=False) * 64
+    most = target.limits.message_bytes // 1024 + 64
     async with await Peer.on_call(target) as peer:
-        await peer.send(frame(BINARY, bytes(1024), fin=False))
-        ended = asyncio.create_task(peer.ending(8))
-        try:
-            count = 0
-            while not ended.done() and count < 4096:
-                count += 1
-                if not await peer.send(frame(CONTINUATION, bytes(1024), fin=False)):
-                    break
-                await asyncio.sleep(0.001)
-            ending = await ended
-        finally:
-            ended.cancel()
-            await asyncio.gather(ended, return_exceptions=True)
-        require(ending.code in (TOO_BIG, 1008, None), str(ending))
-        most = target.limits.message_bytes // 1024 + 512  # what a server may read ahead
-        require(count <= most, f"{ending} after {count} KiB")
-        return str(ending)
+        await peer.send(frame(BINARY, fin=False))
+        for count in range(64, 4096, 64):
+            # A pong says that the server has taken them all.
+            if not (await peer.send(pieces) and await peer.is_answered()):
+                require(count <= most, f"closed only after {count} KiB")
+                return f"closed after {count} KiB or fewer"
+    raise Unsafe("took 4 MiB, and would take more")
 
 
 @framing("takes it, and never sends it back")

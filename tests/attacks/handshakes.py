@@ -11,7 +11,7 @@ import ssl
 from tests.attacks.floods import bounded_memory
 from tests.attacks.opening import Reply, upgrade
 from tests.attacks.peer import AUDIO, Peer
-from tests.attacks.target import SLACK, Attacks, Socket, every, require
+from tests.attacks.target import GRACE, SLACK, Attacks, Socket, every, require
 
 __all__ = ["crowds", "handshakes"]
 
@@ -20,8 +20,6 @@ crowds: Attacks[Socket] = Attacks()
 
 SILENT = 500
 CYCLES = 1000
-GRACE = 1.5
-"""Seconds that an end may come late."""
 
 
 def refused(reply: Reply) -> str:

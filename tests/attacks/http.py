@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from tests.attacks.opening import Reply, read_reply
-from tests.attacks.target import SLACK, Limits, Unsafe, require
+from tests.attacks.target import GRACE, SLACK, Limits, Unsafe, require
 from tests.attacks.tickets import SIGNATURE_SECRET
 from tests.attacks.tokens import by_vonage, sign
 
@@ -18,9 +18,6 @@ __all__ = ["API_KEY", "APPLICATION", "Webhooks", "claims", "refusal", "request"]
 
 API_KEY = "abcd1234"
 APPLICATION = "aaaaaaaa-bbbb-4ccc-8ddd-0123456789ab"
-
-GRACE = 1.5
-"""Seconds that an end may come late."""
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ SETTINGS: Settings = {
     "ncco-service": {
         "SOCKET_AUTH": "ticket",
         "SOCKET_SECRET": SOCKET_SECRET,
-        "REQUEST_SECONDS": "1",
+        "REQUEST_SECONDS": "2",
         "VONAGE_SIGNATURE_SECRET": SIGNATURE_SECRET,
         "VONAGE_API_KEY": API_KEY,
         "VONAGE_APPLICATION_ID": APPLICATION,

@@ -10,7 +10,7 @@ from tests.attacks.floods import bounded_log
 from tests.attacks.frames import BINARY, frame
 from tests.attacks.opening import Reply
 from tests.attacks.peer import ANOTHER_CALL, AUDIO, Peer
-from tests.attacks.target import Attacks, Socket, every, require
+from tests.attacks.target import GRACE, Attacks, Socket, every, require
 from tests.attacks.tokens import by_vonage, forged, sign, ticket
 
 __all__ = ["SIGNATURE_SECRET", "SOCKET_SECRET", "refusals", "tickets", "vonage_tokens"]
@@ -116,7 +116,7 @@ async def ticket_of_another_call(target: Socket) -> str:
     """A good ticket, and a first message that names another call."""
     async with await Peer.on_call(target, naming=ANOTHER_CALL) as peer:
         await peer.send(frame(BINARY, AUDIO) * 3)
-        ending = await peer.ending(target.limits.close_seconds + 1.5)
+        ending = await peer.ending(target.limits.close_seconds + GRACE)
         require(not ending.data, f"echoed {len(ending.data)} frames, then {ending}")
         return str(ending)
 
