@@ -89,7 +89,7 @@ def test_clear_and_notify_are_answered() -> None:
             if isinstance(event, Cleared):
                 seen.append((round(at, 2), event))
                 break
-        call.hang_up()
+        await call.hang_up()
 
     call = FakeCall()
     call.wait(9)

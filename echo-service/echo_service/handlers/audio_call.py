@@ -165,7 +165,7 @@ class AudioCall:
         if self._recording is not None:
             self._recording.said(audio)
 
-    def hang_up(self) -> None:
+    async def hang_up(self) -> None:
         """End the call. The platform asks ncco-service what comes next."""
         self._line.hang_up()
 
