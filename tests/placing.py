@@ -15,7 +15,7 @@ from tools.stack import Stack
 
 __all__ = ["Outcome", "during_a_call", "place", "until"]
 
-CALL_SECONDS = 40.0
+CALL_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def during_a_call(stack: Stack, *arguments: str) -> Iterator[Callable[[], Outcom
     yield phone.outcome
 
 
-def until(condition: Callable[[], bool], what: str, seconds: float = 20.0) -> None:
+def until(condition: Callable[[], bool], what: str, seconds: float = 30.0) -> None:
     """Return once *condition* holds; fail when it does not within *seconds*."""
     deadline = time.monotonic() + seconds
     while not condition():

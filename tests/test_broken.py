@@ -52,13 +52,13 @@ def test_malformed_answer_request(stack: Stack, method: str, body: bytes, kind: 
     """A malformed answer request is refused in words, and the next call is answered."""
     request = urllib.request.Request(stack.answer_url, body, {"Content-Type": kind}, method=method)
     with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(request, timeout=5)
+        urllib.request.urlopen(request, timeout=15)
     with refused.value as error:
         assert 400 <= error.code < 500
         told = json.loads(error.read())
     assert set(told) == {"error", "message", "hint"}
     assert all(told.values())
-    with urllib.request.urlopen(stack.answer_url + "?from=1&to=2&uuid=u", timeout=5) as good:
+    with urllib.request.urlopen(stack.answer_url + "?from=1&to=2&uuid=u", timeout=15) as good:
         assert good.status == 200
 
 
@@ -69,7 +69,7 @@ def test_malformed_socket_messages(stack: Stack) -> None:
         with open_socket(stack) as socket:
             for message in MALFORMED_MESSAGES:
                 socket.send(message)
-            echoed = [socket.recv(timeout=5) for m in MALFORMED_MESSAGES if isinstance(m, bytes)]
+            echoed = [socket.recv(timeout=15) for m in MALFORMED_MESSAGES if isinstance(m, bytes)]
         assert echoed == [m for m in MALFORMED_MESSAGES if isinstance(m, bytes)]
         outcome().assert_worked()
     logged = stack.logs("echo-service").splitlines()[lines:]
@@ -79,7 +79,7 @@ def test_malformed_socket_messages(stack: Stack) -> None:
 
 def test_echo_service_killed_during_a_call(fragile_stack: Stack) -> None:
     """The caller hears the apology, and the report says that the socket was lost."""
-    with during_a_call(fragile_stack, "--seconds", "8") as outcome:
+    with during_a_call(fragile_stack, "--seconds", "12") as outcome:
         fragile_stack.kill("echo-service")
         ended = outcome()
     assert ended.status == 1
@@ -93,7 +93,7 @@ def test_echo_service_killed_during_a_call(fragile_stack: Stack) -> None:
 
 def test_ncco_service_killed_during_a_call(fragile_stack: Stack) -> None:
     """The audio goes on to the end, and the report says that the events were not taken."""
-    with during_a_call(fragile_stack, "--seconds", "4") as outcome:
+    with during_a_call(fragile_stack, "--seconds", "8") as outcome:
         fragile_stack.kill("ncco-service")
         ended = outcome()
     assert ended.status == 1
@@ -125,7 +125,7 @@ def test_no_ncco_service(fragile_stack: Stack) -> None:
 
 def test_drain(fragile_stack: Stack) -> None:
     """A stopping echo service finishes its call, takes no new one, and ends well."""
-    with during_a_call(fragile_stack, "--seconds", "4") as outcome, ThreadPoolExecutor(1) as aside:
+    with during_a_call(fragile_stack, "--seconds", "8") as outcome, ThreadPoolExecutor(1) as aside:
         stopped = aside.submit(fragile_stack.stop, "echo-service")
         until(lambda: refusal(fragile_stack.socket_url) == 503, "new calls to be refused with 503")
         outcome().assert_worked()
@@ -134,7 +134,7 @@ def test_drain(fragile_stack: Stack) -> None:
 
 def open_socket(stack: Stack) -> AbstractContextManager[ClientConnection]:
     """Open the socket of an answered call, with the ticket of its NCCO where there is one."""
-    with urllib.request.urlopen(stack.answer_url + "?from=1&to=2&uuid=u", timeout=5) as answer:
+    with urllib.request.urlopen(stack.answer_url + "?from=1&to=2&uuid=u", timeout=15) as answer:
         endpoint = json.load(answer)[-1]["endpoint"][0]
     ticket = endpoint.get("authorization", {}).get("value")
     headers = {"Authorization": ticket} if ticket else {}
@@ -144,7 +144,7 @@ def open_socket(stack: Stack) -> AbstractContextManager[ClientConnection]:
 def refusal(socket_url: str) -> int | None:
     """Return the status with which a handshake is refused; None when it is not."""
     try:
-        with connect(socket_url, open_timeout=5):
+        with connect(socket_url, open_timeout=15):
             return None
     except InvalidStatus as error:
         return error.response.status_code

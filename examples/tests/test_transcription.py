@@ -60,7 +60,7 @@ def test_words_are_written_down(
     # As they come: the first words are there long before the call is over.
     first = log.index(" said ")
     assert first < log.index("call_ended")
-    assert written[0][0] < 6
+    assert written[0][0] < 15, "the call lasts twice as long"
     assert "dropped_frames=0" in log
 
 
