@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-import pytest
-
 from tests.attacks.battery import attack
 from tests.attacks.kinds import LIMITS, Settings
 from tests.attacks.target import Socket
@@ -18,7 +16,6 @@ SECRET = {"SOCKET_AUTH": "vonage", "VONAGE_SIGNATURE_SECRET": SIGNATURE_SECRET}
 SETTINGS: Settings = {"echo-service": SECRET, "ncco-service": SECRET}
 
 
-@pytest.mark.timeout(60)
 def test_tokens() -> None:
     """A good token of Vonage's is let in, and each forged one is refused with 401."""
     with ProcessStack(SETTINGS) as stack:
