@@ -23,6 +23,7 @@ from phone.webhooks import Timeouts
 
 from phone import CallPlan, CallReport, PlanError, call
 
+pytestmark = pytest.mark.usefixtures("fast_clock")
 SHORT = 0.4  # s of audio: 20 frames
 
 
@@ -35,13 +36,6 @@ async def place(application: FakeApplication, **settings: object) -> CallReport:
 def failure(report: CallReport) -> str:
     """Return the failures as one string."""
     return " | ".join(f"{p.step}: {p.seen} → {p.advice}" for p in report.failures)
-
-
-@pytest.fixture(autouse=True)
-def fast_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let frames of 20 ms follow each other every 10 ms: nothing here depends on real time."""
-    monkeypatch.setattr("phone.leg.FRAME_SECONDS", 0.01)
-    monkeypatch.setattr("phone.playback.FRAME_SECONDS", 0.01)
 
 
 class TestRight:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from phone.cli import main
 from phone.testing import FakeApplication, every
 
 
@@ -81,12 +82,24 @@ async def test_a_failed_call() -> None:
         [],
     ],
 )
-async def test_usage(arguments: list[str]) -> None:
-    """A wrong command line is explained on stderr, without a traceback, and exits 2."""
-    status, out, err = await phone(*arguments)
+def test_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """A wrong command line is explained on stderr and gives 2."""
+    try:
+        status: object = main(arguments)
+    except SystemExit as left:  # as argparse does
+        status = left.code
+    out, err = capsys.readouterr()
     assert status == 2
     assert out == ""
     assert "phone" in err
+
+
+async def test_usage_as_a_process() -> None:
+    """The process exits with what the command line gave, without a traceback."""
+    status, out, err = await phone("call", "ftp://localhost/")
+    assert status == 2
+    assert out == ""
+    assert err.startswith("phone: the answer URL is 'ftp://localhost/'")
     assert "Traceback" not in err
 
 

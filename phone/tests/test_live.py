@@ -18,6 +18,7 @@ from phone import CallFailed, CallPlan, LiveCall, PlanError
 
 pytest_plugins = ["pytester"]
 Serve = Callable[..., FakeApplication]
+ATTEMPTS = 5  # to say something on a machine whose freezes tear holes into the sound
 
 
 @pytest.fixture
@@ -62,8 +63,11 @@ def test_say_and_hear(serve: Serve, tmp_path: Path) -> None:
     """What an echo gets is heard; what it never got is not."""
     said, never = clip(tmp_path / "said.wav", 1.0, 2.2), clip(tmp_path / "never.wav", 4.0, 5.2)
     with LiveCall(CallPlan(serve().answer_url, expect="any")) as call:
-        call.say(said)
-        assert call.heard(said, within=3)
+        for _ in range(ATTEMPTS):
+            call.say(said)
+            if heard := call.heard(said, within=1):
+                break
+        assert heard
         missing = call.heard(never, within=0.2)
         assert not missing
         assert "never.wav" in repr(missing)
@@ -118,8 +122,12 @@ def test_plugin(serve: Serve, pytester: pytest.Pytester) -> None:
         f"""
         def test_echo(vonage_call):
             call = vonage_call({url!r})
-            call.say("said.wav")
-            assert call.heard("said.wav")
+            for _ in range({ATTEMPTS}):
+                call.say("said.wav")
+                heard = call.heard("said.wav", within=1)
+                if heard:
+                    break
+            assert heard
 
         def test_wrong(vonage_call):
             call = vonage_call({url!r})
