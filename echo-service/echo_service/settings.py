@@ -75,7 +75,7 @@ def _days(value: str) -> float:
 def _choice(*choices: str) -> Callable[[str], str]:
     def parse(value: str) -> str:
         if value.lower() not in choices:
-            raise ValueError(f"give one of {', '.join(choices)}")
+            raise ValueError(f"give one of {', '.join(filter(None, choices))}")
         return value.lower()
 
     return parse

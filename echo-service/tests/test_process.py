@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from echo_service.testing import BINARY, CLOSE, TEXT, Peer, connected, frame
@@ -142,14 +143,35 @@ async def test_a_second_signal_stops_at_once() -> None:
         ({"AUDIO_HANDLER": "nonsense"}, "there is no handler 'nonsense'"),
         ({"AUDIO_HANDLER": "nonsense.module:name"}, "cannot be imported"),
         ({"AUDIO_HANDLER": "echo_service.wire:parse"}, "not an asynchronous function"),
+        ({"AUDIO_HANDLER": "echo_service.handlers.echo:ecco"}, "handlers in there: echo"),
+        ({"SOCKET_AUTH": "all"}, "give one of ticket, vonage, none\n"),
     ],
 )
 async def test_a_wrong_setting_stops_the_start(settings: dict[str, str], words: str) -> None:
     """It says which setting is wrong, without a traceback, and ends with status 78."""
     async with running(**settings) as service:
         assert await service.end() == 78
+        whole = "\n".join(service.logged) + "\n"
+        assert words in whole
+        assert "Traceback" not in whole
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("def x(:", "SyntaxError: "),
+        ("\nlater()", "NameError: name 'later' is not defined, "),
+        ("import nowhere", "No module named 'nowhere'"),
+    ],
+)
+async def test_a_handler_that_cannot_be_imported(tmp_path: Path, code: str, words: str) -> None:
+    """Whatever its module raises, it is said in a line, with the place."""
+    (tmp_path / "broken.py").write_text(code)
+    async with running(AUDIO_HANDLER="broken:name", PYTHONPATH=str(tmp_path)) as service:
+        assert await service.end() == 78
         whole = "\n".join(service.logged)
         assert words in whole
+        assert "broken.py" in whole or "nowhere" in whole
         assert "Traceback" not in whole
 
 

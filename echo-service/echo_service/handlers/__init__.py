@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import traceback
 from collections.abc import Callable, Coroutine
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from ..playback import AudioError, CallEnded, Playing, wav
@@ -58,6 +60,9 @@ BUILT_IN: dict[str, Callable[[Settings], Handler]] = {
 """The handlers that have a name, made from the settings."""
 
 
+_CHOICE = f"one of {', '.join(BUILT_IN)}, or package.module:name of your own"
+
+
 class HandlerError(ValueError):
     """There is no such handler; says what there is."""
 
@@ -78,23 +83,44 @@ def load(settings: Settings) -> Handler:
         return BUILT_IN[name](settings)
     module, colon, attribute = name.partition(":")
     if not colon:
-        raise HandlerError(
-            f"there is no handler {name!r}; give one of {', '.join(BUILT_IN)}, "
-            "or package.module:name of your own"
-        )
+        raise HandlerError(f"there is no handler {name!r}; give {_CHOICE}")
     try:
-        found: Any = importlib.import_module(module)
-        for part in attribute.split("."):
-            found = getattr(found, part)
-    except (ImportError, AttributeError, ValueError) as error:
+        imported = importlib.import_module(module)
+    except Exception as error:  # whatever an application's own code raises
         raise HandlerError(
-            f"{name!r} cannot be imported ({error}); is its folder on PYTHONPATH?"
+            f"{name!r} cannot be imported ({_words(error)}); is its folder on PYTHONPATH? "
+            f"Else give {_CHOICE}"
         ) from error
+    found: Any = imported
+    for part in attribute.split("."):
+        found = getattr(found, part, None)
     made = _maker(found) if inspect.isclass(found) else found
     if made is None or (made is found and not _asynchronous(made)):
-        raise HandlerError(f"{name!r} is not an asynchronous function: write `async def`")
+        seen = f"{module} has no {attribute!r}"
+        if found is not None:
+            seen = f"{name!r} is not an asynchronous function: write `async def`"
+        raise HandlerError(f"{seen}; handlers in there: {', '.join(_handlers_in(imported))}")
     handler: Handler = made
     return handler
+
+
+def _words(error: Exception) -> str:
+    """Say what an import raised, and where if that does not say so itself."""
+    said = f"{type(error).__name__}: {error}"
+    stack = traceback.extract_tb(error.__traceback__)
+    if isinstance(error, SyntaxError | ImportError) or not stack:
+        return said
+    return f"{said}, {stack[-1].filename}:{stack[-1].lineno}"
+
+
+def _handlers_in(module: ModuleType) -> list[str]:
+    named = [each for each in vars(module).items() if not each[0].startswith("_")]
+    good = [
+        name
+        for name, value in named
+        if (_maker(value) if inspect.isclass(value) else _asynchronous(value))
+    ]
+    return good or ["none"]
 
 
 def _asynchronous(handler: Any) -> bool:
