@@ -16,7 +16,7 @@ from phone.dial import DialError, dial
 from phone.load import LoadPlan, LoadResult, run_load
 from phone.load.fast import STREAM_MAX, FastConnection, masked
 from phone.load.plot import svg
-from phone.load.result import Histogram
+from phone.load.histogram import Histogram
 from phone.plan import CallPlan, PlanError
 from phone.testing import FakeApplication, closes_after, every, loses_every
 from websockets.asyncio.server import ServerConnection, serve
@@ -283,7 +283,8 @@ class TestResult:
     def test_quantiles(self) -> None:
         """Quantiles are right to a step, and the longest is exact."""
         histogram = Histogram()
-        histogram.add_all([float(n) for n in range(1, 101)])
+        for n in range(1, 101):
+            histogram.add(float(n))
         histogram.add(5000.0)
         assert histogram.quantile(0.5) == pytest.approx(51, abs=0.05)
         assert histogram.quantile(0.99) == pytest.approx(100, abs=0.05)
@@ -293,7 +294,7 @@ class TestResult:
     def test_own_fault(self) -> None:
         """A load that left late says that it was the bottleneck itself."""
         late, busy = LoadResult(calls=1, worked=1), LoadResult(calls=1, worked=1)
-        late.lags.add_all([12.0] * 100)
+        late.work_lags.add(12.0, 100)
         busy.seconds, busy.cpu_seconds = 10.0, 9.9
         assert "12.0" in late.own_fault or "late at p99" in late.own_fault
         assert "of a core" in busy.own_fault
@@ -304,7 +305,8 @@ class TestResult:
         """The picture is well-formed, also of nothing."""
         result = LoadResult(calls=3)
         assert ElementTree.fromstring(svg(result)).tag.endswith("svg")  # noqa: S314 - our own
-        result.delays.add_all([1.0, 2.0, 30.0])
+        for delay in (1.0, 2.0, 30.0):
+            result.delays.add(delay)
         assert "polyline" in svg(result)
 
 

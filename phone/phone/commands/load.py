@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import json
+import os
 import signal
 import sys
 from pathlib import Path
@@ -18,9 +19,13 @@ from phone.load import LoadPlan, LoadResult, run_load
 from phone.load.engine import Live
 from phone.load.plot import plot
 from phone.plan import ANSWER_URL, CallPlan, PlanError
-from phone.words import printable
+from phone.words import counted, printable
 
 __all__ = ["add_parser"]
+
+# Answering, events and handshake of a call take this program some 9 ms of a core, its frames a
+# millisecond a second: with more starts, those would keep these waiting.
+STARTS_PER_SECOND = 40
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -35,13 +40,17 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("answer_url", nargs="?", default=ANSWER_URL, metavar="ANSWER_URL")
     parser.add_argument("--calls", type=int, default=20, help="default: %(default)s")
     parser.add_argument(
-        "--ramp", type=float, default=5.0, help="seconds in which they start; default: %(default)g"
+        "--ramp",
+        type=float,
+        help=f"seconds in which they start; default: 5, and at most {STARTS_PER_SECOND} calls a "
+        "second from each process",
     )
     parser.add_argument(
         "--seconds", type=float, default=10.0, help="of each call; default: %(default)g"
     )
     parser.add_argument("--processes", type=int, default=1, help="default: %(default)s")
     parser.add_argument("--method", choices=("GET", "POST"), default="GET")
+    parser.add_argument("--event-url", help="default: the first eventUrl in the NCCO")
     parser.add_argument("--audio", default="speech", metavar="FILE")
     parser.add_argument("--no-events", action="store_true", help="post no events")
     parser.add_argument("--ca", type=Path, metavar="FILE")
@@ -60,7 +69,10 @@ def plan_from(namespace: argparse.Namespace) -> LoadPlan:
     """
     if not 1 <= namespace.calls <= 100_000 or not 1 <= namespace.processes <= 256:
         raise PlanError("give 1 to 100000 --calls and 1 to 256 --processes")
-    if not 0 <= namespace.ramp <= 3600:
+    ramp = namespace.ramp
+    if ramp is None:
+        ramp = max(5.0, namespace.calls / namespace.processes / STARTS_PER_SECOND)
+    if not 0 <= ramp <= 3600:
         raise PlanError("give 0 to 3600 seconds as --ramp")
     try:
         load(namespace.audio, RATES[0])
@@ -69,14 +81,13 @@ def plan_from(namespace: argparse.Namespace) -> LoadPlan:
     call = CallPlan(
         answer_url=namespace.answer_url,
         method=namespace.method,
+        event_url=namespace.event_url,
         audio=namespace.audio,
         seconds=namespace.seconds,
         ca_file=namespace.ca,
         **signing_from(namespace),
     )
-    return LoadPlan(
-        call, namespace.calls, namespace.ramp, namespace.processes, not namespace.no_events
-    )
+    return LoadPlan(call, namespace.calls, ramp, namespace.processes, not namespace.no_events)
 
 
 def run(namespace: argparse.Namespace) -> int:
@@ -116,10 +127,27 @@ async def _load(plan: LoadPlan) -> LoadResult:
         line = bar.add_task("starting", total=plan.calls)
 
         def on_live(live: Live) -> None:
-            text = f"{live.open} open, {live.finished} over, {live.failed} failed"
+            text = (
+                f"{live.open:,} open, {live.finished:,} over, {live.failed:,} failed; "
+                f"{live.sent:,} frames sent, {live.late:,} late"
+            )
             bar.update(line, description=text, completed=live.finished)
 
         return await run_load(plan, stop=stop, on_live=on_live)
+
+
+def _besides(result: LoadResult) -> str:
+    waited, stolen = result.besides.waited, result.besides.stolen
+    if waited is None and stolen is None:
+        return "does not say what it did besides"
+    parts = []
+    if waited is not None:
+        parts.append(f"the phone waited {waited:.1f} s for a processor")
+    if stolen is not None:
+        parts.append(
+            f"the hypervisor took {stolen:.1f} s from {counted(os.cpu_count() or 1, 'core')}"
+        )
+    return ", ".join(parts) + f" in {result.seconds:.1f} s"
 
 
 def words(result: LoadResult) -> str:
@@ -141,14 +169,22 @@ def words(result: LoadResult) -> str:
         + f" ({result.handshakes_per_second:.0f} a second)",
         times("Answer", result.answers.as_dict()),
         times("Own lag", result.lags.as_dict())
-        + f"; {result.cpu:.0%} of a core in each of {result.processes}",
+        + f"; through its own work p99 {result.work_lags.quantile(0.99) or 0:.2f}",
+        f"{'Phone':<10} {result.cpu:.0%} of a core"
+        f"{f' in each of {result.processes} processes' if result.processes > 1 else ''}",
+        f"{'Machine':<10} {_besides(result)}",
     ]
     for reason, count in result.failures.most_common(10):
         lines.append(f"{'Failed':<10} {count:,} × {printable(reason, 300)}")
     if result.own_fault:
         lines.append(
             f"The phone was the bottleneck, not the application: {result.own_fault}; use more "
-            "--processes, on a machine with as many free cores"
+            "--processes, on a machine with as many free cores, or a longer --ramp"
+        )
+    if result.machine_fault:
+        lines.append(
+            f"The machine had other work, so the times say little: {result.machine_fault}; measure "
+            "again when nothing else runs"
         )
     lines.append("The load was carried." if result.ok else "The load was not carried.")
     return "\n".join(lines)

@@ -4,35 +4,30 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
-from typing import Any
-
-from websockets.exceptions import ConnectionClosed
 
 from phone.actions import Connect, WebSocket
 from phone.answering import event_target
-from phone.audio import load as load_audio
-from phone.constants import ECHO_QUIET, FRAMES_PER_SECOND, SEND_TIMEOUT
 from phone.dial import DialError, dial
 from phone.events import Leg as EventLeg
 from phone.identity import Identity
-from phone.leg import first_message
-from phone.load.fast import FastConnection, masked
-from phone.load.leg import LoadLeg, Sound
+from phone.load.conversation import Conversation
+from phone.load.fast import FastConnection
+from phone.load.machine import Besides
 from phone.load.result import LoadResult
+from phone.load.uninterrupted import uninterrupted
 from phone.load.wheel import Wheel
 from phone.ncco import NccoError, parse
 from phone.plan import CallPlan
-from phone.postbox import Postbox
+from phone.postbox import EventTarget, Postbox
 from phone.timeline import Timeline
 from phone.webhooks import ANSWER, WebhookError, Webhooks
 
 __all__ = ["Live", "LoadPlan", "place_load"]
 
 FLUSH_SECONDS = 20.0  # for a call's last events
-PATIENCE = 2  # times a call's length that a machine which is too slow may take to send it
-TOO_SLOW = "phone: this machine was too slow to send every frame in time"
+LIVE_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -56,11 +51,22 @@ class LoadPlan:
 
 @dataclass
 class Live:
-    """How a load goes, while it goes."""
+    """How a load goes, while it goes: calls open, over and failed; frames sent and late."""
 
     open: int = 0
     finished: int = 0
     failed: int = 0
+    sent: int = 0
+    late: int = 0
+
+    def __add__(self, other: "Live") -> "Live":
+        return Live(
+            self.open + other.open,
+            self.finished + other.finished,
+            self.failed + other.failed,
+            self.sent + other.sent,
+            self.late + other.late,
+        )
 
 
 async def place_load(
@@ -74,7 +80,7 @@ async def place_load(
     Args:
         plan: what to place.
         stop: set it to hang all calls up.
-        on_live: told about each call that opens or ends.
+        on_live: told twice a second how it goes.
 
     Raises:
         PlanError: the plan cannot be carried out; nothing was dialled.
@@ -82,6 +88,11 @@ async def place_load(
     plan.call.check()
     stop = stop or asyncio.Event()
     return await _Load(plan, stop, on_live).run()
+
+
+class _NoTimeline(Timeline):
+    def add(self, kind: str, text: str) -> None:
+        """Leave out what nobody will read; hundreds of calls would spend much on it."""
 
 
 class _Load:
@@ -93,33 +104,40 @@ class _Load:
         self._on_live = on_live
         self._live = Live()
         self._result = LoadResult()
-        self._wheel = Wheel()
-        self._sounds: dict[int, Sound] = {}
+        self._wheel = Wheel(self._result.work_lags)
+        self._conversation = Conversation(plan.call, self._wheel, self._result, stop)
         self._opened: list[float] = []
 
     async def run(self) -> LoadResult:
-        result, plan = self._result, self._plan
-        begin, cpu = perf_counter(), time.process_time()
-        turning = asyncio.create_task(self._wheel.run())
+        result = self._result
+        begin, cpu, besides = perf_counter(), time.process_time(), Besides.now()
+        telling = asyncio.create_task(self._tell())
         try:
-            async with Webhooks(plan.call.tls(), plan.call.signer()) as webhooks:
-                gap = plan.ramp / plan.calls
-                calls = (self._call(webhooks, number * gap) for number in range(plan.calls))
-                await asyncio.gather(*calls)
+            with uninterrupted(), self._wheel.turning():
+                await self._place_all()
         finally:
-            turning.cancel()
-            await asyncio.gather(turning, return_exceptions=True)
+            telling.cancel()
+            await asyncio.gather(telling, return_exceptions=True)
         result.seconds = perf_counter() - begin
         result.cpu_seconds = time.process_time() - cpu
+        result.besides = Besides.now() - besides
         result.interrupted = self._stop.is_set()
         if self._opened:
             result.opening_seconds = max(self._opened) - min(self._opened)
         return result
 
-    def _tell(self) -> None:
-        self._result.most_at_once = max(self._result.most_at_once, self._live.open)
-        if self._on_live is not None:
-            self._on_live(self._live)
+    async def _place_all(self) -> None:
+        plan = self._plan
+        async with Webhooks(plan.call.tls(), plan.call.signer()) as webhooks:
+            gap = plan.ramp / plan.calls
+            calls = (self._call(webhooks, number * gap) for number in range(plan.calls))
+            await asyncio.gather(*calls)
+
+    async def _tell(self) -> None:
+        while self._on_live is not None:
+            live, result = self._live, self._result
+            self._on_live(replace(live, sent=result.sent, late=result.late))
+            await asyncio.sleep(LIVE_SECONDS)
 
     async def _call(self, webhooks: Webhooks, delay: float) -> None:
         with contextlib.suppress(TimeoutError):
@@ -127,7 +145,8 @@ class _Load:
                 await self._stop.wait()
                 return
         self._result.calls += 1
-        post = Postbox(webhooks, Timeline())
+        event_url = self._plan.call.event_url
+        post = Postbox(webhooks, _NoTimeline(), EventTarget(event_url) if event_url else None)
         try:
             failure = await self._place(webhooks, post)
         finally:
@@ -141,7 +160,6 @@ class _Load:
         else:
             self._result.worked += 1
         self._live.finished += 1
-        self._tell()
 
     async def _place(self, webhooks: Webhooks, post: Postbox) -> str:
         """Place one call; return why it failed, or nothing."""
@@ -209,63 +227,11 @@ class _Load:
         self._result.handshakes.add((perf_counter() - begin) * 1000)
         self._opened.append(begin)
         self._live.open += 1
-        self._tell()
+        self._result.most_at_once = max(self._result.most_at_once, self._live.open)
         self._post(post, events.answered())
         try:
-            return await self._converse(connection, endpoint)
+            return await self._conversation.hold(connection, endpoint)
         finally:
             self._live.open -= 1
             await connection.close()
             self._post(post, events.completed("platform"))
-
-    async def _converse(self, connection: FastConnection, endpoint: WebSocket) -> str:
-        seconds = self._plan.call.seconds or 10.0
-        sound = self._sound(endpoint.rate)
-        leg = LoadLeg(connection, sound, round(seconds * FRAMES_PER_SECOND), self._result)
-        over = asyncio.create_task(connection.wait_closed())
-        waits = [asyncio.create_task(leg.done.wait()), asyncio.create_task(self._stop.wait()), over]
-        drain = asyncio.create_task(_drain(connection))
-        try:
-            async with asyncio.timeout(SEND_TIMEOUT):
-                await connection.send(first_message(endpoint.content_type, endpoint.headers))
-            self._wheel.add(leg.turn)
-            await _wait(waits, leg, seconds)
-            if over.done() and not leg.done.is_set():
-                return f"socket: the application closed it with {connection.close_code}"
-            if leg.failure:
-                return leg.failure
-            if leg.done.is_set() or self._stop.is_set():
-                return ""
-            return "echo: not every frame came back" if leg.all_sent else TOO_SLOW
-        except (TimeoutError, ConnectionClosed):
-            return "socket: the application closed it at once"
-        finally:
-            leg.done.set()
-            leg.close(forgive=self._stop.is_set() or not leg.all_sent)
-            for task in (*waits, drain):
-                task.cancel()
-            await asyncio.gather(*waits, drain, return_exceptions=True)
-
-    def _sound(self, rate: int) -> Sound:
-        if rate not in self._sounds:
-            frames = load_audio(self._plan.call.audio, rate).frames()
-            self._sounds[rate] = Sound(frames, [masked(frame) for frame in frames])
-        return self._sounds[rate]
-
-
-async def _wait(waits: list[asyncio.Task[Any]], leg: LoadLeg, seconds: float) -> None:
-    """Wait for the end of a leg: of its echo, of the connection, or of patience."""
-    latest = perf_counter() + PATIENCE * seconds + ECHO_QUIET
-    while (left := latest - perf_counter()) > 0:
-        timeout = min(left, seconds if not leg.all_sent else ECHO_QUIET)
-        sent_before = leg.sent
-        done, _ = await asyncio.wait(waits, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
-        if done or (leg.all_sent and leg.sent == sent_before):
-            return
-
-
-async def _drain(connection: FastConnection) -> None:
-    """Take texts off the connection, so that it never stops reading."""
-    with contextlib.suppress(ConnectionClosed, UnicodeDecodeError):
-        while True:
-            await connection.recv()

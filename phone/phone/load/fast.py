@@ -9,10 +9,12 @@ What this leans on in `websockets` 15 and newer, and a test checks:
 
 - `ClientConnection.data_received` gets the bytes as they come, and takes whole frames alone;
 - `ClientConnection.response` is None until the handshake is over;
-- `ClientConnection.transport` may be written to between frames;
+- `ClientConnection.transport`, and its file while the transport holds nothing back, may be written
+  to between frames;
 - `ClientConnection.protocol.state` is OPEN while frames may be sent.
 """
 
+import asyncio
 import os
 import struct
 from collections.abc import Callable
@@ -57,6 +59,12 @@ def _frame_size(stream: bytes, start: int) -> int:
     return 2 + extra + length + (4 if stream[start + 1] & 0x80 else 0)
 
 
+def _file_of(transport: asyncio.Transport) -> int:
+    """Return the transport's file, -1 when bytes may not be written to it as they are."""
+    plain = transport.get_extra_info("sslcontext") is None
+    return int(transport.get_extra_info("socket").fileno()) if plain else -1
+
+
 class FastConnection(ClientConnection):
     """A connection whose audio passes `websockets` by.
 
@@ -66,6 +74,7 @@ class FastConnection(ClientConnection):
     on_audio: Callable[[bytes, float], None] | None = None
     _rest = b""
     _aside = False
+    _file: int | None = None
 
     @property
     def is_open(self) -> bool:
@@ -73,9 +82,24 @@ class FastConnection(ClientConnection):
         return self.protocol.state is State.OPEN and not self.transport.is_closing()
 
     def write_frame(self, frame: bytes) -> bool:
-        """Write a frame made by `masked`; return whether the transport took it without a jam."""
-        self.transport.write(frame)
-        return self.transport.get_write_buffer_size() < STREAM_MAX
+        """Write a frame made by `masked`; return whether it was taken without a jam.
+
+        It goes straight to the kernel where nothing waits before it and there is no TLS: the
+        transport would keep it until the loop has done all else.
+        """
+        transport = self.transport
+        if self._file is None:
+            self._file = _file_of(transport)
+        if self._file >= 0 and not transport.get_write_buffer_size():
+            try:
+                written = os.write(self._file, frame)
+            except OSError:
+                written = 0  # the transport meets it again, and says so
+            if written == len(frame):
+                return True
+            frame = frame[written:]
+        transport.write(frame)
+        return transport.get_write_buffer_size() < STREAM_MAX
 
     def data_received(self, data: bytes) -> None:
         """Take audio out of the stream, leave the rest to `websockets`."""

@@ -7,6 +7,7 @@ from time import perf_counter
 
 from phone.load.fast import FastConnection
 from phone.load.result import LoadResult
+from phone.load.wheel import Wheel
 
 __all__ = ["LATE_MS", "LoadLeg", "Sound"]
 
@@ -36,10 +37,16 @@ class LoadLeg:
         sound: what is said.
         count: how many frames.
         result: where the counts go.
+        wheel: tells it when to send.
     """
 
     def __init__(
-        self, connection: FastConnection, sound: Sound, count: int, result: LoadResult
+        self,
+        connection: FastConnection,
+        sound: Sound,
+        count: int,
+        result: LoadResult,
+        wheel: Wheel,
     ) -> None:
         self.done = asyncio.Event()
         self.failure = ""
@@ -49,18 +56,20 @@ class LoadLeg:
         self._sound = sound
         self._count = count
         self._result = result
+        self._wheel = wheel
         self._waiting: deque[tuple[int, float]] = deque()
         self._received = 0
-        self._delays: list[float] = []
-        self._lags: list[float] = []
         self._strange = 0
-        self._late = 0
         connection.on_audio = self._take
 
     @property
     def all_sent(self) -> bool:
         """Whether nothing is left to send."""
         return self.sent == self._count
+
+    def start(self) -> None:
+        """Let the wheel tell it to send."""
+        self._wheel.add(self.turn)
 
     def turn(self, due: float) -> bool:
         """Send the next frame; return whether there is another."""
@@ -75,11 +84,14 @@ class LoadLeg:
             self.done.set()
             return False
         self._waiting.append((index, leaving))
-        self._lags.append((leaving - due) * 1000)
+        self._result.lags.add((leaving - due) * 1000)
+        self._result.sent += 1
         self.sent += 1
         return self.sent < self._count
 
     def _take(self, message: bytes, arrival: float) -> None:
+        if arrival >= self._wheel.due:
+            self._wheel.turn()  # many messages at once keep no frame waiting
         self._received += 1
         waiting, frames = self._waiting, self._sound.frames
         if waiting and frames[waiting[0][0]] == message:
@@ -98,9 +110,10 @@ class LoadLeg:
 
     def _matched(self, left: float, arrival: float) -> None:
         delay = (arrival - left) * 1000
-        self._delays.append(delay)
+        self._result.delays.add(delay)
         self.matched += 1
-        self._late += delay > LATE_MS
+        if delay > LATE_MS:
+            self._result.late += 1
         if self.matched == self._count:
             self.done.set()
 
@@ -111,10 +124,7 @@ class LoadLeg:
             forgive: the caller hung up, so frames on their way are not lost.
         """
         result = self._result
-        result.sent += self.sent
         result.matched += self.matched
         result.lost += 0 if forgive else self.sent - self.matched
         result.strange += self._strange
-        result.late += self._late
-        result.delays.add_all(self._delays)
-        result.lags.add_all(self._lags)
+        self._connection.on_audio = None

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from phone.load.result import STEP_MS, Histogram, LoadResult
+from phone.load.histogram import STEP_MS, Histogram
+from phone.load.result import LoadResult
 
 __all__ = ["plot"]
 
@@ -72,7 +73,7 @@ def _points(histogram: Histogram, most: float) -> list[str]:
     total = histogram.total
     if not total:
         return []
-    sums = np.cumsum(histogram.counts)
+    sums = np.cumsum(histogram.numbers())
     points = []
     for step in range(0, (len(SHARES) - 1) * 20 + 1):
         low, part = divmod(step / 20, 1)

@@ -1,62 +1,19 @@
 """What a load showed: counts that add up across processes."""
 
+import os
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
+from phone.load.histogram import Histogram
+from phone.load.machine import Besides
 
-__all__ = ["Histogram", "LoadResult"]
+__all__ = ["LoadResult"]
 
-STEP_MS = 0.02
-STEPS = 50_000  # up to a second; anything longer is counted as a second
-OWN_LAG_MS = 5.0  # p99 of our own lateness from which the measurement is ours, not the server's
+LAG_MS = 5.0  # p99 of frames' lateness from which the measurement is not the server's alone
 OWN_CPU = 0.95  # of a core
-
-
-@dataclass
-class Histogram:
-    """Times in ms, in steps of 20 µs up to a second."""
-
-    counts: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(STEPS + 1, np.int64))
-    longest: float = 0.0
-
-    def add(self, milliseconds: float) -> None:
-        """Count one time."""
-        self.counts[min(STEPS, max(0, int(milliseconds / STEP_MS)))] += 1
-        self.longest = max(self.longest, milliseconds)
-
-    def add_all(self, milliseconds: list[float]) -> None:
-        """Count many times."""
-        if milliseconds:
-            places = (np.asarray(milliseconds) / STEP_MS).astype(np.int64).clip(0, STEPS)
-            self.counts += np.bincount(places, minlength=STEPS + 1)
-            self.longest = max(self.longest, *milliseconds)
-
-    def merge(self, other: "Histogram") -> None:
-        """Count what another has counted."""
-        self.counts += other.counts
-        self.longest = max(self.longest, other.longest)
-
-    @property
-    def total(self) -> int:
-        """How many were counted."""
-        return int(self.counts.sum())
-
-    def quantile(self, share: float) -> float | None:
-        """Return the time that this share stays within, None when nothing was counted."""
-        total = self.total
-        if not total:
-            return None
-        place = int(np.searchsorted(np.cumsum(self.counts), share * total))
-        return min((place + 1) * STEP_MS, self.longest)
-
-    def as_dict(self) -> dict[str, float | None]:
-        """Return the quantiles for JSON."""
-        shares = {"p50": 0.5, "p99": 0.99, "p99.9": 0.999}
-        quantiles = {name: _rounded(self.quantile(share)) for name, share in shares.items()}
-        return {**quantiles, "max": _rounded(self.longest if self.total else None)}
+COUNTS = ("calls", "worked", "most_at_once", "sent", "matched", "late", "lost", "strange")
+TIMES = ("delays", "lags", "work_lags", "handshakes", "answers")
 
 
 @dataclass
@@ -70,13 +27,16 @@ class LoadResult:
         (`lost`).
         strange: messages that came back and were not what had been sent.
         delays: of the frames that came back.
-        lags: how much later than due this program sent each frame.
+        lags: how much later than due each frame was sent.
+        work_lags: the part of it that was this program's own work; see `blame`.
         handshakes: how long the sockets took to open.
         answers: how long the answer webhook took.
         failures: how many calls failed for each reason.
         seconds: from the first call to the end of the last.
         opening_seconds: from the first handshake to the last.
         cpu_seconds: of this program, of all processes together.
+        besides: what the machine did meanwhile: stolen from all its cores, and waited for by all
+            processes together.
         processes: how many it ran in.
     """
 
@@ -90,12 +50,14 @@ class LoadResult:
     strange: int = 0
     delays: Histogram = field(default_factory=Histogram)
     lags: Histogram = field(default_factory=Histogram)
+    work_lags: Histogram = field(default_factory=Histogram)
     handshakes: Histogram = field(default_factory=Histogram)
     answers: Histogram = field(default_factory=Histogram)
     failures: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
     opening_seconds: float = 0.0
     cpu_seconds: float = 0.0
+    besides: Besides = field(default_factory=lambda: Besides(None, None))
     processes: int = 1
     interrupted: bool = False
 
@@ -113,12 +75,20 @@ class LoadResult:
     @property
     def own_fault(self) -> str:
         """Why the measurement shows this program rather than the server; empty when it does not."""
-        lag = self.lags.quantile(0.99) or 0.0
-        if lag > OWN_LAG_MS:
-            return f"its frames left {lag:.1f} ms late at p99"
+        lag = self.work_lags.quantile(0.99) or 0.0
+        if lag > LAG_MS:
+            return f"its own work made frames leave {lag:.1f} ms late at p99"
         if self.cpu > OWN_CPU:
             return f"it used {self.cpu:.0%} of a core"
         return ""
+
+    @property
+    def machine_fault(self) -> str:
+        """Why the measurement shows a machine with other work; empty when it does not."""
+        lag = self.lags.quantile(0.99) or 0.0
+        if lag <= LAG_MS or self.own_fault:
+            return ""
+        return f"frames left {lag:.1f} ms late at p99, and not through the phone's own work"
 
     @property
     def ok(self) -> bool:
@@ -127,23 +97,15 @@ class LoadResult:
 
     def merge(self, other: "LoadResult") -> None:
         """Add what another process showed at the same time."""
-        for name in (
-            "calls",
-            "worked",
-            "most_at_once",
-            "sent",
-            "matched",
-            "late",
-            "lost",
-            "strange",
-        ):
+        for name in COUNTS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
-        for name in ("delays", "lags", "handshakes", "answers"):
+        for name in TIMES:
             getattr(self, name).merge(getattr(other, name))
         self.failures += other.failures
         self.seconds = max(self.seconds, other.seconds)
         self.opening_seconds = max(self.opening_seconds, other.opening_seconds)
         self.cpu_seconds += other.cpu_seconds
+        self.besides = self.besides.together(other.besides)
         self.interrupted = self.interrupted or other.interrupted
 
     def as_dict(self) -> dict[str, Any]:
@@ -162,6 +124,7 @@ class LoadResult:
             },
             "delay_ms": self.delays.as_dict(),
             "own_lag_ms": self.lags.as_dict(),
+            "own_lag_through_work_ms": self.work_lags.as_dict(),
             "handshake_ms": self.handshakes.as_dict(),
             "handshakes_per_second": round(self.handshakes_per_second, 1),
             "answer_ms": self.answers.as_dict(),
@@ -169,10 +132,8 @@ class LoadResult:
             "seconds": round(self.seconds, 3),
             "cpu": round(self.cpu, 3),
             "processes": self.processes,
+            "machine": {"cores": os.cpu_count(), **self.besides.as_dict()},
             "phone_was_the_bottleneck": self.own_fault,
+            "machine_had_other_work": self.machine_fault,
             "interrupted": self.interrupted,
         }
-
-
-def _rounded(number: float | None) -> float | None:
-    return None if number is None else round(number, 2)

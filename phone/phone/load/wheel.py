@@ -1,17 +1,17 @@
 """One clock for many legs: each sends a frame every 20 ms, a few legs at a time."""
 
-import asyncio
-from collections.abc import Callable
-from time import perf_counter
+import contextlib
+from collections.abc import Callable, Iterator
+from time import perf_counter, thread_time
 
 from phone.constants import FRAME_SECONDS
+from phone.load.blame import Blame
+from phone.load.histogram import Histogram
+from phone.load.ticker import ticking
 
 __all__ = ["Wheel"]
 
-SLOTS = 5  # spread over the 20 ms, so that frames do not leave in one burst
-# The loop's timers count in whole milliseconds: the rest is spent polling. More slots or more
-# polling would make frames more punctual, and take the time from an application on this machine.
-SPIN_SECONDS = 0.0006
+SLOTS = 20  # spread over the 20 ms, so that frames do not leave in one burst
 
 Turn = Callable[[float], bool]
 
@@ -20,28 +20,44 @@ class Wheel:
     """Calls each leg's `turn(due)` every 20 ms, on an absolute clock, until it returns False.
 
     Legs are spread over slots; a slot's legs share a wake-up, which is what makes hundreds cheap.
+
+    Args:
+        work_lags: gets, for each leg's turn, the ms that it was late through this program's own
+            work.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, work_lags: Histogram) -> None:
+        self.due = 0.0
+        self._work_lags = work_lags
         self._slots: list[list[Turn]] = [[] for _ in range(SLOTS)]
+        self._step = FRAME_SECONDS / SLOTS
+        self._begin = 0.0
+        self._count = 0
+        self._blame = Blame(self._step)
 
     def add(self, turn: Turn) -> None:
         """Let a leg take part, in the emptiest slot."""
         min(self._slots, key=len).append(turn)
 
-    async def run(self) -> None:
-        """Turn until cancelled."""
-        start, count = perf_counter(), 0
-        while True:
-            due = start + count * FRAME_SECONDS / SLOTS
-            slot = self._slots[count % SLOTS]
-            count += 1
-            if not slot and perf_counter() < due:
-                await asyncio.sleep(max(0.0, due - perf_counter()))
-                continue
-            await asyncio.sleep(max(0.0, due - perf_counter() - SPIN_SECONDS))
-            while perf_counter() < due:  # noqa: ASYNC110 - a time is awaited, not an event
-                await asyncio.sleep(0)
+    @contextlib.contextmanager
+    def turning(self) -> Iterator[None]:
+        """Turn, in the running loop."""
+        self._begin = self.due = perf_counter() + self._step
+        self._blame.start(perf_counter(), thread_time())
+        with ticking(self._begin, self._step, self.turn):
+            yield
+
+    def turn(self) -> None:
+        """Let the legs send whose time has come.
+
+        Whoever is busy with other work may call it, so that no frame waits for its end.
+        """
+        while (now := perf_counter()) >= self.due:
+            due, slot = self.due, self._slots[self._count % SLOTS]
+            self._count += 1
+            self.due = self._begin + self._count * self._step
+            own = self._blame.own(due, now, thread_time())
+            self._work_lags.add(own * 1000, len(slot))
             over = [turn for turn in slot if not turn(due)]
             for turn in over:
                 slot.remove(turn)

@@ -1,0 +1,96 @@
+"""What a call of a load says on its socket, until the echo is complete or cannot be any more."""
+
+import asyncio
+import contextlib
+from time import perf_counter
+from typing import Any
+
+from websockets.exceptions import ConnectionClosed
+
+from phone.actions import WebSocket
+from phone.audio import load as load_audio
+from phone.constants import ECHO_QUIET, FRAMES_PER_SECOND, SEND_TIMEOUT
+from phone.leg import first_message
+from phone.load.fast import FastConnection, masked
+from phone.load.leg import LoadLeg, Sound
+from phone.load.result import LoadResult
+from phone.load.wheel import Wheel
+from phone.plan import CallPlan
+
+__all__ = ["Conversation"]
+
+PATIENCE = 2  # times a call's length that a machine which is too slow may take to send it
+TOO_SLOW = "phone: this machine was too slow to send every frame in time"
+
+
+class Conversation:
+    """Talks on any number of sockets.
+
+    Args:
+        plan: what each call does.
+        wheel: their clock.
+        result: where the counts go.
+        stop: set when all hang up.
+    """
+
+    def __init__(
+        self, plan: CallPlan, wheel: Wheel, result: LoadResult, stop: asyncio.Event
+    ) -> None:
+        self._plan = plan
+        self._wheel = wheel
+        self._result = result
+        self._stop = stop
+        self._sounds: dict[int, Sound] = {}
+
+    async def hold(self, connection: FastConnection, endpoint: WebSocket) -> str:
+        """Talk on one socket; return why it failed, or nothing."""
+        seconds = self._plan.seconds or 10.0
+        count = round(seconds * FRAMES_PER_SECOND)
+        leg = LoadLeg(connection, self._sound(endpoint.rate), count, self._result, self._wheel)
+        over = asyncio.create_task(connection.wait_closed())
+        waits = [asyncio.create_task(leg.done.wait()), asyncio.create_task(self._stop.wait()), over]
+        drain = asyncio.create_task(_drain(connection))
+        try:
+            async with asyncio.timeout(SEND_TIMEOUT):
+                await connection.send(first_message(endpoint.content_type, endpoint.headers))
+            leg.start()
+            await _wait(waits, leg, seconds)
+            if over.done() and not leg.done.is_set():
+                return f"socket: the application closed it with {connection.close_code}"
+            if leg.failure:
+                return leg.failure
+            if leg.done.is_set() or self._stop.is_set():
+                return ""
+            return "echo: not every frame came back" if leg.all_sent else TOO_SLOW
+        except (TimeoutError, ConnectionClosed):
+            return "socket: the application closed it at once"
+        finally:
+            leg.done.set()
+            leg.close(forgive=self._stop.is_set() or not leg.all_sent)
+            for task in (*waits, drain):
+                task.cancel()
+            await asyncio.gather(*waits, drain, return_exceptions=True)
+
+    def _sound(self, rate: int) -> Sound:
+        if rate not in self._sounds:
+            frames = load_audio(self._plan.audio, rate).frames()
+            self._sounds[rate] = Sound(frames, [masked(frame) for frame in frames])
+        return self._sounds[rate]
+
+
+async def _wait(waits: list[asyncio.Task[Any]], leg: LoadLeg, seconds: float) -> None:
+    """Wait for the end of a leg: of its echo, of the connection, or of patience."""
+    latest = perf_counter() + PATIENCE * seconds + ECHO_QUIET
+    while (left := latest - perf_counter()) > 0:
+        timeout = min(left, seconds if not leg.all_sent else ECHO_QUIET)
+        sent_before = leg.sent
+        done, _ = await asyncio.wait(waits, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        if done or (leg.all_sent and leg.sent == sent_before):
+            return
+
+
+async def _drain(connection: FastConnection) -> None:
+    """Take texts off the connection, so that it never stops reading."""
+    with contextlib.suppress(ConnectionClosed, UnicodeDecodeError):
+        while True:
+            await connection.recv()
