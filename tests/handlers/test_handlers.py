@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import time
 import wave
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from phone.audio import glide, load
 from phone.plan import CallPlan
 
+from bench.processes import Cores, stolen_seconds, waited_seconds
 from tests.attempts import best_of, in_time
 from tests.handlers.crowd import crowd
 from tests.handlers.hearing import Heard, Samples, listen
@@ -61,6 +63,11 @@ def only(folder: Path, pattern: str) -> Path:
     until(lambda: any(folder.glob(pattern)), f"{pattern} in {folder}")
     (path,) = folder.glob(pattern)
     return path
+
+
+def taken_from(stack: ProcessStack) -> float:
+    """Return the seconds so far for which the echo service could have run, but was not let."""
+    return waited_seconds([stack.pid("echo-service")]) + stolen_seconds(Cores().usable)
 
 
 def words(heard: Heard) -> str:
@@ -297,24 +304,22 @@ def test_a_hundred_recorded_calls_are_in_time(start: Start, tmp_path: Path) -> N
     """A hundred calls at once are all recorded whole, and no frame is late by the service's doing.
 
     Others use this machine as well, and hold up everything now and then: so the best of a few
-    rounds counts, and one frame in fifty may be late, beside those that are late where nothing is
-    recorded.
+    rounds counts, and one frame in fifty may be late, beside what the machine makes late. Where it
+    keeps the service from running, twice that time is late: what has piled up comes later, too.
     """
-    stack, plain = start(AUDIO_HANDLER="record", RECORDINGS_DIR=str(tmp_path)), None
+    stack = start(AUDIO_HANDLER="record", RECORDINGS_DIR=str(tmp_path))
     for number in range(1, ROUNDS + 1):
+        before, begun = taken_from(stack), time.monotonic()
         round_ = crowd(stack.socket_url, calls=100, seconds=4)
+        taken = (taken_from(stack) - before) / (time.monotonic() - begun)
         assert round_.returned == round_.frames == 20_000
         until(lambda: len(list(tmp_path.glob("*.json"))) == 100 * number, "the recordings")  # noqa: B023 - called at once
-        late, control = round_.late / round_.frames, 0.0
-        if late > LATE_SHARE:
-            plain = plain or start()
-            beside = crowd(plain.socket_url, calls=100, seconds=4)
-            control = beside.late / beside.frames
-        print(f"{late:.1%} late; where nothing is recorded {control:.1%}")
-        if late <= LATE_SHARE + control:
+        late = round_.late / round_.frames
+        print(f"{late:.1%} late; the machine took {taken:.1%} of the time")
+        if late <= LATE_SHARE + 2 * taken:
             break
     else:
-        pytest.fail("recorded calls are late each time, and later than others")
+        pytest.fail("recorded calls are late in each round, and not by the machine's doing")
     for path in tmp_path.glob("*.json"):
         facts = json.loads(path.read_text())
         assert facts["complete"] is True
