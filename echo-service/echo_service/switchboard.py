@@ -50,11 +50,13 @@ class Switchboard:
     def __init__(self, settings: Settings, handler: Handler) -> None:
         loop = asyncio.get_running_loop()
         self.settings = settings
+        self._records = settings.record or handler is record
         self.recorder: Recorder | None = None
-        if settings.record or handler is record:
+        # Old recordings go also when no new ones are made any more.
+        if self._records or settings.recordings_days:
             self.recorder = Recorder(Path(settings.recordings_dir), settings.recordings_days)
         # The engine itself echoes, where nobody needs to see the audio.
-        self.handler = None if handler is echo and self.recorder is None else handler
+        self.handler = None if handler is echo and not self._records else handler
         self.turns = Turns(loop)
         self.close_seconds = CLOSE_SECONDS
         self.connections: set[CallConnection] = set()
@@ -164,7 +166,7 @@ class Switchboard:
     def _handled(self, handler: Handler, connection: CallConnection, call: Call) -> Handling:
         if connection.handling is None:
             recording = None
-            if self.recorder is not None and call.rate is not None:
+            if self._records and self.recorder is not None and call.rate is not None:
                 recording = self.recorder.start(call.id, call.rate)
             connection.handling = Handling(handler, connection, call, recording)
         return connection.handling

@@ -11,14 +11,20 @@ import os
 import stat
 import time
 import wave
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
+from echo_service import testing
 from echo_service.recording import Recorder, folder, masked
 from echo_service.recording.stereo import StereoFile, header
+from echo_service.server import EchoService
+from echo_service.testing import BINARY, TEXT, Peer, connected, until
+
+Start = Callable[..., AbstractAsyncContextManager[EchoService]]
 
 RATE = 8000
 SAMPLES = 160
@@ -252,6 +258,22 @@ async def test_old_recordings_are_removed(where: Path) -> None:
             await asyncio.sleep(0.01)
     left = sorted(path.name for path in where.iterdir())
     assert left == sorted(["music.wav", "notes.txt", f"{stem}-2.wav", f"{stem}-3.wav"])
+
+
+async def test_old_recordings_go_when_none_are_made(where: Path, start: Start) -> None:
+    """What was recorded before recording was switched off is removed in its time, too."""
+    where.mkdir()
+    old = where / "20010909T014640.000Z-a-call.wav"
+    old.touch()
+    os.utime(old, (0, 0))
+    async with start(recordings_dir=str(where), recordings_days=1) as service:
+        await until(lambda: not old.exists())
+        async with Peer.connect(service.port) as peer:
+            peer.write(testing.frame(TEXT, connected(uuid="a").encode()))
+            peer.write(testing.frame(BINARY, bytes(640)))
+            (call,) = service.board.calls.values()
+            await until(lambda: call.figures().frames_out)
+    assert not list(where.iterdir())
 
 
 async def test_nothing_to_remove(where: Path, caplog: pytest.LogCaptureFixture) -> None:
