@@ -4,37 +4,25 @@ Types are strict, as JSON from another program should be. Fields that the refere
 are kept in `model_extra`; what to say about them is the business of `ncco`.
 """
 
-import json
 import re
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, field_validator, model_validator
 
 from phone.constants import (
-    AUTHORIZATION_MAX_CHARACTERS,
     CONNECT_LIMIT_SECONDS,
     CONNECT_RING_SECONDS,
-    HEADERS_MAX_BYTES,
-    RATES,
     TALK_MAX_CHARACTERS,
     WAIT_SECONDS,
 )
+from phone.endpoints import Endpoint, Model, Number, WebSocket
 
 __all__ = [
     "ACTIONS",
     "Action",
-    "Authorization",
     "Connect",
     "Conversation",
-    "Endpoint",
     "Input",
     "Notify",
     "Record",
@@ -43,40 +31,22 @@ __all__ = [
     "Transfer",
     "Wait",
     "WebSocket",
-    "content_type_rate",
 ]
 
 Method = Literal["GET", "POST"]
 Level = Annotated[float, Field(ge=-1, le=1)]
 Loop = Annotated[int, Field(ge=0)]
-Number = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{6,14}$")]
-
-
-def content_type_rate(content_type: str) -> int:
-    """Return the rate in Hz of `audio/l16;rate=N`.
-
-    Raises:
-        ValueError: another form, or a rate that the platform does not offer.
-    """
-    match = re.fullmatch(r"audio/l16;rate=([0-9]{1,6})", content_type)
-    if match is None or int(match[1]) not in RATES:
-        allowed = ", ".join(f"audio/l16;rate={rate}" for rate in RATES)
-        raise ValueError(f"must be one of {allowed}")
-    return int(match[1])
 
 
 def _web_url(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("must be an absolute http:// or https:// URL")
+    _ = parts.port  # raises ValueError where it is no number
     return url
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(strict=True, extra="allow", frozen=True, populate_by_name=False)
-
-
-class _WithEvents(_Model):
+class _WithEvents(Model):
     event_url: list[str] | None = Field(None, alias="eventUrl", min_length=1, max_length=1)
     event_method: Method = Field("POST", alias="eventMethod")
 
@@ -86,119 +56,7 @@ class _WithEvents(_Model):
         return value if value is None else [_web_url(url) for url in value]
 
 
-class Authorization(_Model):
-    """What the platform puts into the socket's handshake."""
-
-    type: Literal["vonage", "custom"]
-    value: str | None = None
-
-    @model_validator(mode="after")
-    def _custom_has_value(self) -> "Authorization":
-        if self.type == "custom":
-            if not self.value:
-                raise ValueError("type custom needs a value")
-            if len(self.value) >= AUTHORIZATION_MAX_CHARACTERS:
-                raise ValueError(
-                    f"value must be shorter than {AUTHORIZATION_MAX_CHARACTERS} characters"
-                )
-            if re.fullmatch(r"[\x20-\x7e]+", self.value) is None:
-                raise ValueError("value must be printable ASCII")
-        return self
-
-
-class WebSocket(_Model):
-    """The endpoint that this program is about."""
-
-    type: Literal["websocket"]
-    uri: str
-    content_type: str = Field(alias="content-type")
-    headers: dict[str, Any] = Field(default_factory=dict)
-    authorization: Authorization | None = None
-
-    @property
-    def rate(self) -> int:
-        """Hz."""
-        return content_type_rate(self.content_type)
-
-    @field_validator("uri")
-    @classmethod
-    def _uri(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if parts.scheme not in ("ws", "wss") or not parts.hostname:
-            raise ValueError("must be an absolute ws:// or wss:// URL")
-        if parts.fragment:
-            raise ValueError("must have no fragment (#…)")
-        _ = parts.port  # raises ValueError where it is no number
-        return value
-
-    @field_validator("content_type")
-    @classmethod
-    def _content_type(cls, value: str) -> str:
-        content_type_rate(value)
-        return value
-
-    @field_validator("headers")
-    @classmethod
-    def _headers(cls, value: dict[str, Any]) -> dict[str, Any]:
-        size = len(json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode())
-        if size > HEADERS_MAX_BYTES:
-            raise ValueError(f"must be at most {HEADERS_MAX_BYTES} bytes as JSON, these are {size}")
-        for name in ("event", "content-type"):
-            if name in value:
-                raise ValueError(f"must not hold {name!r}, a key of the platform's first message")
-        if _has_null(value):
-            raise ValueError("must not hold null")
-        return value
-
-
-def _has_null(value: object) -> bool:
-    if isinstance(value, dict):
-        return any(_has_null(item) for item in value.values())
-    if isinstance(value, list):
-        return any(_has_null(item) for item in value)
-    return value is None
-
-
-class Phone(_Model):
-    """A telephone number."""
-
-    type: Literal["phone"]
-    number: Number
-
-
-class App(_Model):
-    """An application's user."""
-
-    type: Literal["app"]
-    user: str = Field(min_length=1)
-
-
-class Sip(_Model):
-    """A SIP address."""
-
-    type: Literal["sip"]
-    uri: str | None = None
-    user: str | None = None
-    domain: str | None = None
-
-    @model_validator(mode="after")
-    def _address(self) -> "Sip":
-        if self.uri is None and (self.user is None or self.domain is None):
-            raise ValueError("needs uri, or user and domain")
-        return self
-
-
-class Vbc(_Model):
-    """An extension of Vonage Business Communications."""
-
-    type: Literal["vbc"]
-    extension: str = Field(min_length=1)
-
-
-Endpoint = Annotated[WebSocket | Phone | App | Sip | Vbc, Field(discriminator="type")]
-
-
-class Talk(_Model):
+class Talk(Model):
     """Speak text."""
 
     action: Literal["talk"]
@@ -227,7 +85,7 @@ class Talk(_Model):
         return value
 
 
-class Stream(_Model):
+class Stream(Model):
     """Play an audio file."""
 
     action: Literal["stream"]
@@ -290,7 +148,7 @@ class Conversation(_WithEvents):
     mute: bool = False
 
 
-class Dtmf(_Model):
+class Dtmf(Model):
     """How keys are collected."""
 
     time_out: int = Field(3, alias="timeOut", ge=0, le=10)
@@ -298,7 +156,7 @@ class Dtmf(_Model):
     submit_on_hash: bool = Field(False, alias="submitOnHash")
 
 
-class Speech(_Model):
+class Speech(Model):
     """How speech is recognised."""
 
     uuid: list[str] | None = Field(None, max_length=1)
@@ -329,7 +187,7 @@ class Notify(_WithEvents):
     event_url: list[str] = Field(alias="eventUrl", min_length=1, max_length=1)
 
 
-class Wait(_Model):
+class Wait(Model):
     """Let time pass; out-of-range times are clamped."""
 
     action: Literal["wait"]
@@ -342,7 +200,7 @@ class Wait(_Model):
         return min(max(self.timeout, least), most)
 
 
-class Transfer(_Model):
+class Transfer(Model):
     """Move every leg into another conversation."""
 
     action: Literal["transfer"]

@@ -6,10 +6,11 @@ from typing import Any, Literal
 from phone.actions import Action
 from phone.constants import NCCOS_PER_CALL
 from phone.events import error_event
+from phone.exchange import Reply, WebhookError
 from phone.ncco import Ncco, NccoError, parse
 from phone.postbox import EventTarget
 from phone.state import CallState
-from phone.webhooks import ANSWER, Reply, WebhookError
+from phone.webhooks import ANSWER
 from phone.words import counted, printable
 
 __all__ = ["Answering", "event_target"]

@@ -71,17 +71,18 @@ def explain(error: Exception, url: str, connect: float, total: float) -> Attempt
     match error:
         case AttemptFailed():
             return error
-        case aiohttp.InvalidURL() | ValueError():
-            return AttemptFailed(
-                "Invalid URL.", f"{printable(url)!r} is no URL", "give http:// or https://", False
-            )
+        # Before ValueError, which a refused certificate is, too.
         case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientSSLError() | ssl.SSLError():
             return AttemptFailed(
                 "Connection closed.",
                 f"TLS with {where} failed: {printable(str(error))}",
-                "serve a certificate with its whole chain from a public authority, "
-                "or name your own authority with --ca",
+                "serve a certificate with its whole chain from a public authority, give http:// "
+                "where the server speaks no TLS, or name your own authority with --ca",
                 False,
+            )
+        case aiohttp.InvalidURL() | ValueError():
+            return AttemptFailed(
+                "Invalid URL.", f"{printable(url)!r} is no URL", "give http:// or https://", False
             )
         case aiohttp.ClientConnectorDNSError():
             return AttemptFailed(

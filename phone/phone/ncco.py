@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from phone.actions import ACTIONS, Action, Connect, WebSocket
+from phone.actions import ACTIONS, Action, Connect
 from phone.constants import NCCO_MAX_ACTIONS
+from phone.endpoints import WebSocket
 from phone.words import printable
 
 __all__ = ["Ncco", "NccoError", "NccoFault", "parse"]

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from phone.constants import FRAME_MS, FRAME_SECONDS
 from phone.drawing import Axis, delays, waveform
+from phone.exchange import Exchange
 from phone.report import CallReport, SocketReport
-from phone.webhooks import Exchange
 from phone.words import counted
 
 __all__ = ["page", "write_page"]

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from phone.constants import EVENTS_MAX
+from phone.exchange import Reply, WebhookError
 from phone.timeline import Timeline
-from phone.webhooks import EVENT, Method, Reply, WebhookError, Webhooks
+from phone.webhooks import EVENT, Method, Webhooks
 from phone.words import printable
 
 __all__ = ["EventTarget", "Postbox", "Posted"]

@@ -8,10 +8,10 @@ from typing import Any, Literal
 
 from phone.alignment import Alignment
 from phone.constants import FRAME_MS
+from phone.exchange import Exchange
 from phone.postbox import Posted
 from phone.timeline import Moment
 from phone.trace import LegTrace
-from phone.webhooks import Exchange
 
 __all__ = ["CallReport", "Problem", "Severity", "SocketReport"]
 

@@ -5,9 +5,10 @@ import contextlib
 from collections.abc import Sequence
 from typing import Any
 
-from phone.actions import Action, Connect, Input, Notify, Talk, Wait, WebSocket
+from phone.actions import Action, Connect, Input, Notify, Talk, Wait
 from phone.answering import Answering, event_target
 from phone.constants import EVENT_TIMEOUT, RETRIED_STATUSES
+from phone.endpoints import WebSocket
 from phone.events import Leg, timestamp
 from phone.ncco import Ncco, spoken_seconds
 from phone.postbox import EventTarget

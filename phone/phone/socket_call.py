@@ -5,20 +5,21 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import Any
 
-from phone.actions import Connect, WebSocket
+from phone.actions import Connect
 from phone.align import align
 from phone.answering import Answering, event_target
 from phone.audio import load
 from phone.constants import FRAMES_PER_SECOND, frame_bytes
 from phone.dial import DialError
+from phone.endpoints import WebSocket
 from phone.events import Leg as EventLeg
+from phone.exchange import Reply
 from phone.leg import Leg
 from phone.ncco import Ncco
 from phone.plan import keys_from
 from phone.report import SocketReport
 from phone.state import CallState, Progress
 from phone.verdict import judge
-from phone.webhooks import Reply
 from phone.words import counted, printable
 
 __all__ = ["connect_socket"]

@@ -6,6 +6,7 @@ async with FakeApplication(socket=loses_every(50)) as application:
 
 import asyncio
 import json
+import ssl
 from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Any, Self
@@ -39,6 +40,7 @@ class FakeApplication:
         handshake: replaces the socket's opening.
         ncco: the NCCO; None: talk, then connect to this application's own socket.
         rate: Hz, in the NCCO of its own.
+        tls: serve https:// and wss:// on the name localhost; None: http:// and ws://.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class FakeApplication:
         handshake: Answer | None = None,
         ncco: object = None,
         rate: int = 16000,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.events: list[dict[str, Any]] = []
         self.answered: list[dict[str, str]] = []
@@ -63,6 +66,7 @@ class FakeApplication:
         self._handshake = handshake
         self._ncco = ncco
         self._rate = rate
+        self._tls = tls
         self._runner: web.AppRunner | None = None
 
     @property
@@ -113,9 +117,10 @@ class FakeApplication:
             application, shutdown_timeout=CLOSING_SECONDS, handler_cancellation=True
         )
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        site = web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=self._tls)
         await site.start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        origin = "https://localhost" if self._tls else "http://127.0.0.1"
+        self.url = f"{origin}:{self._runner.addresses[0][1]}"
         return self
 
     async def __aexit__(

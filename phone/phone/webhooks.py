@@ -22,15 +22,13 @@ from phone.constants import (
     EVENT_TIMEOUT,
 )
 from phone.discreet import discreet
+from phone.exchange import Attempt, Exchange, Reply, WebhookError
 from phone.signature import Signer, query_payload
 
 __all__ = [
     "ANSWER",
     "EVENT",
-    "Attempt",
-    "Exchange",
     "Method",
-    "Reply",
     "Timeouts",
     "WebhookError",
     "Webhooks",
@@ -52,90 +50,6 @@ class Timeouts:
 
 ANSWER = Timeouts(CONNECT_TIMEOUT, ANSWER_TIMEOUT)
 EVENT = Timeouts(CONNECT_TIMEOUT, EVENT_TIMEOUT)
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """One attempt: what came of it and how long it took in ms."""
-
-    seen: str
-    milliseconds: float
-    status: int | None = None
-
-
-@dataclass(frozen=True)
-class Reply:
-    """What the application answered, and the attempts that it took."""
-
-    status: int
-    media_type: str
-    headers: Mapping[str, str]
-    body: bytes
-    attempts: tuple[Attempt, ...]
-
-    @property
-    def milliseconds(self) -> float:
-        """How long the successful attempt took."""
-        return self.attempts[-1].milliseconds
-
-    @property
-    def is_json(self) -> bool:
-        """Whether the media type is JSON; the platform refuses any other (webhook retries)."""
-        return self.media_type == "application/json" or self.media_type.endswith("+json")
-
-
-@dataclass(frozen=True)
-class Exchange:
-    """One request and its reply, for reports.
-
-    Args:
-        seconds: when it was sent.
-        method: GET or POST.
-        url: where to, without the fields.
-        fields: the webhook's.
-        status: the HTTP status; None when there was none.
-        media_type: the reply's.
-        reply: the beginning of its body, without secrets.
-        seen: what went wrong; empty when nothing did.
-        milliseconds: how long it took.
-    """
-
-    seconds: float
-    method: str
-    url: str
-    fields: Mapping[str, Any]
-    status: int | None
-    media_type: str
-    reply: str
-    seen: str
-    milliseconds: float
-
-
-class WebhookError(Exception):
-    """The application gave no usable reply.
-
-    Args:
-        reason: the platform's own wording, as the fallback URL gets it.
-        seen: what happened.
-        advice: what to try.
-        attempts: all that were made.
-        status: the last HTTP status, if there was one.
-    """
-
-    def __init__(
-        self,
-        reason: str,
-        seen: str,
-        advice: str,
-        attempts: tuple[Attempt, ...] = (),
-        status: int | None = None,
-    ) -> None:
-        super().__init__(f"{seen}; {advice}")
-        self.reason = reason
-        self.seen = seen
-        self.advice = advice
-        self.attempts = attempts
-        self.status = status
 
 
 class Webhooks:

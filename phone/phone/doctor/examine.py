@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from phone.actions import Connect, WebSocket
+from phone.actions import Connect
 from phone.answering import event_target
 from phone.doctor.checks import Check, Diagnosis
 from phone.doctor.network import check_name, check_tls, is_local
@@ -15,6 +15,7 @@ from phone.doctor.webhooks import (
     check_ncco,
     check_readiness,
 )
+from phone.endpoints import WebSocket
 from phone.plan import CallPlan
 from phone.postbox import EventTarget
 from phone.webhooks import Webhooks

@@ -5,13 +5,13 @@ echo?
 import ssl
 from urllib.parse import urlsplit
 
-from phone.actions import WebSocket
 from phone.align import align
 from phone.audio import load
 from phone.constants import HANDSHAKE_TIMEOUT
 from phone.dial import DialError, dial
 from phone.doctor.checks import Diagnosis
 from phone.doctor.network import check_name, check_tls, is_local
+from phone.endpoints import WebSocket
 from phone.leg import Leg
 from phone.signature import Signer
 from phone.verdict import judge

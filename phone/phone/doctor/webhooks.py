@@ -8,10 +8,11 @@ from phone.constants import ANSWER_TIMEOUT, CONNECT_TIMEOUT
 from phone.doctor.checks import Diagnosis
 from phone.doctor.network import is_local
 from phone.events import Leg
+from phone.exchange import Reply, WebhookError
 from phone.identity import Identity
 from phone.ncco import Ncco, NccoError, parse
 from phone.postbox import EventTarget
-from phone.webhooks import ANSWER, EVENT, Method, Reply, WebhookError, Webhooks
+from phone.webhooks import ANSWER, EVENT, Method, Webhooks
 from phone.words import counted, printable
 
 __all__ = ["check_answer", "check_events", "check_latency", "check_ncco", "check_readiness"]
