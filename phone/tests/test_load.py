@@ -2,13 +2,16 @@
 
 import asyncio
 import base64
+import gc
 import hashlib
 import json
+import ssl
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+import trustme
 from aiohttp import WSMsgType, web
 from phone.cli import main
 from phone.commands.load import words
@@ -101,6 +104,82 @@ class TestFastConnection:
         assert connection.close_code == 1000
         assert pongs[0][0] == 0x8A
 
+    async def test_jam(self) -> None:
+        """Frames for a server that does not read are held back, whole and in order, and said to be
+        a jam in time.
+        """
+        may_read = asyncio.Event()
+        total = 0
+        complete = asyncio.Event()
+        frames = [masked(bytes([n % 251]) * 60_000) for n in range(1000)]
+
+        async def server(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            nonlocal total
+            head = await reader.readuntil(b"\r\n\r\n")
+            writer.write(accept(head))
+            await may_read.wait()
+            for frame in frames[:sent]:
+                assert await reader.readexactly(len(frame)) == frame
+                total += 1
+            complete.set()
+            writer.close()
+
+        listening = await asyncio.start_server(server, "127.0.0.1", 0)
+        async with listening:
+            connection = await connect(listening.sockets[0].getsockname()[1])
+            sent = 1
+            while connection.write_frame(frames[sent - 1]):
+                sent += 1
+            may_read.set()
+            async with asyncio.timeout(10):
+                await complete.wait()
+                await connection.wait_closed()
+        assert total == sent < 1000
+
+    async def test_gone(self) -> None:
+        """Writing to a connection that was just reset raises nothing; it is closed then."""
+
+        async def server(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(accept(await reader.readuntil(b"\r\n\r\n")))
+            await writer.drain()
+            writer.transport.abort()
+
+        listening = await asyncio.start_server(server, "127.0.0.1", 0)
+        async with listening:
+            connection = await connect(listening.sockets[0].getsockname()[1])
+            async with asyncio.timeout(5):
+                while connection.is_open:
+                    connection.write_frame(masked(bytes(640)))
+                    await asyncio.sleep(0)
+                await connection.wait_closed()
+
+    async def test_tls(self) -> None:
+        """Over TLS, frames are encrypted like all else."""
+        authority = trustme.CA()
+        ours = ssl.create_default_context()
+        authority.configure_trust(ours)
+        its = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert("localhost").configure_cert(its)
+        got = asyncio.Event()
+
+        async def echo(connection: ServerConnection) -> None:
+            async for message in connection:
+                await connection.send(message)
+
+        def take(message: bytes, arrival: float) -> None:
+            if message == b"a" * 640:
+                got.set()
+
+        async with serve(echo, "127.0.0.1", 0, compression=None, ssl=its) as server:
+            uri = f"wss://localhost:{port_of(server)}/"
+            connection = await dial(uri, 2, tls=ours, factory=FastConnection)
+            assert isinstance(connection, FastConnection)
+            connection.on_audio = take
+            assert connection.write_frame(masked(b"a" * 640))
+            async with asyncio.timeout(5):
+                await got.wait()
+            await connection.close()
+
     async def test_refused_handshake(self) -> None:
         """A refusal with a body is explained as on the slow path."""
 
@@ -172,6 +251,28 @@ class TestLoad:
         assert 1 <= result.most_at_once <= 10
         assert json.dumps(result.as_dict())
         assert "The load was carried." in words(result)
+
+    async def test_event_url(self) -> None:
+        """Events go where the application's setting sends them; the NCCO's own keep theirs."""
+        async with FakeApplication() as application, FakeApplication() as other:
+            plan = CallPlan(application.answer_url, seconds=0.1, event_url=other.event_url)
+            result = await run_load(LoadPlan(plan, calls=2, ramp=0))
+        assert result.ok, result.as_dict()
+        assert application.events == []
+        assert len(other.events) == 16
+
+    async def test_nothing_is_collected_meanwhile(self) -> None:
+        """The garbage collector rests while calls run, and works again behind them."""
+        during: list[bool] = []
+
+        def note(count: int, frame: bytes) -> list[bytes]:
+            during.append(gc.isenabled())
+            return [frame]
+
+        async with FakeApplication(every(note)) as application:
+            await load(application)
+        assert not any(during)
+        assert gc.isenabled()
 
     async def test_lost_frames(self) -> None:
         """Lost frames are counted by content; the calls failed."""
