@@ -1,12 +1,9 @@
-"""The socket leg in conversation: frames on an absolute clock, the play buffer, keys, the end."""
+"""The socket leg: opening, both directions at once, the end."""
 
 import asyncio
 import contextlib
-import json
-import random
 import ssl
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from time import perf_counter as now
 from typing import Any
 
@@ -14,15 +11,9 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from phone.constants import (
-    CLOSE_TIMEOUT,
-    DTMF_MILLISECONDS,
-    ECHO_QUIET,
-    FRAME_SECONDS,
-    FRAMES_PER_SECOND,
     HANGUP_CODE,
     MESSAGE_MAX_BYTES,
     SEND_TIMEOUT,
-    TEXTS_KEPT,
     WRONG_SIZE_CODE,
     frame_bytes,
 )
@@ -30,36 +21,12 @@ from phone.dial import dial
 from phone.faults import Faults
 from phone.handset import Handset
 from phone.incoming import Incoming
+from phone.outgoing import Key, Outgoing, first_message
 from phone.playback import PlayBuffer
-from phone.trace import EndedBy, LegTrace, Message
+from phone.trace import EndedBy, LegTrace
 from phone.words import printable
 
-__all__ = ["Key", "Leg", "first_message"]
-
-
-@dataclass(frozen=True)
-class Key:
-    """A key that the caller presses.
-
-    Args:
-        digit: one of `0123456789*#`.
-        at: seconds after the first frame.
-    """
-
-    digit: str
-    at: float
-
-
-def first_message(
-    content_type: str, headers: Mapping[str, Any], faults: Faults | None = None
-) -> str:
-    """Return the first message: the announcement, and the headers beside it (WebSockets guide)."""
-    faults = faults or Faults()
-    message: dict[str, Any] = {"event": "websocket:connected", "content-type": content_type}
-    message |= headers
-    if faults.key_order:
-        message = dict(reversed(message.items()))
-    return (" " if faults.leading_space else "") + json.dumps(message)
+__all__ = ["Leg", "first_message"]
 
 
 class Leg:
@@ -94,13 +61,20 @@ class Leg:
         self._content_type = content_type
         self._headers = headers
         self._faults = faults or Faults()
-        self._handset = handset
-        self._on_text = on_text
         self._socket: ClientConnection | None = None
         self._buffer = PlayBuffer(rate)
         self.trace.playback = self._buffer.playback
         self._incoming = Incoming(self.trace, self._buffer, strict, self._end)
-        self._bytes_sent = 0
+        self._outgoing = Outgoing(
+            self.trace,
+            self._send,
+            self._incoming,
+            self._buffer,
+            faults=self._faults,
+            handset=handset,
+            on_text=on_text,
+            end=self._end,
+        )
 
     async def open(
         self,
@@ -127,8 +101,8 @@ class Leg:
         self._incoming.start(opened)
         with contextlib.suppress(ConnectionClosed, TimeoutError):  # `converse` will meet it again
             for _ in range(round(self._faults.early_audio)):
-                await self._send_frame(bytes(self._size), now())
-            await self._say(first_message(self._content_type, self._headers, self._faults))
+                await self._outgoing.send_frame(bytes(self._size), now())
+            await self._outgoing.say(first_message(self._content_type, self._headers, self._faults))
         return (opened - begin) * 1000
 
     async def converse(
@@ -153,7 +127,7 @@ class Leg:
             on_frame: told how many frames were sent.
         """
         receiver = asyncio.create_task(self._receive(), name="receive")
-        sender = asyncio.create_task(self._talk(frames, keys, wait, on_frame), name="send")
+        sender = asyncio.create_task(self._outgoing.talk(frames, keys, wait, on_frame), name="send")
         tasks: set[asyncio.Task[Any]] = {receiver, sender}
         if hang_up is not None:
             tasks.add(asyncio.create_task(hang_up.wait(), name="hang up"))
@@ -192,108 +166,10 @@ class Leg:
             self.trace.seen = seen
             self.trace.advice = advice
 
-    # Sending
-
     async def _send(self, message: str | bytes) -> None:
         if self._socket is None:
             raise RuntimeError("open the leg first")
-        async with asyncio.timeout(SEND_TIMEOUT):
-            await self._socket.send(message)
-
-    async def _say(self, text: str) -> None:
-        self._note(text, ours=True)
-        await self._send(text)
-
-    def _note(self, text: str, ours: bool) -> None:
-        if len(self.trace.messages) < 2 * TEXTS_KEPT:
-            self.trace.messages.append(Message(now(), ours, text))
-            if self._on_text is not None:
-                self._on_text(text, ours)
-
-    async def _send_frame(self, frame: bytes, due: float) -> None:
-        leaving = now()
-        await self._send(frame)
-        self.trace.sent.append(frame)
-        self.trace.sent_at.append(leaving)
-        self.trace.lags_ms.append((leaving - due) * 1000)
-        self._bytes_sent += len(frame)
-
-    async def _talk(
-        self,
-        frames: Iterable[bytes],
-        keys: Sequence[Key],
-        wait: float,
-        on_frame: Callable[[int], None] | None,
-    ) -> None:
-        pending = sorted(keys, key=lambda key: key.at)
-        stall_at = len(frames) // 2 if isinstance(frames, Sequence) else FRAMES_PER_SECOND
-        start = now()
-        try:
-            for index, frame in enumerate(frames):
-                elapsed = index * FRAME_SECONDS
-                if not await self._line_holds(index, elapsed, stall_at):
-                    return
-                # Late frames leave at once, so that the clock stays absolute.
-                due = start + elapsed + random.uniform(0, self._faults.jitter / 1000)  # noqa: S311 - no secret
-                await asyncio.sleep(max(0.0, due - now()))
-                while pending and pending[0].at <= elapsed:
-                    await self._press(pending.pop(0).digit)
-                for digit in self._handset.keys() if self._handset else ():
-                    await self._press(digit)
-                await self._send_frame(self._spoilt(index, frame), due)
-                await self._answer_notifies()
-                if on_frame is not None:
-                    on_frame(index + 1)
-            for key in pending:
-                await self._press(key.digit)
-            await self._rest(wait)
-        except TimeoutError:
-            self._end(
-                "failure",
-                f"the application has read nothing for {SEND_TIMEOUT:g} s",
-                "take messages off the socket while working on others",
-            )
-        except ConnectionClosed:
-            # The receiver sees it too, and says who closed.
-            await asyncio.sleep(wait + CLOSE_TIMEOUT)
-
-    async def _line_holds(self, index: int, elapsed: float, stall_at: int) -> bool:
-        """Act out the faults that stop the line for a while, or for good."""
-        faults = self._faults
-        if faults.stall and index == stall_at:
-            await asyncio.sleep(faults.stall)
-        if faults.drop and elapsed >= faults.drop:
-            self._end("fault")
-            return False
-        return True
-
-    def _spoilt(self, index: int, frame: bytes) -> bytes:
-        every = round(self._faults.odd_frames)
-        return frame[: len(frame) // 2] if every and index % every == every - 1 else frame
-
-    async def _press(self, digit: str) -> None:
-        event = {"event": "websocket:dtmf", "digit": digit, "duration": DTMF_MILLISECONDS}
-        await self._say(json.dumps(event))
-
-    async def _answer_notifies(self) -> None:
-        for answer in self._buffer.answers(now()):
-            await self._say(answer)
-
-    async def _rest(self, wait: float) -> None:
-        last_sent = now()
-        while now() < last_sent + wait:
-            await self._answer_notifies()
-            if self._incoming.bytes >= self._bytes_sent and not self._buffer.waiting:
-                # Anything beyond an echo would follow on its heels.
-                await asyncio.sleep(2 * FRAME_SECONDS)
-                await self._answer_notifies()
-                return
-            last = self.trace.received_at[-1] if self.trace.received_at else last_sent
-            if now() > max(last, last_sent) + ECHO_QUIET:
-                return
-            await asyncio.sleep(FRAME_SECONDS)
-
-    # Receiving
+        await self._socket.send(message)
 
     async def _receive(self) -> None:
         if self._socket is None:
@@ -304,10 +180,10 @@ class Leg:
                     await asyncio.sleep(self._faults.slow_reader / 1000)
                 message = await self._socket.recv()
                 if isinstance(message, str):
-                    self._note(message, ours=False)
+                    self._outgoing.note(message, ours=False)
                     answer = self._incoming.take_text(message, now())
                     if answer is not None:
-                        await self._say(answer)
+                        await self._outgoing.say(answer)
                 else:
                     self._incoming.take_audio(message, now())
         except ConnectionClosed as error:

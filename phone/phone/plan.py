@@ -11,7 +11,7 @@ from phone.constants import CONNECT_LIMIT_SECONDS, ECHO_TIMEOUT, HANDSHAKE_TIMEO
 from phone.faults import Faults
 from phone.handset import Handset
 from phone.identity import Identity
-from phone.leg import Key
+from phone.outgoing import Key
 from phone.signature import API_KEY, Signer
 from phone.webhooks import Method
 

@@ -494,8 +494,8 @@ class TestWrongSocket:
 
     async def test_application_that_stops_reading(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """An application that reads nothing more is given up when the buffers are full."""
-        monkeypatch.setattr("phone.leg.SEND_TIMEOUT", 0.5)
-        monkeypatch.setattr("phone.leg.FRAME_SECONDS", 0.0002)
+        monkeypatch.setattr("phone.outgoing.SEND_TIMEOUT", 0.5)
+        monkeypatch.setattr("phone.outgoing.FRAME_SECONDS", 0.0002)
         release = asyncio.Event()
 
         async def deaf(connection: web.WebSocketResponse) -> None:
