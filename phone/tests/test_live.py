@@ -3,6 +3,7 @@
 import asyncio
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -38,11 +39,11 @@ def serve() -> Iterator[Serve]:
 
         thread = threading.Thread(target=lambda: asyncio.run(run()))
         thread.start()
-        application, loop, stop = ready.get(timeout=5)
+        application, loop, stop = ready.get(timeout=20)
 
         def end() -> None:
             loop.call_soon_threadsafe(stop.set)
-            thread.join(5)
+            thread.join(20)
 
         stops.append(end)
         return application
@@ -87,7 +88,9 @@ def test_keys_and_texts(serve: Serve) -> None:
 
     with LiveCall(CallPlan(serve(mirror).answer_url, expect="any")) as call:
         call.press("5#")
-        call.listen(0.4)
+        deadline = time.monotonic() + 20
+        while len(call.texts) < 2 and time.monotonic() < deadline:
+            call.listen(0.1)
         assert [text.count("websocket:dtmf") for text in call.texts] == [1, 1]
         with pytest.raises(PlanError):
             call.press("x")
