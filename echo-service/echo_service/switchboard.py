@@ -187,7 +187,7 @@ class Switchboard:
         if isinstance(message, wire.Connected):
             if call.content_type is not None:
                 message = wire.Other(text, "connected a second time")
-            elif call.expected_id not in (None, wire.call_id(message.metadata)):
+            elif call.expected_id not in (None, message.metadata.get("uuid")):
                 connection.end(
                     CloseCode.POLICY_VIOLATION, "not the call of the ticket", "wrong_call"
                 )

@@ -208,6 +208,19 @@ async def test_ticket_of_another_call(start: Any) -> None:
     assert closed.value.rcvd.code == 1008
 
 
+async def test_ticket_of_a_call_with_a_long_id(start: Any) -> None:
+    """The platform's uuid may be any text: it is compared whole, however little of it is shown."""
+    call = "x" * 100
+    async with start(socket_secret=SECRET) as service:
+        url = service.url.replace("http", "ws") + "/socket"
+        now = int(time.time())
+        ticket = signed(TICKET | {"sub": call, "iat": now, "exp": now + 300})
+        async with connect(url, additional_headers={"Authorization": ticket}) as socket:
+            await socket.send(json.dumps({"event": "websocket:connected", "uuid": call}))
+            await socket.send(b"audio")
+            assert await socket.recv() == b"audio"
+
+
 @pytest.mark.parametrize(
     ("environ", "seen"),
     [
