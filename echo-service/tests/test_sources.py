@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import wave
 from array import array
 from collections.abc import AsyncGenerator
@@ -10,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from echo_service.playback import AudioError, MissingExtra
+from echo_service.playback import AudioError, MissingExtra, sources
+from echo_service.playback.resample import Resampler
 from echo_service.playback.sources import Audio, open_source
 
 
@@ -136,3 +138,18 @@ async def test_a_file_has_its_own_rate(tmp_path: Path) -> None:
     """A rate beside a file would contradict it."""
     with pytest.raises(AudioError, match="knows its own rate"):
         await open_source(tmp_path / "x.wav", 8000, 8000)
+
+
+async def test_the_resampler_is_fetched_in_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The loop of all calls does not wait for the first import of what converts rates."""
+    threads: list[threading.Thread] = []
+
+    def fetched(source: int, target: int) -> Resampler:
+        threads.append(threading.current_thread())
+        return Resampler(source, target)
+
+    monkeypatch.setattr(sources, "Resampler", fetched)
+    async for _ in await open_source(bytes(640), 8000, 16000):
+        pass
+    assert threads
+    assert threads[0] is not threading.main_thread()

@@ -52,7 +52,8 @@ async def open_source(audio: Audio, rate: int | None, call_rate: int) -> AsyncGe
         found = _given(audio)
     if rate is None or rate == call_rate:
         return found
-    return _resampled(found, Resampler(rate, call_rate))
+    # The first one imports numpy, which would hold up every other call.
+    return _resampled(found, await asyncio.to_thread(Resampler, rate, call_rate))
 
 
 def _given(audio: Buffer) -> AsyncGenerator[bytes]:
