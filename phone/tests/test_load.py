@@ -16,12 +16,13 @@ from aiohttp import WSMsgType, web
 from phone.cli import main
 from phone.commands.load import words
 from phone.dial import DialError, dial
+from phone.faults import Faults
 from phone.load import LoadPlan, LoadResult, run_load
 from phone.load.fast import STREAM_MAX, FastConnection, masked
 from phone.load.histogram import Histogram
 from phone.load.plot import svg
 from phone.plan import CallPlan, PlanError
-from phone.testing import FakeApplication, closes_after, every, loses_every
+from phone.testing import FakeApplication, closes_after, echo, every, loses_every
 from websockets.asyncio.server import ServerConnection, serve
 
 
@@ -261,6 +262,55 @@ class TestLoad:
         assert application.events == []
         assert len(other.events) == 16
 
+    @pytest.mark.parametrize(
+        ("fault", "code", "frames"),
+        [
+            ("drop=0.3", None, range(1, 25)),
+            ("no-close", None, [30]),
+            ("late-close=0.2", 1000, [30]),
+            ("leading-space", 1000, [30]),
+            ("key-order", 1000, [30]),
+        ],
+    )
+    async def test_faults(self, fault: str, code: int | None, frames: list[int]) -> None:
+        """Faults go wrong in every call; none is taken for the application's. A lost connection has no
+        code.
+        """
+        seen: list[int | None] = []
+        ended = asyncio.Event()
+
+        async def socket(connection: web.WebSocketResponse) -> None:
+            try:
+                await echo(connection)
+            finally:
+                seen.append(connection.close_code)
+                ended.set()
+
+        async with FakeApplication(socket) as application:
+            plan = CallPlan(application.answer_url, seconds=0.6, faults=Faults.parse([fault]))
+            result = await run_load(LoadPlan(plan, calls=1, ramp=0))
+            async with asyncio.timeout(5):
+                await ended.wait()
+        assert result.ok, result.as_dict()
+        assert seen == [code]
+        assert result.sent in frames
+        assert application.statuses("ws:") == ["started", "ringing", "answered", "completed"]
+        (first,) = application.texts
+        assert first.startswith(" ") == (fault == "leading-space")
+        assert (list(json.loads(first))[-1] == "event") == (fault == "key-order")
+
+    async def test_no_secret_for_the_socket(self) -> None:
+        """A socket that wants Vonage's authorization is not opened without it."""
+        async with FakeApplication() as application:
+            application._ncco = [
+                application.connect(endpoint={"authorization": {"type": "vonage"}})
+            ]
+            result = await load(application)
+        ((reason, count),) = result.failures.items()
+        assert "no signature secret" in reason
+        assert count == 10
+        assert application.handshakes == []
+
     async def test_nothing_is_collected_meanwhile(self) -> None:
         """The garbage collector rests while calls run, and works again behind them."""
         during: list[bool] = []
@@ -297,6 +347,7 @@ class TestLoad:
         """Calls that the application ends have failed, with its code."""
         async with FakeApplication(closes_after(3)) as application:
             result = await load(application)
+            assert application.statuses("ws:").count("disconnected") == 10
         assert result.failures == {"socket: the application closed it with 1011": 10}
 
     async def test_failures_by_kind(self) -> None:
@@ -381,7 +432,15 @@ class TestCommand:
     """The command line."""
 
     @pytest.mark.parametrize(
-        "arguments", [["--calls", "0"], ["--ramp", "-1"], ["--audio", "no.wav"], ["ftp://x/"]]
+        "arguments",
+        [
+            ["--calls", "0"],
+            ["--ramp", "-1"],
+            ["--audio", "no.wav"],
+            ["ftp://x/"],
+            ["--fault", "jitter=3"],
+            ["--fault", "nonsense"],
+        ],
     )
     def test_usage(self, arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
         """A wrong command line is explained, exit 2."""

@@ -120,7 +120,7 @@ class TestTicking:
             with ticking(begin, 0.01, tick):
                 async with asyncio.timeout(10):
                     await enough.wait()
-            assert ticks[0] >= begin
+                assert ticks[0] >= begin - 0.002  # timers of the loop are rounded
             return ticks
 
         ticks = uvloop.run(count_ticks())

@@ -9,8 +9,7 @@ import time
 
 import pytest
 from phone.cli import main
-from phone.load import LoadPlan, run_load
-from phone.load.engine import Live
+from phone.load import Live, LoadPlan, run_load
 from phone.plan import CallPlan
 from phone.testing import FakeApplication, every
 

@@ -15,8 +15,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from phone.audio import AudioError, load
 from phone.commands.signing import SecretError, add_signing, signing_from
 from phone.constants import RATES
-from phone.load import LoadPlan, LoadResult, run_load
-from phone.load.engine import Live
+from phone.faults import FAULTS, FaultError, Faults
+from phone.load import Live, LoadPlan, LoadResult, run_load
 from phone.load.plot import plot
 from phone.plan import ANSWER_URL, CallPlan, PlanError
 from phone.words import counted, printable
@@ -26,6 +26,7 @@ __all__ = ["add_parser"]
 # Answering, events and handshake of a call take this program some 9 ms of a core, its frames a
 # millisecond a second: with more starts, those would keep these waiting.
 STARTS_PER_SECOND = 40
+TAKEN = ("drop", "late-close", "no-close", "leading-space", "key-order")
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -52,6 +53,13 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--method", choices=("GET", "POST"), default="GET")
     parser.add_argument("--event-url", help="default: the first eventUrl in the NCCO")
     parser.add_argument("--audio", default="speech", metavar="FILE")
+    parser.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="NAME[=VALUE]",
+        help=f"what goes wrong on purpose, in every call: {', '.join(TAKEN)}",
+    )
     parser.add_argument("--no-events", action="store_true", help="post no events")
     parser.add_argument("--ca", type=Path, metavar="FILE")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
@@ -82,6 +90,7 @@ def plan_from(namespace: argparse.Namespace) -> LoadPlan:
         answer_url=namespace.answer_url,
         method=namespace.method,
         event_url=namespace.event_url,
+        faults=_faults(namespace.fault),
         audio=namespace.audio,
         seconds=namespace.seconds,
         ca_file=namespace.ca,
@@ -90,11 +99,19 @@ def plan_from(namespace: argparse.Namespace) -> LoadPlan:
     return LoadPlan(call, namespace.calls, ramp, namespace.processes, not namespace.no_events)
 
 
+def _faults(texts: list[str]) -> Faults:
+    for text in texts:
+        name = text.partition("=")[0]
+        if name in FAULTS and name not in TAKEN:
+            raise FaultError(f"a load does not take the fault {name}; it takes {', '.join(TAKEN)}")
+    return Faults.parse(texts)
+
+
 def run(namespace: argparse.Namespace) -> int:
     """Place the load, print what it showed, return the exit status."""
     try:
         result = uvloop.run(_load(plan_from(namespace)))
-    except (PlanError, SecretError) as error:
+    except (PlanError, FaultError, SecretError) as error:
         print(f"phone: {error}", file=sys.stderr)
         return 2
     print(json.dumps(result.as_dict(), indent=2) if namespace.json else words(result))

@@ -20,6 +20,7 @@ from phone.plan import CallPlan
 __all__ = ["Conversation"]
 
 PATIENCE = 2  # times a call's length that a machine which is too slow may take to send it
+FOREVER = 1e9  # s
 TOO_SLOW = "phone: this machine was too slow to send every frame in time"
 
 
@@ -49,12 +50,18 @@ class Conversation:
         leg = LoadLeg(connection, self._sound(endpoint.rate), count, self._result, self._wheel)
         over = asyncio.create_task(connection.wait_closed())
         waits = [asyncio.create_task(leg.done.wait()), asyncio.create_task(self._stop.wait()), over]
+        faults = self._plan.faults
+        dropping = asyncio.create_task(asyncio.sleep(faults.drop or FOREVER))
         drain = asyncio.create_task(_drain(connection))
         try:
+            first = first_message(endpoint.content_type, endpoint.headers, faults)
             async with asyncio.timeout(SEND_TIMEOUT):
-                await connection.send(first_message(endpoint.content_type, endpoint.headers))
+                await connection.send(first)
             leg.start()
-            await _wait(waits, leg, seconds)
+            await _wait([*waits, dropping], leg, seconds)
+            if dropping.done():
+                connection.transport.abort()
+                return ""
             if over.done() and not leg.done.is_set():
                 return f"socket: the application closed it with {connection.close_code}"
             if leg.failure:
@@ -66,10 +73,11 @@ class Conversation:
             return "socket: the application closed it at once"
         finally:
             leg.done.set()
-            leg.close(forgive=self._stop.is_set() or not leg.all_sent)
-            for task in (*waits, drain):
+            leg.close(forgive=self._stop.is_set() or dropping.done() or not leg.all_sent)
+            tasks = (*waits, dropping, drain)
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(*waits, drain, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     def _sound(self, rate: int) -> Sound:
         if rate not in self._sounds:
