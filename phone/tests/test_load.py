@@ -273,9 +273,7 @@ class TestLoad:
         ],
     )
     async def test_faults(self, fault: str, code: int | None, frames: list[int]) -> None:
-        """Faults go wrong in every call; none is taken for the application's. A lost connection has no
-        code.
-        """
+        """Faults go wrong in every call and are nobody's failure; a lost connection has no code."""
         seen: list[int | None] = []
         ended = asyncio.Event()
 
