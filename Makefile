@@ -36,7 +36,7 @@ demo: setup ## start both services and place a simulated call through them
 # Side by side, for they wait more than they work. What needs much more to be downloaded is left to
 # CI=1, and to who asks for it.
 UNITS := test-ncco-service test-echo-service test-phone test-bite $(if $(CI),test-others)
-STACK := test-containers test-calls
+STACK := test-containers test-calls test-attacks
 SIDE_BY_SIDE := $(MAKE) --no-print-directory --output-sync=target -j
 
 .PHONY: test test-alone $(UNITS) $(STACK)
@@ -55,9 +55,11 @@ test-containers: setup
 	@$(PYTEST) tests/containers
 test-calls: setup
 	@$(PYTEST) tests --ignore tests/containers --ignore tests/attacks
+test-attacks: setup
+	@$(PYTEST) tests/attacks/test_battery.py -k compose
 # These measure times, and want the machine for themselves.
 test-alone: setup
-	@$(PYTEST) bench/tests tests/attacks --ignore tests/attacks/test_bite.py
+	@$(PYTEST) bench/tests tests/attacks --ignore tests/attacks/test_bite.py -k "not compose"
 
 .PHONY: test-examples test-others
 test-examples: ## run the examples' tests (they need 825 MB of their own)
