@@ -43,7 +43,7 @@ def calls_of(stack: ProcessStack) -> list[dict[str, Any]]:
     """What echo-service says of its live calls."""
     found = re.search(r"\bobserving url=(\S+)", stack.logs("echo-service"))
     assert found
-    with urllib.request.urlopen(f"{found[1]}/calls", timeout=5) as reply:
+    with urllib.request.urlopen(f"{found[1]}/calls", timeout=15) as reply:
         return list(json.load(reply)["calls"])
 
 
