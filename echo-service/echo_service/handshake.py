@@ -18,7 +18,10 @@ __all__ = ["OPEN", "PATH", "Handshakes"]
 
 PATH = "/socket"
 
-OPEN = "anybody can open the socket: set SOCKET_SECRET here and in ncco-service"
+OPEN = (
+    "anybody can open the socket (SOCKET_AUTH=none): "
+    "set SOCKET_SECRET here and in ncco-service, and SOCKET_AUTH=ticket"
+)
 
 
 class Handshakes:

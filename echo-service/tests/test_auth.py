@@ -14,6 +14,7 @@ import pytest
 from echo_service import auth
 from echo_service.auth import AuthError, Guard, Tickets, VonageTokens
 from echo_service.settings import Settings
+from echo_service.testing import Peer
 from hypothesis import given
 from hypothesis import strategies as st
 from websockets.asyncio.client import connect
@@ -206,6 +207,21 @@ async def test_ticket_of_another_call(start: Any) -> None:
                 await socket.recv()
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1008
+
+
+@pytest.mark.parametrize("secret", ["", SECRET])
+async def test_an_open_socket_is_announced(
+    start: Any, lines: Callable[[], list[str]], secret: str
+) -> None:
+    """Without a secret, or told not to use it, the service says so in its log and `/readyz`."""
+    settings = {"socket_secret": secret, "socket_auth": "none" if secret else ""}
+    async with start(**settings) as service, Peer.reach(service.port) as asker:
+        asker.write(b"GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n")
+        status, body = await asker.response()
+    ready = json.loads(body)
+    assert (status, ready["status"], ready["socket_auth"]) == (200, "ready", "none")
+    assert any("SOCKET_AUTH=none" in warning for warning in ready["warnings"])
+    assert [line for line in lines() if "open_to_anybody" in line and "SOCKET_AUTH=none" in line]
 
 
 async def test_ticket_of_a_call_with_a_long_id(start: Any) -> None:

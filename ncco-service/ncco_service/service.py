@@ -81,7 +81,8 @@ class Service:
             )
         if self.settings.socket_auth == "none":
             found.append(
-                "anybody can open the socket: set SOCKET_SECRET here and for the echo service"
+                "anybody can open the socket (SOCKET_AUTH=none): "
+                "set SOCKET_SECRET here and for the echo service, and SOCKET_AUTH=ticket"
             )
         return found
 

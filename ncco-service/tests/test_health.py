@@ -29,7 +29,8 @@ def test_ready_by_setting(make_app: MakeApp) -> None:
         "guards": {"webhooks": {"auth": "none"}, "socket": {"auth": "none"}},
         "warnings": [
             "anybody can send webhooks, since none is verified: set VONAGE_SIGNATURE_SECRET",
-            "anybody can open the socket: set SOCKET_SECRET here and for the echo service",
+            "anybody can open the socket (SOCKET_AUTH=none): "
+            "set SOCKET_SECRET here and for the echo service, and SOCKET_AUTH=ticket",
         ],
     }
 
