@@ -3,9 +3,11 @@
 Samples are numpy arrays of `int16`, mono, shape `(samples,)`. On the wire they are little-endian.
 """
 
+import contextlib
+import io
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -17,7 +19,18 @@ import soxr
 
 from phone.constants import AUDIO_FILE_SECONDS, BYTES_PER_SAMPLE, frame_bytes
 
-__all__ = ["AudioError", "Samples", "Voice", "glide", "load", "save", "to_samples"]
+__all__ = [
+    "AudioError",
+    "Samples",
+    "Voice",
+    "decode",
+    "decode_stream",
+    "glide",
+    "load",
+    "resampled",
+    "save",
+    "to_samples",
+]
 
 Samples = npt.NDArray[np.int16]
 
@@ -136,31 +149,79 @@ def _umask() -> int:
     return mask
 
 
+def decode(data: bytes, rate: int) -> Samples:
+    """Read a whole audio file from memory, and convert it to mono at `rate` Hz.
+
+    Raises:
+        AudioError: it is no audio, empty, or too long.
+    """
+    with _opened(io.BytesIO(data), "it") as file:
+        return _samples(file, rate, "it")
+
+
+def decode_stream(data: bytes, rate: int) -> tuple[Samples, str]:
+    """Read a file that `stream` plays: an MP3, or a WAV file of 16 bit (NCCO reference).
+
+    Returns:
+        Its samples, mono at `rate` Hz, and its format's name.
+
+    Raises:
+        AudioError: it is another format, no audio at all, empty, or too long.
+    """
+    with _opened(io.BytesIO(data), "it") as file:
+        wav = file.format in ("WAV", "WAVEX") and file.subtype == "PCM_16"
+        if not wav and file.format != "MP3":
+            raise AudioError(
+                f"it is {file.format} {file.subtype}, which the platform does not take"
+            )
+        return _samples(file, rate, "it"), "WAV" if wav else "MP3"
+
+
+def resampled(samples: Samples, old: int, new: int) -> Samples:
+    """Return mono samples at another rate, both in Hz."""
+    if old == new or not len(samples):
+        return samples
+    wide = samples[:, np.newaxis].astype(np.float32)
+    wide /= 32767
+    return _convert(wide, old, new)
+
+
+@contextlib.contextmanager
+def _opened(source: Path | io.BytesIO, name: str, hint: str = "") -> Iterator[soundfile.SoundFile]:
+    try:
+        with soundfile.SoundFile(source) as file:
+            yield file
+    except (soundfile.LibsndfileError, OSError) as error:
+        reason = getattr(error, "error_string", str(error)).rstrip(".")
+        raise AudioError(f"{name} cannot be read as audio ({reason}){hint}") from error
+
+
 def _read(path: Path, rate: int) -> Samples:
     if not path.is_file():
         raise AudioError(
             f"there is no audio file {str(path)!r}; give a WAV file, or one of: speech, tone, "
             f"silence"
         )
-    try:
-        with soundfile.SoundFile(path) as file:
-            if file.frames > AUDIO_FILE_SECONDS * file.samplerate:
-                raise AudioError(
-                    f"{path} is {file.frames / file.samplerate:.0f} s long, at most "
-                    f"{AUDIO_FILE_SECONDS} s are read; cut it, and loop it with --seconds"
-                )
-            if file.channels == 1 and file.samplerate == rate and file.subtype == "PCM_16":
-                samples: Samples = file.read(dtype="int16")
-            else:
-                samples = _convert(
-                    file.read(dtype="float32", always_2d=True), file.samplerate, rate
-                )
-    except (soundfile.LibsndfileError, OSError) as error:
+    hint = "; give a WAV, FLAC, OGG or MP3 file"
+    with _opened(path, str(path), hint) as file:
+        return _samples(file, rate, str(path))
+
+
+def _samples(file: soundfile.SoundFile, rate: int, name: str) -> Samples:
+    most = AUDIO_FILE_SECONDS * file.samplerate
+    if file.frames > most:
         raise AudioError(
-            f"{path} cannot be read as audio ({error}); give a WAV, FLAC, OGG or MP3 file"
-        ) from error
+            f"{name} is {file.frames / file.samplerate:.0f} s long, at most {AUDIO_FILE_SECONDS} s "
+            "are read; cut it, and loop it"
+        )
+    # A header may lie: what is read is bounded, whatever it says.
+    if file.channels == 1 and file.samplerate == rate and file.subtype == "PCM_16":
+        samples: Samples = file.read(most, dtype="int16")
+    else:
+        wide = file.read(most, dtype="float32", always_2d=True)
+        samples = _convert(wide, file.samplerate, rate)
     if not len(samples):
-        raise AudioError(f"{path} holds no audio; give a file with at least one sample")
+        raise AudioError(f"{name} holds no audio; give a file with at least one sample")
     return samples
 
 

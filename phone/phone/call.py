@@ -7,7 +7,8 @@ from pathlib import Path
 import uvloop
 
 from phone.audio import AudioError, load, save
-from phone.constants import RATES, frame_bytes
+from phone.constants import RATES
+from phone.hearing import PLATFORM_RATE, heard
 from phone.plan import CallPlan, PlanError
 from phone.postbox import EventTarget, Postbox
 from phone.report import CallReport, Problem
@@ -70,11 +71,13 @@ def place_call(plan: CallPlan) -> CallReport:
 
 
 def _save(path: Path, report: CallReport) -> None:
-    trace = next((s.trace for s in report.sockets if s.trace.playback.frames), None)
-    if trace is None:
+    traces = [s.trace for s in report.sockets if s.trace.playback.frames]
+    rate = traces[0].rate if traces else PLATFORM_RATE
+    sound = heard(report.played, traces, rate)
+    if not len(sound):
         return
     try:
-        save(path, trace.playback.heard(frame_bytes(trace.rate)), trace.rate)
+        save(path, [sound.astype("<i2").tobytes()], rate)
     except OSError as error:
         advice = "is the folder writable, and the disk not full?"
         report.problems.append(Problem("save", str(error), advice))

@@ -47,6 +47,7 @@ DTMF_MILLISECONDS: Final = 260
 
 # What this program bounds so that no application can hang or flood it; not the platform's numbers.
 BODY_MAX_BYTES: Final = 256 * 1024  # of a webhook's reply
+STREAM_MAX_BYTES: Final = 32 * 1024 * 1024  # of a file that `stream` plays
 NCCO_MAX_ACTIONS: Final = 100
 NCCOS_PER_CALL: Final = 10  # an application that answers every event with a new NCCO
 MESSAGE_MAX_BYTES: Final = 256 * 1024  # of one message on the socket

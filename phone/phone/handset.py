@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 
 from phone.constants import frame_bytes
+from phone.hearing import PlatformSound
 from phone.trace import LegTrace
 
 __all__ = ["Handset"]
@@ -18,15 +19,22 @@ class Handset:
 
     def __init__(self) -> None:
         self.trace: LegTrace | None = None
+        self.played: Sequence[PlatformSound] = ()
         self.connected = threading.Event()
         self.quiet = threading.Event()
         self.quiet.set()
         self._frames: deque[bytes] = deque()
         self._keys: deque[str] = deque()
 
-    def connect(self, trace: LegTrace) -> None:
-        """Be connected to a leg; called by the leg when its socket is open."""
+    def connect(self, trace: LegTrace, played: Sequence[PlatformSound]) -> None:
+        """Be connected to a leg; called when its socket is open.
+
+        Args:
+            trace: of the leg.
+            played: what the platform itself let the caller hear before.
+        """
         self.trace = trace
+        self.played = played
         self.connected.set()
 
     def say(self, frames: Sequence[bytes]) -> None:

@@ -6,13 +6,12 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import uvloop
 
-from phone.audio import Samples, load, to_samples
+from phone.audio import Samples, load
 from phone.call import call
-from phone.constants import frame_bytes
 from phone.handset import Handset
+from phone.hearing import heard
 from phone.plan import CallPlan, keys_from
 from phone.recognise import is_loud, recognise
 from phone.report import CallReport
@@ -146,21 +145,16 @@ class LiveCall:
 
     def _look_for(self, source: str | Path | None) -> Heard:
         rate = self._trace.rate
-        heard = self._sound()
-        seconds = f"{len(heard) / rate:.1f} s of sound came"
+        sound = self._sound()
+        seconds = f"{len(sound) / rate:.1f} s of sound came"
         if source is None:
-            return Heard(is_loud(heard), "any sound", seconds)
-        match = recognise(load(source, rate).samples, heard, rate)
+            return Heard(is_loud(sound), "any sound", seconds)
+        match = recognise(load(source, rate).samples, sound, rate)
         found = f"{match.share:.0%} of it, likeness {match.likeness:.2f}, at {match.at:.1f} s"
         return Heard(match.found, str(source), f"{found}; {seconds}")
 
     def _sound(self) -> Samples:
-        trace = self._trace
-        played = list(trace.playback.frames)
-        silence = bytes(frame_bytes(trace.rate))
-        if not played:
-            return np.zeros(0, np.int16)
-        return to_samples(b"".join(silence if frame is None else frame for frame in played))
+        return heard(self._handset.played, [self._trace], self._trace.rate)
 
     def _expect_a_call(self) -> None:
         if self._over.is_set():

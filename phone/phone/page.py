@@ -12,12 +12,14 @@ from pathlib import Path
 from phone.constants import FRAME_MS, FRAME_SECONDS
 from phone.drawing import Axis, delays, waveform
 from phone.exchange import Exchange
+from phone.hearing import PLATFORM_RATE
 from phone.report import CallReport, SocketReport
 from phone.words import counted
 
 __all__ = ["page", "write_page"]
 
 COMPARED = {"exact": "by its bytes", "correlation": "by its sound", "none": "nothing to compare"}
+SOUNDS_SHOWN = 20
 STYLE = """
 :root { color-scheme: light }
 body { font: 15px/1.45 system-ui, sans-serif; max-width: 62rem; margin: 1.5rem auto;
@@ -71,6 +73,7 @@ def page(report: CallReport) -> str:
     ]
     for socket in report.sockets:
         body += _socket(socket)
+    body += _played(report)
     body += _timeline(report)
     body += _exchanges(report)
     return "\n".join(
@@ -166,6 +169,15 @@ def _pictures(socket: SocketReport) -> Iterator[str]:
     if echo.delays_ms:
         yield f"<h3>Echo delay, ms{' (lost frames in red)' if echo.lost else ''}</h3>"
         yield delays(echo, axis)
+
+
+def _played(report: CallReport) -> Iterator[str]:
+    if report.played:
+        yield "<h2>Said and played by the platform</h2>"
+    for sound in report.played[:SOUNDS_SHOWN]:
+        data = sound.samples.astype("<i2").tobytes()
+        yield f"<h3>{sound.kind}, {sound.seconds:.1f} s: {_(sound.text)}</h3>"
+        yield waveform([data], "#176b2c", Axis(sound.seconds), PLATFORM_RATE)
 
 
 def _quantiles(values: dict[str, float | None]) -> str:

@@ -15,13 +15,14 @@ from phone.outgoing import Key
 from phone.signature import API_KEY, Signer
 from phone.webhooks import Method
 
-__all__ = ["ANSWER_URL", "CallPlan", "Expect", "PlanError", "keys_from"]
+__all__ = ["ANSWER_URL", "CallPlan", "Expect", "PlanError", "TalkMode", "keys_from"]
 
 ANSWER_URL = "http://localhost:8080/webhooks/answer"
 KEYS = "0123456789*#"
 ANSWER_WAIT = 1.0  # s on the line for an application that is no echo
 WAIT_MAX = 600
 Expect = Literal["echo", "audio", "any"]
+TalkMode = Literal["at-once", "realtime", "aloud"]
 
 
 class PlanError(ValueError):
@@ -46,7 +47,9 @@ class CallPlan:
         dtmf: keys to press: "12#", spread over the call, or "1@0.5,#@2" at those seconds.
         expect: what makes the call a success: the caller's audio back ("echo"), any audio
             ("audio"), or just a call without errors ("any").
-        realtime_talk: let as much time pass for `talk` and `wait` as the platform would take.
+        talk: how `talk`, `stream` and `wait` pass: "at-once", unheard; "realtime", in the time that
+            the platform would take, and streams are heard; "aloud", in which `talk` is heard too,
+            if espeak-ng is installed.
         strict: count warnings as failures.
         save: where to write what was heard, as WAV.
         wait: seconds on the line after the last frame, for the rest of the echo or for an answer;
@@ -70,7 +73,7 @@ class CallPlan:
     rate: int | None = None
     dtmf: str = ""
     expect: Expect = "echo"
-    realtime_talk: bool = False
+    talk: TalkMode = "at-once"
     strict: bool = False
     save: Path | None = None
     wait: float | None = None

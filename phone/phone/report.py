@@ -9,6 +9,7 @@ from typing import Any, Literal
 from phone.alignment import Alignment
 from phone.constants import FRAME_MS
 from phone.exchange import Exchange
+from phone.hearing import PlatformSound
 from phone.postbox import Posted
 from phone.timeline import Moment
 from phone.trace import LegTrace
@@ -23,7 +24,8 @@ class Problem:
     """Something that went wrong.
 
     Args:
-        step: where: "answer", "fallback", "ncco", "socket", "audio", "echo", "event", "save".
+        step: where: "answer", "fallback", "ncco", "talk", "stream", "socket", "audio", "echo",
+            "event", "save".
         seen: what was seen.
         advice: what to try.
         severity: a failure means that the call did not work.
@@ -128,7 +130,8 @@ class CallReport:
         uuid: the phone leg's.
         conversation_uuid: the call's.
         moments: the timeline.
-        spoken: what `talk` actions would have said.
+        spoken: what `talk` actions said, aloud or not.
+        played: what of it, and of `stream`, the caller heard.
         sockets: one per socket that the NCCO connected to.
         events: what was posted.
         exchanges: every webhook's request and reply.
@@ -143,6 +146,7 @@ class CallReport:
     conversation_uuid: str
     moments: list[Moment] = field(default_factory=list)
     spoken: list[str] = field(default_factory=list)
+    played: list[PlatformSound] = field(default_factory=list)
     sockets: list[SocketReport] = field(default_factory=list)
     events: list[Posted] = field(default_factory=list)
     exchanges: list[Exchange] = field(default_factory=list)
@@ -177,6 +181,10 @@ class CallReport:
             "interrupted": self.interrupted,
             "problems": [asdict(problem) for problem in self.problems],
             "spoken": self.spoken,
+            "played": [
+                {"kind": sound.kind, "text": sound.text, "seconds": round(sound.seconds, 3)}
+                for sound in self.played
+            ],
             "sockets": [socket.as_dict() for socket in self.sockets],
             "events": [asdict(posted) for posted in self.events],
             "timeline": [

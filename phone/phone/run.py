@@ -1,16 +1,15 @@
 """One call as it runs: the answer webhook, then the NCCO's actions, then the hang-up."""
 
-import asyncio
-import contextlib
 from collections.abc import Sequence
 from typing import Any
 
-from phone.actions import Action, Connect, Input, Notify, Talk, Wait
+from phone.actions import Action, Connect, Input, Notify, Stream, Talk, Wait
+from phone.announce import Announcer
 from phone.answering import Answering, event_target
 from phone.constants import EVENT_TIMEOUT, RETRIED_STATUSES
 from phone.endpoints import WebSocket
 from phone.events import Leg, timestamp
-from phone.ncco import Ncco, spoken_seconds
+from phone.ncco import Ncco
 from phone.postbox import EventTarget
 from phone.socket_call import connect_socket
 from phone.state import CallState
@@ -20,6 +19,12 @@ __all__ = ["run_call"]
 FLUSH_SECONDS = 2 * EVENT_TIMEOUT  # for the events that wait at the end: one hopeless URL
 HASTY_FLUSH_SECONDS = 3.0  # when the person at the keyboard wants to go
 TERMINAL = ("conversation", "transfer")  # nothing runs behind them
+SKIPPED = {
+    "record": "nothing is recorded, and no event with a recording_url comes",
+    "conversation": "the caller would wait there, and nobody else is in it",
+    "transfer": "the phone keeps no other conversation to move the caller to",
+    "connect": "there is nobody to ring",
+}
 
 
 async def run_call(state: CallState) -> None:
@@ -56,6 +61,7 @@ class _Runner:
     def __init__(self, state: CallState, answering: Answering) -> None:
         self._state = state
         self._answering = answering
+        self._announcer = Announcer(state)
         self._keys = state.plan.dtmf
 
     async def perform(self, actions: Sequence[Action]) -> None:
@@ -71,12 +77,12 @@ class _Runner:
     async def _one(self, action: Action) -> Ncco | None:
         match action:
             case Talk():
-                self._state.timeline.add("talk", f"“{action.words}”")
-                self._state.report.spoken.append(action.words)
-                await self._pass_time(spoken_seconds(action.words) * max(1, action.loop))
+                await self._announcer.talk(action)
+            case Stream():
+                await self._announcer.stream(action)
             case Wait():
                 self._state.timeline.add("wait", f"{action.seconds:g} s")
-                await self._pass_time(action.seconds)
+                await self._announcer.pass_time(action.seconds)
             case Notify():
                 self._state.timeline.add("notify", action.event_url[0])
                 return await self._tell({"payload": action.payload}, event_target(action))
@@ -119,18 +125,13 @@ class _Runner:
         reply = await self._state.unless_hung_up(self._state.post.post(event, target))
         return self._answering.replacement(reply)
 
-    async def _pass_time(self, seconds: float) -> None:
-        if self._state.plan.realtime_talk:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
-                    await self._state.hang_up.wait()
-
     def _skip(self, action: Action) -> None:
         name: str = action.action
         if isinstance(action, Connect):
             name = f"connect to {action.endpoint[0].type}"
-        self._state.timeline.add("skipped", f"{name}: not simulated")
-        seen = f"the action {name} was skipped"
+        why = SKIPPED[action.action]
+        self._state.timeline.add("skipped", f"{name}: {why}")
+        seen = f"the action {name} was skipped: {why}"
         self._state.problem("ncco", seen, "try it with a real call", "warning")
 
 

@@ -128,7 +128,7 @@ class _SocketCall:
         state, plan = self._state, self._state.plan
         rate = self._endpoint.rate
         if plan.handset is not None:
-            plan.handset.connect(self._leg.trace)
+            plan.handset.connect(self._leg.trace, state.report.played)
             state.timeline.add("audio", "what the caller says")
             frames_on_demand = islice(plan.handset.frames(), self._action.limit * FRAMES_PER_SECOND)
             await self._leg.converse(frames_on_demand, hang_up=state.hang_up)

@@ -7,7 +7,7 @@ async with FakeApplication(socket=loses_every(50)) as application:
 import asyncio
 import json
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -40,6 +40,7 @@ class FakeApplication:
         handshake: replaces the socket's opening.
         ncco: the NCCO; None: talk, then connect to this application's own socket.
         rate: Hz, in the NCCO of its own.
+        files: what lies under `/files/`, by name.
         tls: serve https:// and wss:// on the name localhost; None: http:// and ws://.
     """
 
@@ -52,6 +53,7 @@ class FakeApplication:
         handshake: Answer | None = None,
         ncco: object = None,
         rate: int = 16000,
+        files: Mapping[str, bytes] | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self.events: list[dict[str, Any]] = []
@@ -66,6 +68,7 @@ class FakeApplication:
         self._handshake = handshake
         self._ncco = ncco
         self._rate = rate
+        self._files = files or {}
         self._tls = tls
         self._runner: web.AppRunner | None = None
 
@@ -83,6 +86,10 @@ class FakeApplication:
     def socket_url(self) -> str:
         """Where the socket is."""
         return self.url.replace("http", "ws", 1) + "/socket"
+
+    def file_url(self, name: str) -> str:
+        """Return where a file is, or would be."""
+        return f"{self.url}/files/{name}"
 
     def connect(self, **changes: Any) -> dict[str, Any]:
         """Return a connect action to this application's own socket; a change to None leaves out."""
@@ -113,6 +120,7 @@ class FakeApplication:
         application.router.add_route("*", "/answer", self._take_answer)
         application.router.add_route("*", "/event", self._take_event)
         application.router.add_route("*", "/socket", self._take_socket)
+        application.router.add_route("GET", "/files/{name}", self._give_file)
         self._runner = web.AppRunner(
             application, shutdown_timeout=CLOSING_SECONDS, handler_cancellation=True
         )
@@ -150,6 +158,11 @@ class FakeApplication:
         if self._event is not None:
             return await self._event(request)
         return web.Response(status=204)
+
+    async def _give_file(self, request: web.Request) -> web.StreamResponse:
+        self.requests.append(request)
+        data = self._files.get(request.match_info["name"])
+        return web.Response(status=404) if data is None else web.Response(body=data)
 
     async def _take_socket(self, request: web.Request) -> web.StreamResponse:
         self.handshakes.append(request)

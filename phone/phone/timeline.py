@@ -17,7 +17,7 @@ class Moment:
 
     Args:
         seconds: since the call began.
-        kind: "answer", "ncco", "talk", "socket", "message", "audio", "event", "hangup",
+        kind: "answer", "ncco", "talk", "stream", "socket", "message", "audio", "event", "hangup",
         "skipped", "fault".
         text: one line for people.
     """

@@ -140,6 +140,35 @@ class Webhooks:
                     failure.reason, failure.seen, failure.advice, tuple(attempts), failure.status
                 ) from failure.__cause__
 
+    async def download(self, url: str, timeouts: Timeouts, most: int) -> bytes:
+        """Fetch a file that an NCCO names: once, unsigned, without following redirects.
+
+        Whether the platform tries again or follows is not published; the careful answer is no.
+
+        Args:
+            url: the file's.
+            timeouts: of the attempt.
+            most: how many bytes are taken.
+
+        Raises:
+            WebhookError: no reply with status 2xx, or a larger file.
+        """
+        begun, start = self._clock(), time.perf_counter()
+        reply: Reply | None = None
+        failure: AttemptFailed | None = None
+        try:
+            reply = await self._attempt(_Request("GET", url, {}, None), timeouts, most)
+        except AttemptFailed as error:
+            failure = error
+        elapsed = (time.perf_counter() - start) * 1000
+        if len(self.exchanges) < EXCHANGES_KEPT:
+            shown = reply and replace(reply, body=b"")
+            self.exchanges.append(_exchange((begun, "GET", url, {}), shown, failure, elapsed))
+        if reply is None:
+            seen, advice = (failure.seen, failure.advice) if failure else ("nothing came", "")
+            raise WebhookError("", seen, advice) from failure
+        return reply.body
+
     def _request(self, method: Method, url: str, fields: Mapping[str, Any]) -> "_Request":
         headers = {"Accept": "application/json"}
         body: bytes | None = None
@@ -155,7 +184,9 @@ class Webhooks:
             headers["Authorization"] = self._signer.authorization(payload)
         return _Request(method, url, headers, body)
 
-    async def _attempt(self, request: "_Request", timeouts: Timeouts) -> Reply:
+    async def _attempt(
+        self, request: "_Request", timeouts: Timeouts, most: int = BODY_MAX_BYTES
+    ) -> Reply:
         if self._session is None:
             raise RuntimeError("use Webhooks as an async context manager")
         limit = aiohttp.ClientTimeout(total=timeouts.total, connect=timeouts.connect)
@@ -168,7 +199,7 @@ class Webhooks:
                 timeout=limit,
                 allow_redirects=False,
             ) as response:
-                data = await _read(response)
+                data = await _read(response, most)
         except Exception as error:
             raise explain(error, request.url, timeouts.connect, timeouts.total) from error
         if not 200 <= response.status < 300:
@@ -206,15 +237,15 @@ def with_query(url: str, fields: Mapping[str, Any]) -> str:
     return urlunsplit(parts._replace(query=urlencode(pairs)))
 
 
-async def _read(response: aiohttp.ClientResponse) -> bytes:
+async def _read(response: aiohttp.ClientResponse, most: int) -> bytes:
     data = bytearray()
     async for chunk in response.content.iter_any():
         data += chunk
-        if len(data) > BODY_MAX_BYTES:
+        if len(data) > most:
             raise AttemptFailed(
                 "Invalid response code.",
-                f"a reply of more than {BODY_MAX_BYTES // 1024} KiB",
-                "answer with the NCCO and nothing else",
+                f"a reply of more than {most // 1024:,} KiB",
+                "answer with what was asked for, and nothing else",
                 retried=False,
                 status=response.status,
             )

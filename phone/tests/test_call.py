@@ -180,7 +180,7 @@ class TestRight:
     async def test_realtime_talk(self) -> None:
         """With realistic times the socket opens after the greeting."""
         async with FakeApplication() as application:
-            report = await place(application, realtime_talk=True)
+            report = await place(application, talk="realtime")
         opened = next(m for m in report.moments if m.kind == "socket")
         assert opened.seconds > 0.3
 

@@ -78,6 +78,17 @@ def test_say_and_hear(serve: Serve, tmp_path: Path) -> None:
     assert report.sockets[0].trace.close_code == 1000
 
 
+def test_what_the_platform_plays(serve: Serve, tmp_path: Path) -> None:
+    """A file that the NCCO plays before the socket is heard, too, when time passes for it."""
+    played, never = clip(tmp_path / "played.wav", 1.0, 2.2), clip(tmp_path / "never.wav", 4.0, 5.2)
+    application = serve(files={"played.wav": played.read_bytes()})
+    play = {"action": "stream", "streamUrl": [application.file_url("played.wav")]}
+    application._ncco = [play, application.connect()]
+    with LiveCall(CallPlan(application.answer_url, expect="any", talk="realtime")) as call:
+        assert call.heard(played)
+        assert not call.heard(never, within=0.1)
+
+
 def test_keys_and_texts(serve: Serve) -> None:
     """Keys are pressed while the call runs; the application's texts are seen."""
 

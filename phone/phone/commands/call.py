@@ -86,9 +86,10 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     sound.add_argument("--save", type=Path, metavar="FILE.wav", help="keep what was heard")
     sound.add_argument(
         "--talk",
-        choices=("at-once", "realtime"),
+        choices=("at-once", "realtime", "aloud"),
         default="at-once",
-        help="how much time passes for talk and wait; default: none",
+        help="talk, stream and wait: at once and unheard; in the time they take, streams heard; or "
+        "so, with talk spoken by espeak-ng; default: at-once",
     )
     sound.add_argument(
         "--wait",
@@ -151,7 +152,7 @@ def plan_from(namespace: argparse.Namespace) -> CallPlan:
         rate=namespace.rate,
         dtmf=namespace.dtmf,
         expect=namespace.expect,
-        realtime_talk=namespace.talk == "realtime",
+        talk=namespace.talk,
         strict=namespace.strict,
         save=namespace.save,
         wait=namespace.wait,
