@@ -205,6 +205,17 @@ def test_every_setting_reaches_its_service(services: dict[str, Any]) -> None:
         assert {variable.name for variable in variables} - fixed <= passed, name
 
 
+def test_every_file_with_a_secret_is_mounted() -> None:
+    """A file that ``.env`` names for a secret is the one that Compose hands over."""
+    names = {variable.name for variable in ncco_service.settings.VARIABLES}
+    names |= {variable.name for variable in echo_service.settings.VARIABLES}
+    files = {n: f"/given/{n}" for n in names if SECRET.search(n) and n.endswith("_FILE")}
+    model = read(**files)
+    assert {secret["file"] for secret in model["secrets"].values()} == set(files.values())
+    handed = {each["source"] for each in model["services"]["secrets"]["secrets"]}
+    assert handed == set(model["secrets"])
+
+
 def test_a_setting_of_the_user_arrives() -> None:
     """A name alone in the Compose file takes the value from ``.env``; else it stays unset."""
     services = read(DRAIN_SECONDS="7", LOG_LEVEL="debug")["services"]

@@ -112,7 +112,12 @@ def test_a_tunnel_without_a_token_is_told_once() -> None:
 
 def test_a_secret_of_the_users_is_a_file_for_whom_it_concerns(tmp_path: Path) -> None:
     """From .env or from a file, it ends up where the services read it, and nowhere else."""
-    for given in ("VONAGE_SIGNATURE_SECRET", "VONAGE_SIGNATURE_SECRET_FILE"):
+    vonage, socket = "/run/vonage/vonage_signature_secret", "/run/socket/socket_secret"
+    for given, path in (
+        ("VONAGE_SIGNATURE_SECRET", vonage),
+        ("VONAGE_SIGNATURE_SECRET_FILE", vonage),
+        ("SOCKET_SECRET_FILE", socket),
+    ):
         file = tmp_path / "secret"
         file.write_text("a-signature-secret-of-32-letters\n")
         file.chmod(0o644)
@@ -121,7 +126,6 @@ def test_a_secret_of_the_users_is_a_file_for_whom_it_concerns(tmp_path: Path) ->
             stack.compose("up", "--detach", "secrets")
             subprocess.run(["docker", "wait", stack.container("secrets")], check=True, timeout=60)
             look = ("run", "--rm", "--no-deps", "--entrypoint", "cat")
-            path = "/run/vonage/vonage_signature_secret"
             assert stack.compose(*look, "ncco-service", path).endswith(file.read_text().strip())
             assert stack.run(*look, "gateway", path).returncode != 0
             model = stack.compose("config")
