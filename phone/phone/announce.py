@@ -16,7 +16,7 @@ from phone.state import CallState
 from phone.voice import VoiceError, speak
 from phone.webhooks import Timeouts
 
-__all__ = ["Announcer"]
+__all__ = ["DOWNLOAD", "FORMATS", "Announcer"]
 
 # Not published: how long the platform waits for a file. As long as for an event.
 DOWNLOAD = Timeouts(CONNECT_TIMEOUT, EVENT_TIMEOUT)

@@ -1,6 +1,7 @@
 """The doctor, on healthy and on sick applications."""
 
 import asyncio
+import io
 import json
 import ssl
 from collections.abc import AsyncIterator
@@ -9,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import soundfile
 import trustme
 from aiohttp import web
+from phone.audio import load
 from phone.cli import main
 from phone.doctor import Check, Diagnosis, DoctorPlan, examine
 from phone.doctor.network import check_name, check_tls, is_local
@@ -97,6 +100,33 @@ async def test_dead_events() -> None:
         application._ncco = [application.connect(eventUrl=None)]
         checks = await look(application)
     assert checks["events"].verdict == "warning"
+
+
+@pytest.mark.parametrize("body", ["[oops", "[" * 5000, '[{"action":"talk","text":"Hi."}]'])
+async def test_events_with_an_answer(body: str) -> None:
+    """An NCCO in the reply to the first event is a warning, whatever it is."""
+
+    async def event(request: web.Request) -> web.Response:
+        return web.Response(text=body, content_type="application/json")
+
+    async with FakeApplication(event=event) as application:
+        checks = await look(application)
+    assert checks["events"].verdict == "warning"
+    assert "with an NCCO in the reply" in checks["events"].seen
+
+
+async def test_streams() -> None:
+    """A file that the NCCO plays must be there, and playable."""
+    sound = io.BytesIO()
+    soundfile.write(sound, load("speech", 8000).samples, 8000, format="WAV")
+    files = {"right.wav": sound.getvalue(), "wrong.wav": b"<html>"}
+    cases = (("right.wav", "ok", "s of WAV"), ("wrong.wav", "failure", "cannot be read as audio"))
+    async with FakeApplication(files=files) as application:
+        for name, verdict, seen in (*cases, ("missing.wav", "failure", "HTTP 404")):
+            play = {"action": "stream", "streamUrl": [application.file_url(name)]}
+            application._ncco = [play, application.connect()]
+            check = (await look(application))["stream"]
+            assert (check.verdict, seen in check.seen) == (verdict, True)
 
 
 async def test_authorization() -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from phone.actions import Connect
+from phone.actions import Connect, Stream
 from phone.answering import event_target
 from phone.doctor.checks import Check, Diagnosis
 from phone.doctor.network import check_name, check_tls, is_local
@@ -14,6 +14,7 @@ from phone.doctor.webhooks import (
     check_latency,
     check_ncco,
     check_readiness,
+    check_stream,
 )
 from phone.endpoints import WebSocket
 from phone.plan import CallPlan
@@ -68,6 +69,9 @@ async def examine(plan: DoctorPlan, on_check: Callable[[Check], None] | None = N
         named = next(filter(None, map(event_target, ncco.actions)), None)
         given = EventTarget(call.event_url) if call.event_url else None
         await check_events(diagnosis, webhooks, given or named, public)
+        for action in ncco.actions:
+            if isinstance(action, Stream):
+                await check_stream(diagnosis, webhooks, action.stream_url[0], public)
         endpoints = [c.endpoint[0] for c in connects if isinstance(c.endpoint[0], WebSocket)]
         if not endpoints:
             seen = f"the NCCO connects to none ({ncco.names})"

@@ -1,21 +1,31 @@
 """The application's webhooks: do they answer what the platform wants, and in time?"""
 
-import json
+import asyncio
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from phone.constants import ANSWER_TIMEOUT, CONNECT_TIMEOUT
+from phone.announce import DOWNLOAD, FORMATS
+from phone.audio import AudioError, decode_stream
+from phone.constants import ANSWER_TIMEOUT, CONNECT_TIMEOUT, STREAM_MAX_BYTES
 from phone.doctor.checks import Diagnosis
 from phone.doctor.network import is_local
 from phone.events import Leg
 from phone.exchange import Reply, WebhookError
+from phone.hearing import PLATFORM_RATE
 from phone.identity import Identity
 from phone.ncco import Ncco, NccoError, parse
 from phone.postbox import EventTarget
 from phone.webhooks import ANSWER, EVENT, Method, Webhooks
 from phone.words import counted, printable
 
-__all__ = ["check_answer", "check_events", "check_latency", "check_ncco", "check_readiness"]
+__all__ = [
+    "check_answer",
+    "check_events",
+    "check_latency",
+    "check_ncco",
+    "check_readiness",
+    "check_stream",
+]
 
 SLOW_SECONDS = 1.0  # from here on a caller notices the silence
 
@@ -135,11 +145,30 @@ async def check_events(
     except WebhookError as error:
         diagnosis.add("events", "failure", f"{printable(target.url)}: {error.seen}", error.advice)
         return
-    if reply.is_json and reply.body.strip().startswith(b"[") and json.loads(reply.body):
+    body = reply.body.strip()
+    if reply.is_json and body.startswith(b"[") and body != b"[]":
         seen = f"{reply.status} with an NCCO in the reply to started"
         diagnosis.add("events", "warning", seen, "answer 204 unless the call needs help")
         return
     diagnosis.add("events", "ok", f"{reply.status} in {reply.milliseconds:.0f} ms")
+
+
+async def check_stream(diagnosis: Diagnosis, webhooks: Webhooks, url: str, public: bool) -> None:
+    """Fetch a file that the NCCO plays."""
+    if public and is_local(url):
+        seen = f"{printable(url)} is only reachable from there"
+        diagnosis.add("stream", "failure", seen, "put the public URL into the NCCO's streamUrl")
+        return
+    try:
+        data = await webhooks.download(url, DOWNLOAD, STREAM_MAX_BYTES)
+        sound, kind = await asyncio.to_thread(decode_stream, data, PLATFORM_RATE)
+    except WebhookError as error:
+        diagnosis.add("stream", "failure", f"{printable(url)}: {error.seen}", error.advice)
+    except AudioError as error:
+        diagnosis.add("stream", "failure", f"{printable(url)}: {error}", FORMATS)
+    else:
+        seen = f"{printable(url)}: {len(sound) / PLATFORM_RATE:.1f} s of {kind}"
+        diagnosis.add("stream", "ok", seen)
 
 
 def _quantile(times: Sequence[float], share: float) -> float:
