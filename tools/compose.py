@@ -213,8 +213,14 @@ class ComposeStack:
         return f"http://127.0.0.1:{self.port}"
 
     def container(self, service: str) -> str:
-        """Return the id of the service's container, running or not."""
-        found = self.compose("ps", "--all", "--quiet", service).split()
+        """Return the id of the service's container, running or not.
+
+        The engine itself is asked, by the labels that Compose gives: Compose would read all files
+        again first, and this is asked very often.
+        """
+        labels = {"project": self.project, "service": service, "oneoff": "False"}
+        wanted = [f"--filter=label=com.docker.compose.{name}={is_}" for name, is_ in labels.items()]
+        found = docker("ps", "--all", "--quiet", "--no-trunc", *wanted).split()
         if not found:
             raise StackError(f"{service} has no container")
         return found[0]
