@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Protocol
 
 import echo_service.settings
@@ -41,6 +41,7 @@ COMPOSE = (
     ("STOP_GRACE_PERIOD", "45s", "How long a stop may take; keep it above DRAIN_SECONDS."),
 )
 
+# In Compose the images have the last word on these: the gateway counts on them.
 SET_BY_COMPOSE = {"HOST", "PORT"}
 
 
@@ -70,14 +71,17 @@ def text() -> str:
         ("echo-service", echo_service.settings.VARIABLES),
     ):
         parts.append(_title(title))
-        parts += _entries(variables, seen)
+        parts += _entries(variables, seen | SET_BY_COMPOSE)
+        seen |= {variable.name for variable in variables}
+        alone = [variable for variable in variables if variable.name in SET_BY_COMPOSE]
+        parts.append(f"# For {title} run by hand; Compose does not pass these on.\n")
+        parts += _entries(alone, set())
     return "\n".join(parts)
 
 
-def _entries(variables: Iterable[Variable], seen: set[str]) -> Iterable[str]:
+def _entries(variables: Iterable[Variable], without: Collection[str]) -> Iterable[str]:
     for variable in variables:
-        if variable.name not in seen | SET_BY_COMPOSE:
-            seen.add(variable.name)
+        if variable.name not in without:
             yield _entry(variable.name, variable.default, variable.help)
 
 
