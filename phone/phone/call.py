@@ -51,7 +51,8 @@ async def call(
     report.moments = timeline.moments
     hang_up = hang_up or asyncio.Event()
     signer = plan.signer()
-    async with Webhooks(plan.tls(), signer, timeline.seconds) as webhooks:
+    fresh = plan.assume.retry_jti == "fresh"
+    async with Webhooks(plan.tls(), signer, timeline.seconds, fresh_tokens=fresh) as webhooks:
         report.exchanges = webhooks.exchanges
         default = EventTarget(plan.event_url) if plan.event_url else None
         post = Postbox(webhooks, timeline, default)

@@ -10,8 +10,8 @@ from typing import Any
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
+from phone.assumptions import Assumptions
 from phone.constants import (
-    HANGUP_CODE,
     MESSAGE_MAX_BYTES,
     SEND_TIMEOUT,
     WRONG_SIZE_CODE,
@@ -38,6 +38,7 @@ class Leg:
         rate: Hz, the same N.
         headers: the endpoint's, for the first message.
         faults: what goes wrong on purpose.
+        assume: what is not published.
         strict: end the leg where the platform has been seen to.
         handset: presses keys while the call runs.
         on_text: told about each text message, in either direction, while they are few.
@@ -51,6 +52,7 @@ class Leg:
         headers: Mapping[str, Any],
         *,
         faults: Faults | None = None,
+        assume: Assumptions | None = None,
         strict: bool = False,
         handset: Handset | None = None,
         on_text: Callable[[str, bool], None] | None = None,
@@ -62,7 +64,8 @@ class Leg:
         self._headers = headers
         self._faults = faults or Faults()
         self._socket: ClientConnection | None = None
-        self._buffer = PlayBuffer(rate)
+        self._assume = assume or Assumptions()
+        self._buffer = PlayBuffer(rate, loses_oldest=self._assume.overflow == "oldest")
         self.trace.playback = self._buffer.playback
         self._incoming = Incoming(self.trace, self._buffer, strict, self._end)
         self._outgoing = Outgoing(
@@ -71,6 +74,7 @@ class Leg:
             self._incoming,
             self._buffer,
             faults=self._faults,
+            key_ms=self._assume.key_ms,
             handset=handset,
             on_text=on_text,
             end=self._end,
@@ -154,7 +158,7 @@ class Leg:
         if self.trace.ended_by not in ("caller", "application"):
             socket.transport.abort()
             self.trace.close_code = self.trace.close_code or WRONG_SIZE_CODE
-        await socket.close(HANGUP_CODE)
+        await socket.close(self._assume.hangup_code)
         if self.trace.ended_by == "caller":
             self.trace.close_code = socket.close_code
             self.trace.close_reason = printable(socket.close_reason or "")

@@ -12,7 +12,6 @@ from websockets.exceptions import ConnectionClosed
 
 from phone.constants import (
     CLOSE_TIMEOUT,
-    DTMF_MILLISECONDS,
     ECHO_QUIET,
     FRAME_SECONDS,
     FRAMES_PER_SECOND,
@@ -62,6 +61,7 @@ class Outgoing:
         incoming: what came back.
         buffer: what of it waits to be played.
         faults: what goes wrong on purpose.
+        key_ms: how long a key is pressed.
         handset: presses keys while the call runs.
         on_text: told about each text message, in either direction, while they are few.
         end: ends the leg.
@@ -75,6 +75,7 @@ class Outgoing:
         buffer: PlayBuffer,
         *,
         faults: Faults,
+        key_ms: int,
         handset: Handset | None,
         on_text: Callable[[str, bool], None] | None,
         end: EndLeg,
@@ -84,6 +85,7 @@ class Outgoing:
         self._incoming = incoming
         self._buffer = buffer
         self._faults = faults
+        self._key_ms = key_ms
         self._handset = handset
         self._on_text = on_text
         self._end = end
@@ -165,7 +167,7 @@ class Outgoing:
         return frame[: len(frame) // 2] if every and index % every == every - 1 else frame
 
     async def _press(self, digit: str) -> None:
-        event = {"event": "websocket:dtmf", "digit": digit, "duration": DTMF_MILLISECONDS}
+        event = {"event": "websocket:dtmf", "digit": digit, "duration": self._key_ms}
         await self.say(json.dumps(event))
 
     async def _answer_notifies(self) -> None:

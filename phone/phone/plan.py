@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
+from phone.assumptions import Assumptions
 from phone.audio import SPEECH
 from phone.constants import CONNECT_LIMIT_SECONDS, ECHO_TIMEOUT, HANDSHAKE_TIMEOUT, RATES
 from phone.faults import Faults
@@ -59,6 +60,7 @@ class CallPlan:
         api_key: the account's, in signatures.
         application_id: the application's, in signatures.
         faults: what goes wrong on purpose.
+        assume: what the platform does where it does not say.
         handset: a caller under someone's control; `audio`, `seconds`, `dtmf` are left to it then.
         ca_file: PEM file of an authority to trust besides the system's.
     """
@@ -82,6 +84,7 @@ class CallPlan:
     api_key: str = API_KEY
     application_id: str | None = None
     faults: Faults = field(default_factory=Faults)
+    assume: Assumptions = field(default_factory=Assumptions)
     handset: Handset | None = None
     ca_file: Path | None = None
 

@@ -2,7 +2,7 @@
 
 The application may send ahead of time; the buffer plays one message every 20 ms. When it is empty
 the caller hears a gap. When it is full, messages are lost; which ones is not published: here the
-newest.
+newest, unless told otherwise.
 """
 
 import json
@@ -77,12 +77,16 @@ class PlayBuffer:
     Args:
         rate: Hz.
         limit: how many messages it holds.
+        loses_oldest: what a full buffer loses: the oldest message, or the newest.
     """
 
-    def __init__(self, rate: int, limit: int = PLAY_BUFFER_MESSAGES) -> None:
+    def __init__(
+        self, rate: int, limit: int = PLAY_BUFFER_MESSAGES, *, loses_oldest: bool = False
+    ) -> None:
         self.playback = Playback()
         self._size = frame_bytes(rate)
         self._limit = limit
+        self._loses_oldest = loses_oldest
         self._queue: deque[tuple[float, bytes] | _Mark] = deque()
         self._waiting = 0
         self._start = 0.0
@@ -106,14 +110,22 @@ class PlayBuffer:
             Whether there was room for it.
         """
         self._advance(at)
-        if self._waiting >= self._limit:
+        full = self._waiting >= self._limit
+        if full:
             self.playback.overflowed += 1
-            return False
+            if not self._loses_oldest:
+                return False
+            self._forget_oldest()
         frame = message[: self._size].ljust(self._size, b"\0")
         self._queue.append((at, frame))
         self._waiting += 1
         self.playback.deepest = max(self.playback.deepest, self._waiting)
-        return True
+        return not full
+
+    def _forget_oldest(self) -> None:
+        place = next(i for i, item in enumerate(self._queue) if not isinstance(item, _Mark))
+        del self._queue[place]
+        self._waiting -= 1
 
     def clear(self, at: float) -> str:
         """Forget what waits, `notify` messages too; return the platform's answer."""

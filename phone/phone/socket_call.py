@@ -76,6 +76,7 @@ class _SocketCall:
             endpoint.rate,
             endpoint.headers,
             faults=state.plan.faults,
+            assume=state.plan.assume,
             strict=state.plan.strict,
             handset=state.plan.handset,
             on_text=self._note_text,
@@ -114,7 +115,8 @@ class _SocketCall:
         if wanted is not None and wanted.type == "custom":
             authorization = wanted.value
         elif wanted is not None and self._state.signer is not None:
-            authorization = self._state.signer.authorization(None)
+            payload = b"" if plan.assume.handshake_hash == "empty" else None
+            authorization = self._state.signer.authorization(payload)
         elif wanted is not None:
             raise DialError(
                 "failed",
@@ -178,7 +180,10 @@ class _SocketCall:
         Whether `disconnected` needs `synchronous` is not published; the careful answer is yes.
         """
         future = self._post(event)
-        if self._action.event_type != "synchronous":
+        anyway = event["status"] == "disconnected" and (
+            self._state.plan.assume.disconnected == "always"
+        )
+        if self._action.event_type != "synchronous" and not anyway:
             return None
         reply = await self._state.unless_hung_up(future)
         if reply is None and not self._state.hung_up:

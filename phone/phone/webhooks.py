@@ -59,6 +59,8 @@ class Webhooks:
         tls: the trusted certificates; None: the system's.
         signer: signs every webhook; None: they are unsigned.
         clock: for the times of `exchanges`.
+        fresh_tokens: sign a second attempt anew. Whether the platform does is not published; with
+            the same token an application that refuses tokens it has seen before is found out.
     """
 
     def __init__(
@@ -66,11 +68,14 @@ class Webhooks:
         tls: ssl.SSLContext | None = None,
         signer: Signer | None = None,
         clock: Callable[[], float] = time.perf_counter,
+        *,
+        fresh_tokens: bool = False,
     ) -> None:
         self.exchanges: list[Exchange] = []
         self._tls = tls
         self._signer = signer
         self._clock = clock
+        self._fresh_tokens = fresh_tokens
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -135,6 +140,8 @@ class Webhooks:
             if failure is None:
                 raise RuntimeError("an attempt ended in nothing")
             attempts.append(Attempt(failure.seen, elapsed, failure.status))
+            if self._fresh_tokens:
+                request = self._request(method, url, fields)
             if not failure.retried or len(attempts) == ATTEMPTS:
                 raise WebhookError(
                     failure.reason, failure.seen, failure.advice, tuple(attempts), failure.status
@@ -179,8 +186,6 @@ class Webhooks:
             body = payload = json.dumps(fields, separators=(",", ":")).encode()
             headers["Content-Type"] = "application/json"
         if self._signer is not None:
-            # Whether a retry carries the same token is not published; with the same one, an
-            # application that refuses tokens it has seen before is found out.
             headers["Authorization"] = self._signer.authorization(payload)
         return _Request(method, url, headers, body)
 

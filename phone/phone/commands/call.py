@@ -12,6 +12,7 @@ import uvloop
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from phone.assumptions import ASSUMPTIONS, AssumptionError, Assumptions
 from phone.call import call
 from phone.cassette import CassetteError, write_cassette
 from phone.commands.signing import SecretError, add_signing, signing_from
@@ -104,6 +105,14 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         metavar="NAME[=VALUE]",
         help=f"what goes wrong on purpose; again for more: {', '.join(FAULTS)}",
     )
+    parser.add_argument(
+        "--assume",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="what the platform does where it does not say; again for more: "
+        + ", ".join(f"{name}={'|'.join(values) or 'N'}" for name, values in ASSUMPTIONS.items()),
+    )
     result = parser.add_argument_group("result")
     result.add_argument(
         "--expect",
@@ -158,6 +167,7 @@ def plan_from(namespace: argparse.Namespace) -> CallPlan:
         wait=namespace.wait,
         fallback_url=namespace.fallback_url,
         faults=Faults.parse(namespace.fault),
+        assume=Assumptions.parse(namespace.assume),
         **signing_from(namespace),
         handshake_timeout=namespace.handshake_timeout,
         ca_file=namespace.ca,
@@ -171,7 +181,7 @@ def run(namespace: argparse.Namespace) -> int:
         if namespace.record is not None and namespace.record.exists():
             raise PlanError(f"{namespace.record} exists; name a new folder to record into")
         report = uvloop.run(_call(plan))
-    except (PlanError, FaultError, SecretError) as error:
+    except (PlanError, FaultError, AssumptionError, SecretError) as error:
         print(f"phone: {error}", file=sys.stderr)
         return USAGE
     if namespace.report is not None:
