@@ -15,6 +15,11 @@ import uvloop
 from echo_service.logs import set_up
 from echo_service.server import EchoService
 from echo_service.settings import Settings
+from hypothesis import HealthCheck, settings
+
+# How long an example takes is this machine's affair, which may freeze at any of them.
+settings.register_profile("frozen", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("frozen")
 
 Start = Callable[..., AbstractAsyncContextManager[EchoService]]
 

@@ -18,8 +18,13 @@ from urllib.parse import urlsplit
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from hypothesis import HealthCheck, settings
 from ncco_service.app import create_app
 from ncco_service.settings import Settings
+
+# How long an example takes is this machine's affair, which may freeze at any of them.
+settings.register_profile("frozen", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("frozen")
 
 PATIENCE = 20.0  # seconds, for a machine that is busy with other things
 

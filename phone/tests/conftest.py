@@ -1,6 +1,11 @@
 """What the phone's tests share: less waiting for what will not come."""
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How long an example takes is this machine's affair, which may freeze at any of them.
+settings.register_profile("frozen", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("frozen")
 
 
 @pytest.fixture(autouse=True)
