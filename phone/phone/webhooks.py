@@ -79,9 +79,10 @@ class Webhooks:
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        # A connection for each request: none can be half-closed by the last one's server.
+        # A connection for each request: none can be half-closed by the last one's server. And as
+        # many as there are requests: waiting for one would be blamed on the application.
         connector = aiohttp.TCPConnector(
-            force_close=True, ssl=True if self._tls is None else self._tls
+            force_close=True, limit=0, ssl=True if self._tls is None else self._tls
         )
         self._session = aiohttp.ClientSession(
             connector=connector,
