@@ -13,13 +13,13 @@ def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give an application that has gone quiet, or does not close, a fraction of the usual time."""
     monkeypatch.setattr("phone.outgoing.ECHO_QUIET", 0.5)
     monkeypatch.setattr("phone.load.conversation.ECHO_QUIET", 0.5)
-    monkeypatch.setattr("phone.dial.CLOSE_TIMEOUT", 0.5)
+    monkeypatch.setattr("phone.dial.CLOSE_TIMEOUT", 1.0)
     monkeypatch.setattr("phone.doctor.socket.TALK_SECONDS", 0.3)
 
 
 @pytest.fixture
 def fast_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let frames of 20 ms follow each other every 5 ms, for what does not depend on real time."""
-    monkeypatch.setattr("phone.outgoing.FRAME_SECONDS", 0.005)
-    monkeypatch.setattr("phone.playback.FRAME_SECONDS", 0.005)
+    """Let frames of 20 ms follow each other every 2 ms, for what does not depend on real time."""
+    monkeypatch.setattr("phone.outgoing.FRAME_SECONDS", 0.002)
+    monkeypatch.setattr("phone.playback.FRAME_SECONDS", 0.002)
     monkeypatch.setattr("phone.plan.ANSWER_WAIT", 0.3)

@@ -1,5 +1,6 @@
 """The command line as a process: what it prints, and its exit status."""
 
+import argparse
 import asyncio
 import json
 import signal
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from phone.cli import main
+from phone.commands.signing import SecretError, add_signing, signing_from
 from phone.testing import FakeApplication, every
 
 
@@ -123,3 +125,29 @@ async def test_interrupt(number: signal.Signals) -> None:
     assert process.returncode == 130
     assert b"hung up before the end" in out
     assert err == b""
+
+
+@pytest.mark.parametrize(
+    ("text", "secret"), [(" a secret of some length\n", "a secret of some length"), ("\n", None)]
+)
+def test_the_secrets_file(
+    text: str, secret: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file named in the environment may be empty: then nothing is signed."""
+    file = tmp_path / "secret"
+    file.write_text(text)
+    monkeypatch.delenv("VONAGE_SIGNATURE_SECRET", raising=False)
+    monkeypatch.setenv("VONAGE_SIGNATURE_SECRET_FILE", str(file))
+    parser = argparse.ArgumentParser()
+    add_signing(parser)
+    assert signing_from(parser.parse_args([]))["signature_secret"] == secret
+
+
+def test_an_empty_file_that_was_asked_for(tmp_path: Path) -> None:
+    """A file named on the command line must hold a secret."""
+    file = tmp_path / "secret"
+    file.touch()
+    parser = argparse.ArgumentParser()
+    add_signing(parser)
+    with pytest.raises(SecretError, match="is empty; write the signature secret into it"):
+        signing_from(parser.parse_args(["--signature-secret-file", str(file)]))

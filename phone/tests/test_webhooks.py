@@ -18,10 +18,10 @@ async def test_no_request_waits_for_another() -> None:
         here += 1
         if here == AT_ONCE:
             all_here.set()
-        await asyncio.wait_for(all_here.wait(), 30)
+        await asyncio.wait_for(all_here.wait(), 50)
         return web.Response(status=204)
 
-    patient = Timeouts(connect=20.0, total=40.0)
+    patient = Timeouts(connect=5.0, total=60.0)
     async with FakeApplication(event=event) as application, Webhooks() as webhooks:
         replies = await asyncio.gather(
             *(

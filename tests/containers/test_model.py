@@ -189,7 +189,7 @@ def test_a_secret_is_a_file_and_only_for_whom_it_concerns(services: dict[str, An
     assert users["certificates"] == {"gateway"}
     assert users["recordings"] == {"echo-service"}
     assert users["socket-secret"] == {"secrets", "ncco-service", "echo-service"}
-    assert users["vonage-secrets"] == {"secrets", "ncco-service", "echo-service"}
+    assert users["vonage-secrets"] == {"secrets", "ncco-service", "echo-service", "phone"}
     assert users["ngrok-token"] == {"ngrok-token", "ngrok"}
 
 

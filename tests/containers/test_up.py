@@ -130,3 +130,12 @@ def test_a_secret_of_the_users_is_a_file_for_whom_it_concerns(tmp_path: Path) ->
             assert stack.run(*look, "gateway", path).returncode != 0
             model = stack.compose("config")
             assert value not in model.partition("\n  secrets:\n")[0]
+
+
+def test_the_phone_signs_with_the_secret_of_the_stack() -> None:
+    """With only the signature secret set, and the platform's own authorization, a call works."""
+    env = {"VONAGE_SIGNATURE_SECRET": "a-signature-secret-of-32-letters", "SOCKET_AUTH": "vonage"}
+    with ComposeStack(env=env) as stack:
+        assert ask(stack.answer_url)[0] == 401
+        said = stack.compose("run", "--rm", "phone", "call", "--seconds", "1")
+        assert "The call worked." in said

@@ -57,9 +57,13 @@ def signing_from(namespace: argparse.Namespace) -> Signing:
     if secret is None and file is None:
         secret = environ.get(SECRET) or None
         named = environ.get(f"{SECRET}_FILE")
-        file = Path(named) if named and secret is None else None
-    if secret is None and file is not None:
+        # Compose mounts a file whether or not there is a secret; an empty one means unset.
+        if named and secret is None:
+            secret = _read(Path(named)) or None
+    elif secret is None:
         secret = _read(file)
+        if not secret:
+            raise SecretError(f"{file} is empty; write the signature secret into it")
     return {
         "signature_secret": secret,
         "api_key": namespace.api_key or environ.get("VONAGE_API_KEY") or API_KEY,
@@ -69,9 +73,6 @@ def signing_from(namespace: argparse.Namespace) -> Signing:
 
 def _read(file: Path) -> str:
     try:
-        secret = file.read_text("utf-8").strip()
+        return file.read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise SecretError(f"the signature secret's file cannot be read: {error}") from error
-    if not secret:
-        raise SecretError(f"{file} is empty; write the signature secret into it")
-    return secret
