@@ -11,8 +11,8 @@ settings.load_profile("frozen")
 @pytest.fixture(autouse=True)
 def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give an application that has gone quiet, or does not close, a fraction of the usual time."""
-    monkeypatch.setattr("phone.outgoing.ECHO_QUIET", 0.5)
-    monkeypatch.setattr("phone.load.conversation.ECHO_QUIET", 0.5)
+    monkeypatch.setattr("phone.outgoing.ECHO_QUIET", 1.0)
+    monkeypatch.setattr("phone.load.conversation.ECHO_QUIET", 1.0)
     monkeypatch.setattr("phone.dial.CLOSE_TIMEOUT", 1.0)
     monkeypatch.setattr("phone.doctor.socket.TALK_SECONDS", 0.3)
 
