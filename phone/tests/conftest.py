@@ -1,7 +1,15 @@
-"""What the phone's tests share: less waiting for what will not come."""
+"""What the phone's tests share: less waiting for what will not come, and applications to call."""
+
+import asyncio
+import queue
+import threading
+from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
+from phone.testing import FakeApplication, Socket, echo
+
+Serve = Callable[..., FakeApplication]
 
 # How long an example takes is this machine's affair, which may freeze at any of them.
 settings.register_profile("frozen", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -23,3 +31,34 @@ def fast_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("phone.outgoing.FRAME_SECONDS", 0.002)
     monkeypatch.setattr("phone.playback.FRAME_SECONDS", 0.002)
     monkeypatch.setattr("phone.plan.ANSWER_WAIT", 0.3)
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Return a function that runs a fake application in a thread until the test is over."""
+    stops: list[Callable[[], None]] = []
+
+    def start(socket: Socket = echo, **settings: object) -> FakeApplication:
+        ready: queue.Queue[tuple[FakeApplication, asyncio.AbstractEventLoop, asyncio.Event]]
+        ready = queue.Queue()
+
+        async def run() -> None:
+            stop = asyncio.Event()
+            async with FakeApplication(socket, **settings) as application:  # type: ignore[arg-type]  # by name
+                ready.put((application, asyncio.get_running_loop(), stop))
+                await stop.wait()
+
+        thread = threading.Thread(target=lambda: asyncio.run(run()))
+        thread.start()
+        application, loop, stop = ready.get(timeout=20)
+
+        def end() -> None:
+            loop.call_soon_threadsafe(stop.set)
+            thread.join(20)
+
+        stops.append(end)
+        return application
+
+    yield start
+    for stop in stops:
+        stop()

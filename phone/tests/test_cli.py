@@ -5,12 +5,15 @@ import asyncio
 import json
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from phone.cli import main
 from phone.commands.signing import SecretError, add_signing, signing_from
 from phone.testing import FakeApplication, every
+
+Serve = Callable[..., FakeApplication]  # the fixture of conftest.py
 
 
 async def phone(*arguments: str) -> tuple[int, str, str]:
@@ -51,23 +54,21 @@ async def test_a_call(tmp_path: Path) -> None:
     assert out.endswith("The call worked.\n")
 
 
-async def test_json() -> None:
+@pytest.mark.usefixtures("fast_clock")
+def test_json(serve: Serve, capsys: pytest.CaptureFixture[str]) -> None:
     """With --json the report is one JSON document."""
-    async with FakeApplication() as application:
-        status, out, _ = await phone("call", application.answer_url, "--seconds", "0.4", "--json")
-    document = json.loads(out)
-    assert status == 0
+    assert main(["call", serve().answer_url, "--seconds", "0.4", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
     assert document["ok"] is True
     assert document["sockets"][0]["frames_sent"] == 20
 
 
-async def test_a_failed_call() -> None:
-    """A call that fails names the step, what was seen, what to try, and exits 1."""
-    async with FakeApplication(every(lambda n, frame: [])) as application:
-        status, out, _ = await phone(
-            "call", application.answer_url, "--seconds", "0.2", "--wait", "0.2"
-        )
-    assert status == 1
+@pytest.mark.usefixtures("fast_clock")
+def test_a_failed_call(serve: Serve, capsys: pytest.CaptureFixture[str]) -> None:
+    """A call that fails names the step, what was seen, what to try, and gives 1."""
+    url = serve(every(lambda n, frame: [])).answer_url
+    assert main(["call", url, "--seconds", "0.2", "--wait", "0.2"]) == 1
+    out = capsys.readouterr().out
     assert "Failed  echo: no audio came back" in out
     assert "→ look at the application's log" in out
     assert out.endswith("The call did not work: echo.\n")

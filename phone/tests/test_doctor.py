@@ -21,6 +21,8 @@ from phone.testing import FakeApplication, closes_after, loses_every
 
 from phone import CallPlan
 
+pytestmark = pytest.mark.usefixtures("fast_clock")
+
 
 async def look(application: FakeApplication, **settings: Any) -> dict[str, Check]:
     """Examine an application; return the checks by name, the last of each name."""

@@ -1,10 +1,7 @@
 """Calls led by a test, and the pytest plugin that places them."""
 
-import asyncio
-import queue
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,44 +10,13 @@ import soundfile
 from aiohttp import WSMsgType, web
 from phone.audio import load
 from phone.recognise import recognise
-from phone.testing import FakeApplication, Socket, closes_after, echo, every
+from phone.testing import FakeApplication, closes_after, every
 
 from phone import CallFailed, CallPlan, LiveCall, PlanError
 
 pytest_plugins = ["pytester"]
-Serve = Callable[..., FakeApplication]
+Serve = Callable[..., FakeApplication]  # the fixture of conftest.py
 ATTEMPTS = 5  # to say something on a machine whose freezes tear holes into the sound
-
-
-@pytest.fixture
-def serve() -> Iterator[Serve]:
-    """Return a function that runs a fake application in a thread until the test is over."""
-    stops: list[Callable[[], None]] = []
-
-    def start(socket: Socket = echo, **settings: object) -> FakeApplication:
-        ready: queue.Queue[tuple[FakeApplication, asyncio.AbstractEventLoop, asyncio.Event]]
-        ready = queue.Queue()
-
-        async def run() -> None:
-            stop = asyncio.Event()
-            async with FakeApplication(socket, **settings) as application:  # type: ignore[arg-type]  # by name
-                ready.put((application, asyncio.get_running_loop(), stop))
-                await stop.wait()
-
-        thread = threading.Thread(target=lambda: asyncio.run(run()))
-        thread.start()
-        application, loop, stop = ready.get(timeout=20)
-
-        def end() -> None:
-            loop.call_soon_threadsafe(stop.set)
-            thread.join(20)
-
-        stops.append(end)
-        return application
-
-    yield start
-    for stop in stops:
-        stop()
 
 
 def clip(path: Path, first: float, last: float) -> Path:
