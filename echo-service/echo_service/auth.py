@@ -15,7 +15,10 @@ from typing import Any, Protocol
 
 import jwt
 
-__all__ = ["AuthError", "Guard", "Tickets", "VonageTokens", "guard"]
+__all__ = ["UNSET", "AuthError", "Guard", "Nobody", "Tickets", "VonageTokens", "guard"]
+
+UNSET = "set SOCKET_SECRET as in ncco-service, or ask for an open socket with SOCKET_AUTH=none"
+"""What to do where nothing says who may open the socket."""
 
 LEEWAY_SECONDS = 30
 """For clocks that differ."""
@@ -66,10 +69,10 @@ class Guard(Protocol):
 def guard(
     mode: str, socket_secrets: Sequence[str], signature_secrets: Sequence[str]
 ) -> Guard | None:
-    """Return the guard for a mode: `ticket`, `vonage`, or None for `none`.
+    """Return the guard for a mode: `ticket`, `vonage`, `unset`, or None for `none`.
 
     Args:
-        mode: SOCKET_AUTH.
+        mode: SOCKET_AUTH, or what stands for it.
         socket_secrets: the one in use, and during a change of it the former one.
         signature_secrets: likewise, of the Vonage account.
 
@@ -78,7 +81,15 @@ def guard(
         return Tickets(socket_secrets)
     if mode == "vonage":
         return VonageTokens(signature_secrets)
-    return None
+    return Nobody() if mode == "unset" else None
+
+
+class Nobody:
+    """Lets nobody in: nothing says yet who may."""
+
+    def admit(self, authorization: Sequence[str]) -> str | None:
+        """Refuse; see `Guard`."""
+        raise AuthError("socket_auth", "nothing says who may open the socket", UNSET)
 
 
 class Tickets:

@@ -10,7 +10,7 @@ from websockets.asyncio.server import ServerConnection
 from websockets.http11 import Request, Response
 
 from . import replies
-from .auth import AuthError, Guard
+from .auth import UNSET, AuthError, Guard
 from .connection import CallConnection
 from .switchboard import Switchboard
 
@@ -84,6 +84,8 @@ class Handshakes:
     def _readiness(self) -> Response:
         reasons = [f"{name}: {message}" for name, message in self._reasons().items()]
         settings = self._board.settings
+        if settings.socket_auth_mode == "unset":
+            reasons.append(f"socket_auth: nobody can open the socket: {UNSET}")
         facts: dict[str, object] = {
             "calls": len(self._board.calls),
             "max_calls": settings.max_calls,

@@ -13,7 +13,7 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.frames import CloseCode
 
 from . import handlers, internals
-from .auth import guard
+from .auth import UNSET, guard
 from .call import Call
 from .connection import CallConnection
 from .engine import EngineConnection
@@ -77,6 +77,8 @@ class EchoService:
         self.board.start()
         if settings.socket_auth_mode == "none":
             event(logger, "open_to_anybody", logging.WARNING, message=OPEN)
+        if settings.socket_auth_mode == "unset":
+            event(logger, "closed_to_everybody", logging.ERROR, message=UNSET)
         event(logger, "listening", url=self.url)
         return self
 

@@ -6,6 +6,7 @@ A wrong setting stops the start with its name, what was seen, and what to do.
 from __future__ import annotations
 
 import dataclasses
+import ipaddress
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -198,7 +199,8 @@ class Settings:
         "",
         _choice("ticket", "vonage", "none", ""),
         "what opens the socket: ticket (ncco-service's), vonage (the platform's token) or none "
-        "(anybody); by default ticket if there is a SOCKET_SECRET, else none",
+        "(anybody); by default ticket if there is a SOCKET_SECRET, else none where HOST is a "
+        "loopback address; where it is another, nothing does",
     )
     socket_secret: str = _secret(
         "SOCKET_SECRET", 32, "shared with ncco-service, which signs tickets with it"
@@ -320,8 +322,13 @@ class Settings:
 
     @property
     def socket_auth_mode(self) -> str:
-        """What opens the socket: `ticket`, `vonage` or `none`."""
-        return self.socket_auth or ("ticket" if self.socket_secret else "none")
+        """What opens the socket: `ticket`, `vonage`, `none` (nothing is asked for) or `unset`.
+
+        `unset` opens it to nobody: whoever offers it to other machines has to choose.
+        """
+        if self.socket_auth or self.socket_secret:
+            return self.socket_auth or "ticket"
+        return "none" if _is_loopback(self.host) else "unset"
 
     @property
     def socket_secrets(self) -> tuple[str, ...]:
@@ -333,6 +340,14 @@ class Settings:
         """The secrets with which a token of the platform may be signed."""
         both = (self.vonage_signature_secret, self.vonage_signature_secret_previous)
         return tuple(filter(None, both))
+
+
+def _is_loopback(host: str) -> bool:
+    """Whether only this machine reaches a host; a name may lead anywhere, except for one."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 VARIABLES: tuple[Variable, ...] = tuple(

@@ -224,6 +224,64 @@ async def test_an_open_socket_is_announced(
     assert [line for line in lines() if "open_to_anybody" in line and "SOCKET_AUTH=none" in line]
 
 
+async def test_an_open_socket_for_other_machines_is_asked_for(
+    start: Any, lines: Callable[[], list[str]]
+) -> None:
+    """Beyond loopback, and with nothing said of who may come, nobody may; and it says so."""
+    words = "set SOCKET_SECRET as in ncco-service, or ask for an open socket with SOCKET_AUTH=none"
+    async with start(host="0.0.0.0") as service:
+        async with Peer.reach(service.port) as asker:
+            asker.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert (await asker.response())[0] == 200
+        async with Peer.reach(service.port) as asker:
+            asker.write(b"GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n")
+            status, body = await asker.response()
+        ready = json.loads(body)
+        assert (status, ready["status"], ready["socket_auth"]) == (503, "not ready", "unset")
+        assert [reason for reason in ready["reasons"] if words in reason]
+        for headers in ({}, {"Authorization": signed(TICKET)}):
+            async with Peer.reach(service.port) as peer:
+                peer.write(Peer.handshake(headers))
+                status, body = await peer.response()
+            assert (status, json.loads(body)["error"]) == (401, "unauthorized")
+            assert json.loads(body)["hint"] == words
+    (line,) = [line for line in lines() if "closed_to_everybody" in line]
+    assert line.startswith("ERROR ")
+    assert words in line
+
+
+async def test_an_open_socket_for_other_machines_that_was_asked_for(start: Any) -> None:
+    """Told so, the service takes anybody on every address."""
+    async with (
+        start(host="0.0.0.0", socket_auth="none") as service,
+        Peer.connect(service.port),
+        Peer.reach(service.port) as asker,
+    ):
+        asker.write(b"GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert (await asker.response())[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("environ", "mode"),
+    [
+        ({}, "none"),
+        ({"HOST": "127.0.0.2"}, "none"),
+        ({"HOST": "::1"}, "none"),
+        ({"HOST": "LocalHost"}, "none"),
+        ({"HOST": "0.0.0.0"}, "unset"),
+        ({"HOST": "::"}, "unset"),
+        ({"HOST": "192.0.2.1"}, "unset"),
+        ({"HOST": "a.name"}, "unset"),
+        ({"HOST": "0.0.0.0", "VONAGE_SIGNATURE_SECRET": SECRET}, "unset"),
+        ({"HOST": "0.0.0.0", "SOCKET_SECRET": SECRET}, "ticket"),
+        ({"HOST": "0.0.0.0", "SOCKET_AUTH": "none"}, "none"),
+    ],
+)
+def test_what_opens_the_socket_by_default(environ: dict[str, str], mode: str) -> None:
+    """A secret asks for tickets; without one the socket is open to this machine only."""
+    assert Settings.from_env(environ).socket_auth_mode == mode
+
+
 async def test_ticket_of_a_call_with_a_long_id(start: Any) -> None:
     """The platform's uuid may be any text: it is compared whole, however little of it is shown."""
     call = "x" * 100

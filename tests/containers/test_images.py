@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import secrets
 from collections.abc import Iterator
@@ -49,6 +50,37 @@ def test_a_service_runs_alone(images: dict[str, str], folder: str) -> None:
         docker("stop", "--time", "20", container)
         state = json.loads(docker("inspect", container))[0]["State"]
         assert (state["ExitCode"], state["OOMKilled"]) == (0, False), docker("logs", container)
+    finally:
+        docker("rm", "--force", container)
+
+
+@pytest.mark.parametrize("chosen", [False, True])
+def test_an_open_socket_must_be_asked_for(images: dict[str, str], chosen: bool) -> None:
+    """Alone and told nothing, echo-service takes no call and says what to set; told so, any."""
+    port = free_port()
+    published = ("--env", f"PORT={port}", "--publish", f"127.0.0.1:{port}:{port}")
+    told = ("--env", "SOCKET_AUTH=none") if chosen else ()
+    image = images["echo-service"]
+    container = docker("run", "--detach", *STRICT, *told, *published, image).strip()
+    try:
+        url = f"http://127.0.0.1:{port}/readyz"
+        until(lambda: ask(url)[0] == (200 if chosen else 503), f"{url} to answer", 20)
+        assert ("SOCKET_AUTH=none" in json.dumps(ask(url)[1].get("reasons"))) is not chosen
+        handshake = {
+            "Connection": "Upgrade",
+            "Upgrade": "websocket",
+            "Sec-WebSocket-Version": "13",
+            "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+        }
+        asked = http.client.HTTPConnection("127.0.0.1", port, timeout=15)
+        try:
+            asked.request("GET", "/socket", headers=handshake)
+            answer = asked.getresponse()
+            assert answer.status == (101 if chosen else 401)
+            if not chosen:
+                assert "SOCKET_AUTH=none" in json.load(answer)["hint"]
+        finally:
+            asked.close()
     finally:
         docker("rm", "--force", container)
 
