@@ -29,6 +29,7 @@ control_socket_disable = True  # nobody asks it, and it would need a writable ho
 accesslog = None  # the webhooks have a line each of their own
 logconfig_dict = logs.configuration(_settings.log_level)
 worker.REQUEST_SECONDS = _settings.request_seconds
+worker.MAX_BODY_BYTES = _settings.max_body_bytes
 
 
 def post_worker_init(running: Any) -> None:

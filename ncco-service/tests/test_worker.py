@@ -3,12 +3,16 @@
 import contextlib
 import selectors
 import socket
+import statistics
 import time
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
+
 HEAD = b"POST /webhooks/answer HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+LONGEST = b'{"uuid": "u1"}'.ljust(65_536)
 
 
 def connections(stack: contextlib.ExitStack, url: str, count: int) -> list[socket.socket]:
@@ -57,3 +61,147 @@ def test_dribbling_peers_are_cut(start: Callable[..., Any], ask: Callable[..., A
                 open_peers.discard(next(p for p in peers if p.fileno() == key.fd))
         assert not open_peers
         assert ask(f"{url}/webhooks/answer?uuid=u1")[0] == 200
+
+
+def replies(peer: socket.socket, count: int = 1) -> bytes:
+    """Receive until so many final answers have come, or the end."""
+    got = b""
+    while got.count(b"HTTP/1.1 ") - got.count(b" 100 Continue") < count or got[-1:] not in b"]}":
+        piece = peer.recv(65_536)
+        if not piece:
+            break
+        got += piece
+    return got
+
+
+STALLED = {
+    "body": HEAD + b"Content-Length: 100\r\n\r\n{",
+    "chunk": HEAD + b"Transfer-Encoding: chunked\r\n\r\n40\r\n{",
+    "head": HEAD,
+    "too long": HEAD + b"Content-Length: 70000\r\n\r\n{",
+    "expecting": HEAD + b"Content-Length: 100\r\nExpect: 100-continue\r\n\r\n",
+    "long head": HEAD + b"X: " + b"x" * 70_000,
+    "wrong head": HEAD + b"Content-Length: x\r\n\r\n",
+    "answered": b"GET /healthz HTTP/1.0\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("stalled", STALLED)
+def test_stalled_peers_stop_nobody(
+    start: Callable[..., Any], ask: Callable[..., Any], stalled: str
+) -> None:
+    """Two hundred that stall somewhere, or keep their end open: webhooks are answered at once."""
+    url = start(THREADS="4").listening()
+    took = []
+    with contextlib.ExitStack() as stack:
+        for peer in connections(stack, url, 200):
+            with contextlib.suppress(ConnectionError):
+                peer.sendall(STALLED[stalled])
+        for _ in range(5):
+            began = time.monotonic()
+            assert ask(f"{url}/webhooks/answer", "POST", b"")[0] == 200
+            took.append(time.monotonic() - began)
+    assert max(took) < 5, "the platform waits no longer"
+    assert statistics.median(took) < 1
+
+
+@pytest.mark.parametrize("pieces", [1, 60])
+def test_the_longest_body_is_taken_however_it_comes(start: Callable[..., Any], pieces: int) -> None:
+    """In a single write, or slowly."""
+    url = start(REQUEST_SECONDS="20").listening()
+    size = -(-len(LONGEST) // pieces)
+    head, *rest = [LONGEST[at : at + size] for at in range(0, len(LONGEST), size)]
+    with contextlib.ExitStack() as stack, selectors.DefaultSelector() as selector:
+        (peer,) = connections(stack, url, 1)
+        selector.register(peer, selectors.EVENT_READ)
+        peer.sendall(HEAD + b"Content-Length: 65536\r\n\r\n" + head)
+        for piece in rest:
+            assert not selector.select(0.02)
+            peer.sendall(piece)
+        assert replies(peer).startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_body_that_is_too_long_is_refused_before_it_came(start: Callable[..., Any]) -> None:
+    """With 413, once its length or too much of it is known; what still comes does no harm."""
+    url = start(REQUEST_SECONDS="60").listening()
+    for announced in (b"Content-Length: 200000", b"Transfer-Encoding: chunked"):
+        with contextlib.ExitStack() as stack:
+            (peer,) = connections(stack, url, 1)
+            peer.sendall(HEAD + announced + b"\r\n\r\n")
+            peer.sendall(b"30000\r\n" + bytes(100_000))
+            assert replies(peer).startswith(b"HTTP/1.1 413 ")
+
+
+def test_a_peer_that_expects_100_continue_gets_it(start: Callable[..., Any]) -> None:
+    """Once, and then its answer."""
+    url = start(REQUEST_SECONDS="60").listening()
+    with contextlib.ExitStack() as stack:
+        (peer,) = connections(stack, url, 1)
+        peer.sendall(HEAD + b"Expect: 100-continue\r\nContent-Length: 14\r\n\r\n")
+        assert peer.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        peer.sendall(b'{"uuid": "u1"}')
+        answer = replies(peer)
+        assert answer.startswith(b"HTTP/1.1 200 ")
+        assert b"100 Continue" not in answer
+
+
+def test_a_connection_serves_one_request_after_another(start: Callable[..., Any]) -> None:
+    """Kept alive, pipelined, chunked, and split anywhere."""
+    url = start(REQUEST_SECONDS="60").listening()
+    body = HEAD + b'Content-Length: 14\r\n\r\n{"uuid": "u1"}'
+    chunks = HEAD + b'Transfer-Encoding: chunked\r\n\r\n9\r\n{"uuid": \r\n5\r\n"u2"}\r\n0\r\n\r\n'
+    with contextlib.ExitStack() as stack:
+        (peer,) = connections(stack, url, 1)
+        peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for cut in range(0, len(body), 7):
+            peer.sendall(body[:cut])
+            peer.sendall(body[cut:])
+            assert b'"u1"' in replies(peer)
+        pipelined = (body + chunks) * 3 + body[:50]
+        peer.sendall(pipelined)
+        answers = replies(peer, 6)
+        assert answers.count(b"HTTP/1.1 200 ") == 6
+        assert answers.count(b'"uuid": "u2"') == 3
+        peer.sendall(body[50:])
+        assert b'"u1"' in replies(peer)
+
+
+def test_http_1_0_is_answered_and_closed(start: Callable[..., Any]) -> None:
+    """With a body too."""
+    url = start(REQUEST_SECONDS="60").listening()
+    with contextlib.ExitStack() as stack:
+        (peer,) = connections(stack, url, 1)
+        peer.sendall(HEAD.replace(b"1.1", b"1.0") + b"Content-Length: 14\r\n\r\n")
+        peer.sendall(b'{"uuid": "u1"}')
+        got = b""
+        while piece := peer.recv(65_536):
+            got += piece
+        assert b" 200 OK\r\n" in got
+        assert b'"u1"' in got
+
+
+def test_requests_that_hold_much_memory_together_are_dropped(
+    start: Callable[..., Any], ask: Callable[..., Any]
+) -> None:
+    """The largest first; a small one among them is answered."""
+    url = start(REQUEST_SECONDS="60", MAX_BODY_BYTES=str(8 * 2**20)).listening()
+    big = bytes(7 * 2**20)
+    with contextlib.ExitStack() as stack:
+        small, *others = connections(stack, url, 8)
+        small.sendall(HEAD + b'Content-Length: 14\r\n\r\n{"uuid"')
+        for other in others:
+            with contextlib.suppress(ConnectionError):
+                other.sendall(HEAD + b"Content-Length: 8000000\r\n\r\n" + big)
+        assert ask(f"{url}/healthz")[0] == 200
+        closed = 0
+        for other in others:
+            other.settimeout(0.2)
+            try:
+                closed += other.recv(1) == b""
+            except ConnectionError:
+                closed += 1
+            except TimeoutError:
+                pass
+        assert 1 <= closed < len(others)
+        small.sendall(b': "u1"}')
+        assert replies(small).startswith(b"HTTP/1.1 200 ")
