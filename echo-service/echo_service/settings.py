@@ -316,6 +316,10 @@ class Settings:
             problems.append("SOCKET_AUTH is 'ticket': set SOCKET_SECRET, as in ncco-service")
         if settings.socket_auth == "vonage" and not settings.vonage_signature_secret:
             problems.append("SOCKET_AUTH is 'vonage': set VONAGE_SIGNATURE_SECRET")
+        if settings.port == settings.observe_port != 0:
+            problems.append(
+                f"PORT and OBSERVE_PORT are both '{settings.port}': give each a port of its own"
+            )
         if problems:
             raise SettingsError(problems)
         return settings
