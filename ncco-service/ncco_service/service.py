@@ -18,8 +18,8 @@ from ncco_service.probe import Probe
 from ncco_service.public_url import NotKnown, PublicUrl
 from ncco_service.settings import Settings
 from ncco_service.signature import Verifier
-from ncco_service.template import Template
-from ncco_service.tickets import Tickets
+from ncco_service.template import Template, TemplateError
+from ncco_service.tickets import Tickets, without_call
 
 __all__ = ["Service", "build"]
 
@@ -110,7 +110,7 @@ def build(settings: Settings) -> Service:
     }
     return Service(
         settings=settings,
-        answer=template.load(settings.ncco_file),
+        answer=_answer(settings),
         fallback=_spoken(settings.ncco_fallback_file),
         busy=_spoken(settings.ncco_busy_file),
         public_url=public_url,
@@ -122,6 +122,13 @@ def build(settings: Settings) -> Service:
         authorization=authorization,
         jobs=tuple(Periodic(name, job) for name, job in wanted.items() if job),
     )
+
+
+def _answer(settings: Settings) -> Template:
+    answer = template.load(settings.ncco_file)
+    if settings.socket_auth == "ticket" and (problems := without_call(answer.document)):
+        raise TemplateError(settings.ncco_file, problems)
+    return answer
 
 
 def _spoken(file: Path) -> str:

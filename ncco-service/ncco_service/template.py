@@ -38,11 +38,11 @@ class TemplateError(Exception):
 
 
 class Template:
-    """A good document with placeholders."""
+    """A good document with placeholders, which ``document`` still holds unfilled."""
 
     def __init__(self, file: Path, document: list[dict[str, Any]]) -> None:
         self.file = file
-        self._document = document
+        self.document = document
 
     def fill(self, values: Mapping[str, str]) -> list[dict[str, Any]]:
         """Make the document for one call.
@@ -57,7 +57,7 @@ class Template:
             TemplateError: the values make it a document that the platform would not take.
 
         """
-        document = [_without_bad_from(action) for action in fill(self._document, values)]
+        document = [_without_bad_from(action) for action in fill(self.document, values)]
         if problems := problems_of(document):
             raise TemplateError(self.file, problems)
         return document

@@ -1,5 +1,6 @@
 """A pass for the socket: shows the echo service that this service answered this call."""
 
+import json
 import secrets
 import time
 from collections.abc import Callable
@@ -7,7 +8,7 @@ from typing import Any
 
 import jwt
 
-__all__ = ["Tickets", "with_authorization"]
+__all__ = ["Tickets", "without_call", "with_authorization"]
 
 Authorization = dict[str, str]
 
@@ -54,7 +55,35 @@ def with_authorization(
     ]
 
 
+def without_call(document: list[dict[str, Any]]) -> list[str]:
+    """List the endpoints of a template that would get a ticket and could not use it.
+
+    The echo service closes a call whose first message does not carry the ticket's uuid; that
+    message holds the endpoint's headers.
+
+    Returns:
+        One line for each, as ``problems_of`` writes them.
+
+    """
+    return [
+        f"action {number} (connect): endpoint[{place}].headers.uuid: saw {_seen(endpoint)}; "
+        'allowed: "${uuid}", since a ticket is for one call and the echo service closes others; '
+        "or give the endpoint an `authorization` of its own"
+        for number, action in enumerate(document, 1)
+        if action["action"] == "connect"
+        for place, endpoint in enumerate(action["endpoint"])
+        if _gets_ticket(endpoint) and (endpoint.get("headers") or {}).get("uuid") != "${uuid}"
+    ]
+
+
+def _seen(endpoint: dict[str, Any]) -> str:
+    headers = endpoint.get("headers") or {}
+    return json.dumps(headers["uuid"])[:80] if "uuid" in headers else "nothing"
+
+
+def _gets_ticket(endpoint: dict[str, Any]) -> bool:
+    return endpoint["type"] == "websocket" and "authorization" not in endpoint
+
+
 def _authorized(endpoint: dict[str, Any], authorization: Authorization) -> dict[str, Any]:
-    if endpoint["type"] != "websocket" or "authorization" in endpoint:
-        return endpoint
-    return {**endpoint, "authorization": authorization}
+    return {**endpoint, "authorization": authorization} if _gets_ticket(endpoint) else endpoint

@@ -74,6 +74,10 @@ def test_a_request_under_way_is_finished(start: Start, ask: Ask) -> None:
         ),
         ({"NCCO_FILE": "nix.json"}, ["nix.json: cannot be read (No such file"]),
         ({"NCCO_FILE": "bad.json"}, ["bad.json: action 1 (talk): text: saw nothing; allowed: "]),
+        (
+            {"NCCO_FILE": "untied.json", "SOCKET_SECRET": "0123456789abcdef" * 4},
+            ["untied.json: action 1 (connect): endpoint[0].headers.uuid: saw nothing; allowed: "],
+        ),
         ({"NCCO_FALLBACK_FILE": "bad.json"}, ["bad.json: action 1 (talk): text: saw nothing"]),
     ],
 )
@@ -82,6 +86,10 @@ def test_a_wrong_configuration_stops_the_start(
 ) -> None:
     """Exit status 78, everything that is wrong in words, no traceback."""
     (tmp_path / "bad.json").write_text('[{"action": "talk"}]')
+    (tmp_path / "untied.json").write_text(
+        '[{"action": "connect", "endpoint": [{"type": "websocket", "uri": "${socket_url}", '
+        '"content-type": "audio/l16;rate=16000"}]}]'
+    )
     status, said = start(**environ).end()
     assert status == 78
     assert "Traceback" not in said

@@ -11,6 +11,7 @@ from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
 from ncco_service.ncco import problems_of
+from ncco_service.template import TemplateError
 from ncco_service.tickets import Tickets, with_authorization
 
 MakeApp = Callable[..., Flask]
@@ -126,3 +127,34 @@ def test_a_fallback_carries_no_ticket(make_app: MakeApp) -> None:
     app = make_app(SOCKET_SECRET=SECRET)
     answer = app.test_client().post("/ncco", json={"uuid": "x" * 600})
     assert "authorization" not in json.dumps(answer.get_json())
+
+
+@pytest.mark.parametrize(
+    ("headers", "seen"),
+    [
+        (None, "nothing"),
+        ({"conversation_uuid": "${conversation_uuid}"}, "nothing"),
+        ({"uuid": "${conversation_uuid}"}, '"${conversation_uuid}"'),
+    ],
+)
+def test_a_template_whose_calls_could_not_use_their_tickets_is_refused(
+    make_app: MakeApp, write: Callable[[Any], Path], headers: Any, seen: str
+) -> None:
+    """At the start, and only where tickets would be put in."""
+    kind = "audio/l16;rate=8000"
+    endpoint: dict[str, Any] = {"type": "websocket", "uri": "${socket_url}", "content-type": kind}
+    if headers is not None:
+        endpoint["headers"] = headers
+    talk = {"action": "talk", "text": "hi"}
+    file = write([talk, {"action": "connect", "endpoint": [endpoint]}])
+    with pytest.raises(TemplateError) as caught:
+        make_app(NCCO_FILE=str(file), SOCKET_SECRET=SECRET)
+    where = "action 2 (connect): endpoint[0].headers.uuid"
+    assert str(caught.value).startswith(f'{file}: {where}: saw {seen}; allowed: "${{uuid}}"')
+    make_app(NCCO_FILE=str(file))
+    make_app(NCCO_FILE=str(file), SOCKET_SECRET=SECRET, SOCKET_AUTH="vonage")
+    own = endpoint | {"authorization": {"type": "vonage"}}
+    write([talk, {"action": "connect", "endpoint": [own]}])
+    make_app(NCCO_FILE=str(file), SOCKET_SECRET=SECRET)
+    write([talk, {"action": "connect", "endpoint": [endpoint | {"headers": {"uuid": "${uuid}"}}]}])
+    make_app(NCCO_FILE=str(file), SOCKET_SECRET=SECRET)
