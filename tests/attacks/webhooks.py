@@ -224,7 +224,7 @@ async def wrong_requests(target: Webhooks) -> str:
 
 @webhooks("cuts them off, and answers a caller beside them before the platform gives up", 30)
 async def dribbled_webhooks(target: Webhooks) -> str:
-    """Fifty peers that send half a webhook, then a byte every 200 ms."""
+    """Two hundred peers that send half a webhook, then a byte every 200 ms."""
     body = body_of_call()
     whole = request(f"{target.base}/answer", body, None)
     cuts = (40, len(whole) - len(body) + 20)  # within the headers, within the body
@@ -242,7 +242,7 @@ async def dribbled_webhooks(target: Webhooks) -> str:
         finally:
             writer.transport.abort()
 
-    tasks = [asyncio.create_task(dribble(cuts[n % 2])) for n in range(50)]
+    tasks = [asyncio.create_task(dribble(cuts[n % 2])) for n in range(200)]
     try:
         worst = 0.0
         for _ in range(5):
