@@ -6,6 +6,8 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Callable
+from types import FrameType
 
 import uvloop
 
@@ -34,6 +36,8 @@ async def run(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal)
     service = EchoService(settings)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        _also(number, service.board.heartbeat.told_to_stop)
     observatory = Observatory(service.board, settings.observe_host, settings.observe_port)
     async with observatory, service:
         await stop.wait()
@@ -45,6 +49,21 @@ async def run(settings: Settings) -> None:
         for task in (drain, impatience):
             task.cancel()
         await asyncio.gather(drain, impatience, return_exceptions=True)
+
+
+def _also(number: signal.Signals, told: Callable[[], None]) -> None:
+    """Have a signal told at once as well; the loop hears of it only when nothing blocks it.
+
+    The loop reads signals from its wake-up pipe, whatever Python's own handler of them is.
+    """
+    loops = signal.getsignal(number)
+
+    def handler(seen: int, frame: FrameType | None) -> None:
+        told()
+        if callable(loops):
+            loops(seen, frame)
+
+    signal.signal(number, handler)
 
 
 def main() -> int:

@@ -107,8 +107,8 @@ class Handling:
 
     def _blocked(self, seconds: float, where: str) -> None:
         board = self._connection.board
-        board.blocked_seconds += seconds
-        board.blocked += 1
+        board.blockages.seconds += seconds
+        board.blockages.times += 1
         event(
             logger,
             "handler_blocked",

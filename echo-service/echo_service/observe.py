@@ -178,10 +178,9 @@ class _Figures(Collector):
         yield _gaps(whole)
         yield _gauge("loop_lag_seconds", "How late the event loop was, last.", board.sweeper.lag)
         yield _gauge("loop_lag_worst_seconds", "The same, at worst.", board.sweeper.worst_lag)
-        yield _counter("handler_blocked", "Times an audio handler blocked the loop.", board.blocked)
-        yield _counter(
-            "handler_blocked_seconds", "Seconds for which it did.", board.blocked_seconds
-        )
+        blocked = board.blockages
+        yield _counter("handler_blocked", "Times an audio handler blocked the loop.", blocked.times)
+        yield _counter("handler_blocked_seconds", "Seconds for which it did.", blocked.seconds)
         if board.recorder is not None:
             counts = board.recorder.counts
             results = {"finished": counts.finished, "failed": counts.failed}

@@ -21,6 +21,7 @@ from .handlers import Handler
 from .handlers.echo import echo
 from .handlers.record import record
 from .handling import Handling
+from .heartbeat import Heartbeat
 from .lobby import Lobby
 from .logs import event
 from .recording import Recorder, masked
@@ -29,6 +30,7 @@ from .sweeper import Sweeper
 from .tally import Tally
 from .texts import log_text
 from .turns import Turns
+from .watch import Blockages
 
 __all__ = ["Switchboard"]
 
@@ -68,15 +70,16 @@ class Switchboard:
         # What has been, for the metrics.
         self.endings: Counter[str] = Counter()
         self.ended_calls = Tally()
-        self.blocked = 0
-        self.blocked_seconds = 0.0
+        self.blockages = Blockages()
+        self.heartbeat = Heartbeat(self.blockages, settings.drain_seconds)
         self._clock = loop.time
         self._numbers = itertools.count(1)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._sweeping: asyncio.Task[None]
 
     def start(self) -> None:
-        """Begin to look over the connections."""
+        """Begin to look over the connections, and the loop."""
+        self.heartbeat.start()
         self._sweeping = asyncio.get_running_loop().create_task(self.sweeper.run())
         if self.recorder is not None:
             self.recorder.open()
@@ -87,6 +90,7 @@ class Switchboard:
         await asyncio.wait([self._sweeping, *self._tasks], timeout=2 * CLOSE_SECONDS)
         if self.recorder is not None:
             await self.recorder.close()
+        self.heartbeat.stop()
 
     def hold(self, work: asyncio.Task[Any] | Coroutine[Any, Any, None]) -> None:
         """Keep a task until it is done."""

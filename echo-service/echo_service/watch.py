@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Generator
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
-__all__ = ["BLOCKING_SECONDS", "Watched"]
+__all__ = ["BLOCKING_SECONDS", "Blockages", "Watched"]
 
 BLOCKING_SECONDS = 0.1
 """A step of a handler that takes longer is reported: five frames of every call were late."""
+
+
+@dataclass
+class Blockages:
+    """How often the loop was held up since the start of the process, and for how long in all."""
+
+    times: int = 0
+    seconds: float = 0.0
 
 
 class Watched(Generator[Any, Any, None]):

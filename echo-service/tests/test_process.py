@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import sys
@@ -186,3 +187,110 @@ async def test_a_taken_port_stops_the_start(setting: str) -> None:
             assert number in whole
             assert setting in whole
             assert "Traceback" not in whole
+
+
+BLOCKING = """
+import asyncio, json, time
+
+def hold_up(seconds):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        pass
+
+async def own(call):
+    async for event in call:
+        time.sleep(1.8)
+        break
+    async for event in call:
+        pass
+
+async def task(call):
+    async def work():
+        time.sleep(1.8)
+    work = asyncio.create_task(work())
+    async for event in call:
+        pass
+
+async def source(call):
+    async def sound():
+        yield bytes(640)
+        json.loads("{}", object_hook=lambda found: hold_up(1.8))
+    await call.play(sound())
+    async for event in call:
+        pass
+
+async def for_ever(call):
+    while True:
+        pass
+
+async def unread(call):
+    while True:
+        print("x" * 1000)
+"""
+"""Handlers that hold up the loop."""
+
+
+@pytest.mark.parametrize(
+    ("name", "function"),
+    [("own", "own"), ("task", "task.<locals>.work"), ("source", "hold_up")],
+)
+async def test_what_blocks_is_named(tmp_path: Path, name: str, function: str) -> None:
+    """The handler, a task of its, a sound's source: the log names the line, the metrics count."""
+    (tmp_path / "blocking.py").write_text(BLOCKING)
+    async with running(AUDIO_HANDLER=f"blocking:{name}", PYTHONPATH=str(tmp_path)) as service:
+        observed = await service.port("observing")
+        async with Peer.connect(await service.port()) as peer:
+            peer.write(frame(TEXT, connected(uuid="a").encode()) + frame(BINARY, bytes(640)))
+            said = await service.line("loop_blocked")
+            assert re.search(rf'blocking\.py:\d+ {re.escape(function)}" message=', said)
+            said = await service.line("loop_goes_on")
+            assert re.search(rf'blocking\.py:\d+ {re.escape(function)}"$', said)
+            async with Peer.reach(observed) as asker:
+                asker.write(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+                _, body = await asker.response()
+    seen = re.findall(r"^echo_handler_(blocked\w*)_total (\S+)$", body.decode(), re.MULTILINE)
+    figures = {name: float(value) for name, value in seen}
+    assert figures["blocked"] == 1
+    assert 1.2 < figures["blocked_seconds"] < 5
+
+
+@pytest.mark.parametrize(("signals", "drain"), [(1, "0.5"), (2, "600")])
+async def test_a_blocked_loop_does_not_outlive_the_signal(
+    tmp_path: Path, signals: int, drain: str
+) -> None:
+    """A handler that never lets go cannot keep the process: status 70, and the line that did it."""
+    (tmp_path / "blocking.py").write_text(BLOCKING)
+    settings = {"DRAIN_SECONDS": drain, "PYTHONPATH": str(tmp_path)}
+    async with (
+        running(AUDIO_HANDLER="blocking:for_ever", **settings) as service,
+        Peer.connect(await service.port()) as peer,
+    ):
+        peer.write(frame(TEXT, connected(uuid="a").encode()) + frame(BINARY, bytes(640)))
+        await service.line("loop_blocked")
+        service.process.terminate()
+        if signals == 2:
+            # Two that come at the same time are one.
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(1):
+                    await service.process.wait()
+            service.process.terminate()
+        said = await service.line("loop_blocked")
+        assert re.search(r'blocking\.py:\d+ for_ever" message=".*the process ends', said)
+        assert await service.end() == 70
+
+
+async def test_a_log_that_nobody_reads_does_not_keep_the_process(tmp_path: Path) -> None:
+    """Whatever writes to it waits for ever, and the process ends nevertheless."""
+    (tmp_path / "blocking.py").write_text(BLOCKING)
+    settings = {"DRAIN_SECONDS": "0.5", "PYTHONPATH": str(tmp_path)}
+    async with (
+        running(AUDIO_HANDLER="blocking:unread", **settings) as service,
+        Peer.connect(await service.port()) as peer,
+    ):
+        peer.write(frame(TEXT, connected(uuid="a").encode()) + frame(BINARY, bytes(640)))
+        await service.line("call_started")
+        service.process.terminate()
+        async with asyncio.timeout(PATIENCE):
+            while service.process.returncode is None:  # noqa: ASYNC110 - nobody may read here
+                await asyncio.sleep(0.05)
+        assert await service.end() == 70
