@@ -20,7 +20,7 @@ import numpy.typing as npt
 import pytest
 from echo_service import testing
 from echo_service.recording import Recorder, folder, masked
-from echo_service.recording.stereo import StereoFile, header
+from echo_service.recording.stereo import HEADER_BYTES, StereoFile, header
 from echo_service.server import EchoService
 from echo_service.testing import BINARY, TEXT, Peer, connected, until
 
@@ -198,12 +198,15 @@ async def test_a_disk_that_fills_up(
     where: Path, clock: Clock, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """When the disk is full the call goes on, and what was written before can be played."""
-    full = False
+    full, room = False, 100
     pwrite = os.pwrite
 
     def limited(file: int, data: memoryview, at: int) -> int:
-        if full:
+        nonlocal room
+        if full and not room:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        if full:
+            data, room = data[:room], 0
         return pwrite(file, data, at)
 
     monkeypatch.setattr(os, "pwrite", limited)
@@ -224,7 +227,13 @@ async def test_a_disk_that_fills_up(
         recording.end({}, {})
     left, _ = channels(only(where, "*.wav"))
     assert set(left) == {7}
-    assert json.loads(only(where, "*.json").read_text())["complete"] is False
+    facts = json.loads(only(where, "*.json").read_text())
+    assert facts["complete"] is False
+    assert facts["seconds"] == len(left) / RATE
+    assert facts["dropped_frames"] == 101 - len(left) // SAMPLES
+    assert recorder.counts.dropped_frames == facts["dropped_frames"]
+    # Nothing stands behind what the header speaks of.
+    assert only(where, "*.wav").stat().st_size == HEADER_BYTES + 4 * len(left)
     (error,) = [r for r in caplog.records if r.levelno >= logging.ERROR]
     assert error.__dict__["fields"]["error"] == "No space left on device"
     assert "RECORDINGS_DIR" in error.__dict__["fields"]["message"]

@@ -71,6 +71,7 @@ class Recording:
         self._out = Track(rate, AHEAD_OUT_SECONDS)
         self._left: deque[Piece] = deque()
         self._right: deque[Piece] = deque()
+        self._writing = 0
         self._over = False
         self._ended: float | None = None
         self._waking: asyncio.Future[None] | None = None
@@ -108,14 +109,20 @@ class Recording:
 
     def _note(self, track: Track, pieces: deque[Piece], frame: bytes) -> None:
         if self._over:
+            if self._ended is None:
+                self._drop(1)
             return
         place = None
         if len(pieces) < WAITING:
             place = track.place(len(frame) // 2, self._clock() - self._began)
         if place is None:
-            self.dropped += 1
+            self._drop(1)
         else:
             pieces.append((place, frame))
+
+    def _drop(self, frames: int) -> None:
+        self.dropped += frames
+        self._recorder.counts.dropped_frames += frames
 
     async def _write(self) -> None:
         try:
@@ -152,7 +159,6 @@ class Recording:
         if problem is None:
             self._over = True
             self._recorder.counts.finished += 1
-            self._recorder.counts.dropped_frames += self.dropped
             event(
                 logger,
                 "recorded",
@@ -166,7 +172,9 @@ class Recording:
         """Take what is to be written: both channels, and the end of the time line."""
         now = self._clock() if self._ended is None else self._ended
         until = round((now - self._began) * self._rate)
-        return _before(self._left, until), _before(self._right, until), until
+        left, right = _before(self._left, until), _before(self._right, until)
+        self._writing = len(left) + len(right)
+        return left, right, until
 
     async def _pause(self, seconds: float | None) -> None:
         # Lighter than a timeout around an event: this is done often.
@@ -185,6 +193,8 @@ class Recording:
 
     def _give_up(self, error: OSError) -> None:
         self._over = True
+        # What the failed write was to bring is missing, too: the header does not speak of it.
+        self._drop(self._writing + len(self._left) + len(self._right))
         self._left.clear()
         self._right.clear()
         self._recorder.counts.failed += 1

@@ -63,6 +63,7 @@ class StereoFile:
     def __init__(self, path: Path, rate: int) -> None:
         self._rate = rate
         self._start = 0
+        self._size = 0
         self._window = array("h")
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
         self._file = os.open(path, flags, 0o600)
@@ -75,7 +76,7 @@ class StereoFile:
     @property
     def seconds(self) -> float:
         """How long it is."""
-        return (self._start + len(self._window) // CHANNELS) / self._rate
+        return self._size / (CHANNELS * WIDTH * self._rate)
 
     def write(self, left: Iterable[Piece], right: Iterable[Piece], until: int) -> None:
         """Lay audio into both channels, and make the file as long as the time line is.
@@ -109,11 +110,22 @@ class StereoFile:
             changed = window[CHANNELS * (dirty - kept) :].tobytes()
             _write(self._file, changed, HEADER_BYTES + CHANNELS * WIDTH * dirty)
             _write(self._file, header(self._rate, size), 0)
+            self._size = size
         self._forget(end - KEPT_SECONDS * self._rate)
 
     def close(self) -> None:
-        """Close the file; it is whole already."""
-        os.close(self._file)
+        """Close the file, without what the header does not speak of.
+
+        There is such sound when the disk was full: without it there is room for the facts.
+
+        Raises:
+            OSError: the disk is gone.
+
+        """
+        try:
+            os.ftruncate(self._file, HEADER_BYTES + self._size)
+        finally:
+            os.close(self._file)
 
     def _reach(self, end: int) -> None:
         missing = CHANNELS * (end - self._start) - len(self._window)
