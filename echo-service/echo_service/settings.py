@@ -7,22 +7,22 @@ from __future__ import annotations
 
 import dataclasses
 import ipaddress
-from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any
+
+from .variables import (
+    Variable,
+    choice,
+    read_secret,
+    secret,
+    setting,
+    span,
+    switch,
+    text,
+    whole,
+)
 
 __all__ = ["VARIABLES", "Settings", "SettingsError", "Variable"]
-
-T = TypeVar("T")
-
-
-@dataclasses.dataclass(frozen=True)
-class Variable:
-    """One environment variable: its name, its default ("" is unset), why one would set it."""
-
-    name: str
-    default: str
-    help: str
 
 
 class SettingsError(ValueError):
@@ -33,257 +33,169 @@ class SettingsError(ValueError):
         self.problems = problems
 
 
-def _text(value: str) -> str:
-    return value
-
-
-def _whole(low: int, high: int, unit: str = "") -> Callable[[str], int]:
-    def parse(value: str) -> int:
-        try:
-            number = int(value)
-        except ValueError:
-            number = low - 1
-        if not low <= number <= high:
-            raise ValueError(f"give a whole number{unit} from {low} to {high}")
-        return number
-
-    return parse
-
-
-def _seconds(low: float, high: float) -> Callable[[str], float]:
-    def parse(value: str) -> float:
-        try:
-            number = float(value)
-        except ValueError:
-            number = low - 1
-        if not low <= number <= high:
-            raise ValueError(f"give seconds from {low:g} to {high:g}")
-        return number
-
-    return parse
-
-
-def _days(value: str) -> float:
-    try:
-        number = float(value)
-    except ValueError:
-        number = -1
-    if not 0 <= number <= 36500:
-        raise ValueError("give days from 0 to 36500")
-    return number
-
-
-def _choice(*choices: str) -> Callable[[str], str]:
-    def parse(value: str) -> str:
-        if value.lower() not in choices:
-            raise ValueError(f"give one of {', '.join(filter(None, choices))}")
-        return value.lower()
-
-    return parse
-
-
-def _switch(value: str) -> bool:
-    if value.lower() in ("1", "true", "yes", "on"):
-        return True
-    if value.lower() in ("0", "false", "no", "off"):
-        return False
-    raise ValueError("give 1 or 0")
-
-
-def _setting(name: str, default: str, parse: Callable[[str], T], help: str) -> T:
-    variable = Variable(name, default, help)
-    return dataclasses.field(
-        default=parse(default), metadata={"variable": variable, "parse": parse}
-    )
-
-
-def _secret(name: str, shortest: int, help: str) -> str:
-    def parse(value: str) -> str:
-        if len(value) < shortest:
-            raise ValueError(
-                f"it has {len(value)} characters; give {shortest} or more (openssl rand -hex 32)"
-            )
-        return value
-
-    variable = Variable(name, "", help)
-    in_file = Variable(f"{name}_FILE", "", "a file that holds it instead")
-    metadata = {"variable": variable, "parse": parse, "in_file": in_file}
-    return dataclasses.field(default="", repr=False, metadata=metadata)
-
-
-def _read_secret(name: str, environ: Mapping[str, str]) -> str:
-    """The secret NAME, or what the file NAME_FILE holds; an empty file is unset."""
-    given = environ.get(name, "").strip()
-    path = environ.get(f"{name}_FILE", "").strip()
-    if given and path:
-        raise ValueError(f"{name}_FILE is set as well; unset one of them")
-    if not path:
-        return given
-    try:
-        return Path(path).read_text().strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"{name}_FILE is {path[:80]!r}, which cannot be read: {error}") from None
-
-
 @dataclasses.dataclass(frozen=True)
 class Settings:
     """The service's settings. `Settings()` has the defaults; a process uses `from_env`."""
 
-    host: str = _setting("HOST", "127.0.0.1", _text, "address to listen on; images set 0.0.0.0")
-    port: int = _setting("PORT", "8001", _whole(0, 65535), "port to listen on; 0 takes a free one")
-    observe_host: str = _setting(
+    host: str = setting("HOST", "127.0.0.1", text, "address to listen on; images set 0.0.0.0")
+    port: int = setting("PORT", "8001", whole(0, 65535), "port to listen on; 0 takes a free one")
+    observe_host: str = setting(
         "OBSERVE_HOST",
         "127.0.0.1",
-        _text,
+        text,
         "address for metrics and the list of live calls; whoever reaches it may read them",
     )
-    observe_port: int = _setting(
-        "OBSERVE_PORT", "9001", _whole(0, 65535), "port for the same; 0 takes a free one"
+    observe_port: int = setting(
+        "OBSERVE_PORT", "9001", whole(0, 65535), "port for the same; 0 takes a free one"
     )
-    log_level: str = _setting(
+    log_level: str = setting(
         "LOG_LEVEL",
         "info",
-        _choice("debug", "info", "warning", "error"),
+        choice("debug", "info", "warning", "error"),
         "how much is logged: debug, info, warning or error",
     )
-    log_numbers: bool = _setting(
-        "LOG_NUMBERS", "0", _switch, "1 logs callers' numbers and keys in full instead of masked"
+    log_numbers: bool = setting(
+        "LOG_NUMBERS", "0", switch, "1 logs callers' numbers and keys in full instead of masked"
     )
-    drain_seconds: float = _setting(
+    drain_seconds: float = setting(
         "DRAIN_SECONDS",
         "30",
-        _seconds(0, 86400),
+        span("seconds", 0, 86400),
         "seconds that live calls may go on after SIGTERM",
     )
-    ping_interval: float = _setting(
-        "PING_INTERVAL", "20", _seconds(0, 3600), "seconds between pings to a peer; 0 sends none"
+    ping_interval: float = setting(
+        "PING_INTERVAL",
+        "20",
+        span("seconds", 0, 3600),
+        "seconds between pings to a peer; 0 sends none",
     )
-    audio_handler: str = _setting(
+    audio_handler: str = setting(
         "AUDIO_HANDLER",
         "echo",
-        _text,
+        text,
         "what happens to the audio: echo, record, delay, play, or package.module:name of your own",
     )
-    audio_queue_frames: int = _setting(
+    audio_queue_frames: int = setting(
         "AUDIO_QUEUE_FRAMES",
         "50",
-        _whole(1, 100_000, " of frames"),
+        whole(1, 100_000, " of frames"),
         "frames that may wait for a slow handler before the oldest are dropped; 50 are 1 s",
     )
-    delay_ms: int = _setting(
+    delay_ms: int = setting(
         "DELAY_MS",
         "1000",
-        _whole(20, 60_000, " of ms"),
+        whole(20, 60_000, " of ms"),
         "how late the handler delay answers, in ms",
     )
-    play_file: str = _setting(
-        "PLAY_FILE", "", _text, "WAV file that the handler play plays: 16-bit PCM, the call's rate"
+    play_file: str = setting(
+        "PLAY_FILE", "", text, "WAV file that the handler play plays: 16-bit PCM, the call's rate"
     )
-    play_buffer_messages: int = _setting(
+    play_buffer_messages: int = setting(
         "PLAY_BUFFER_MESSAGES",
         "1024",
-        _whole(2, 3072, " of messages"),
+        whole(2, 3072, " of messages"),
         "messages of 20 ms that the platform keeps; what handlers play fills 3/4 of them",
     )
-    record: bool = _setting(
-        "RECORD", "0", _switch, "1 records every call, whatever the handler; record does so too"
+    record: bool = setting(
+        "RECORD", "0", switch, "1 records every call, whatever the handler; record does so too"
     )
-    recordings_dir: str = _setting(
-        "RECORDINGS_DIR", "recordings", _text, "folder for the recordings"
+    recordings_dir: str = setting("RECORDINGS_DIR", "recordings", text, "folder for the recordings")
+    recordings_days: float = setting(
+        "RECORDINGS_DAYS",
+        "0",
+        span("days", 0, 36500),
+        "days after which recordings are removed; 0 keeps them",
     )
-    recordings_days: float = _setting(
-        "RECORDINGS_DAYS", "0", _days, "days after which recordings are removed; 0 keeps them"
-    )
-    socket_auth: str = _setting(
+    socket_auth: str = setting(
         "SOCKET_AUTH",
         "",
-        _choice("ticket", "vonage", "none", ""),
+        choice("ticket", "vonage", "none", ""),
         "what opens the socket: ticket (ncco-service's), vonage (the platform's token) or none "
         "(anybody); by default ticket if there is a SOCKET_SECRET, else none where HOST is a "
         "loopback address; where it is another, nothing does",
     )
-    socket_secret: str = _secret(
+    socket_secret: str = secret(
         "SOCKET_SECRET", 32, "shared with ncco-service, which signs tickets with it"
     )
-    socket_secret_previous: str = _secret(
+    socket_secret_previous: str = secret(
         "SOCKET_SECRET_PREVIOUS", 32, "the former one, also taken during a change"
     )
-    vonage_signature_secret: str = _secret(
+    vonage_signature_secret: str = secret(
         "VONAGE_SIGNATURE_SECRET", 1, "the account's signature secret, for SOCKET_AUTH=vonage"
     )
-    vonage_signature_secret_previous: str = _secret(
+    vonage_signature_secret_previous: str = secret(
         "VONAGE_SIGNATURE_SECRET_PREVIOUS", 1, "the former one, also taken during a change"
     )
-    max_calls: int = _setting(
-        "MAX_CALLS", "1000", _whole(1, 1_000_000), "calls at once; more are answered with 503"
+    max_calls: int = setting(
+        "MAX_CALLS", "1000", whole(1, 1_000_000), "calls at once; more are answered with 503"
     )
-    max_call_seconds: float = _setting(
+    max_call_seconds: float = setting(
         "MAX_CALL_SECONDS",
         "7260",
-        _seconds(1, 1e9),
+        span("seconds", 1, 1e9),
         "longest call, in seconds, then close code 4000; the platform's own limit is 7200",
     )
-    max_message_bytes: int = _setting(
+    max_message_bytes: int = setting(
         "MAX_MESSAGE_BYTES",
         "16384",
-        _whole(1024, 2**30, " of bytes"),
+        whole(1024, 2**30, " of bytes"),
         "longest message taken from a peer, in bytes; a longer one ends the call with 1009",
     )
-    max_texts_per_second: int = _setting(
+    max_texts_per_second: int = setting(
         "MAX_TEXTS_PER_SECOND",
         "50",
-        _whole(1, 1_000_000),
+        whole(1, 1_000_000),
         "text messages a second of one call, in the long run and at once; more end it with 1008",
     )
-    silence_seconds: float = _setting(
+    silence_seconds: float = setting(
         "SILENCE_SECONDS",
         "60",
-        _seconds(1, 1e9),
+        span("seconds", 1, 1e9),
         "seconds without a byte, audio or pong, after which a peer is given up; close code 4002",
     )
-    slow_reader_bytes: int = _setting(
+    slow_reader_bytes: int = setting(
         "SLOW_READER_BYTES",
         "32768",
-        _whole(1024, 2**30, " of bytes"),
+        whole(1024, 2**30, " of bytes"),
         "bytes waiting for a peer at which we stop reading from it; about 1 s of audio at 16 kHz",
     )
-    slow_reader_seconds: float = _setting(
+    slow_reader_seconds: float = setting(
         "SLOW_READER_SECONDS",
         "5",
-        _seconds(0.1, 3600),
+        span("seconds", 0.1, 3600),
         "seconds that so many bytes may wait before the call ends with close code 4001",
     )
-    handshake_seconds: float = _setting(
-        "HANDSHAKE_SECONDS", "10", _seconds(0.1, 3600), "seconds that a handshake may take"
+    handshake_seconds: float = setting(
+        "HANDSHAKE_SECONDS", "10", span("seconds", 0.1, 3600), "seconds that a handshake may take"
     )
-    handshake_bytes: int = _setting(
+    handshake_bytes: int = setting(
         "HANDSHAKE_BYTES",
         "16384",
-        _whole(1024, 2**20, " of bytes"),
+        whole(1024, 2**20, " of bytes"),
         "longest handshake, in bytes; a longer one is answered with 431",
     )
-    max_handshakes: int = _setting(
+    max_handshakes: int = setting(
         "MAX_HANDSHAKES",
         "2048",
-        _whole(1, 1_000_000),
+        whole(1, 1_000_000),
         "connections without a finished handshake; over it the oldest is closed",
     )
-    max_handshakes_per_address: int = _setting(
+    max_handshakes_per_address: int = setting(
         "MAX_HANDSHAKES_PER_ADDRESS",
         "1024",
-        _whole(1, 1_000_000),
+        whole(1, 1_000_000),
         "the same, of one address; behind the gateway all have the gateway's",
     )
-    echo_text: bool = _setting(
+    echo_text: bool = setting(
         "ECHO_TEXT_FOR_TESTS",
         "0",
-        _switch,
+        switch,
         "1 echoes texts too, unread: for the Autobahn TestSuite only, never for a platform",
     )
-    engine: str = _setting(
+    engine: str = setting(
         "ECHO_ENGINE",
         "auto",
-        _choice("auto", "library"),
+        choice("auto", "library"),
         "auto takes the fast path; library only what the WebSocket library documents, for tests",
     )
 
@@ -302,14 +214,14 @@ class Settings:
         problems: list[str] = []
         for field in dataclasses.fields(cls):
             name = field.metadata["variable"].name
-            secret = "in_file" in field.metadata
+            hidden = "in_file" in field.metadata
             given = ""
             try:
-                given = _read_secret(name, environ) if secret else environ.get(name, "").strip()
+                given = read_secret(name, environ) if hidden else environ.get(name, "").strip()
                 if given:
                     values[field.name] = field.metadata["parse"](given)
             except ValueError as error:
-                seen = "" if secret else f" is {given[:80]!r}"
+                seen = "" if hidden else f" is {given[:80]!r}"
                 problems.append(f"{name}{seen}: {error}")
         settings = cls(**values)
         if settings.socket_auth == "ticket" and not settings.socket_secret:
