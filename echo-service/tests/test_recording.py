@@ -243,7 +243,7 @@ async def test_a_disk_that_hangs(where: Path, monkeypatch: pytest.MonkeyPatch) -
     """While the disk hangs, what waits for it is bounded, and what is missing is counted."""
     async with Recorder(where, 0) as recorder:
         recording = recorder.start("a-call", RATE)
-        monkeypatch.setattr("echo_service.recording.recorder.WAITING", 10)
+        monkeypatch.setattr("echo_service.recording.recording.WAITING", 10)
         for _ in range(15):
             recording.heard(frame(1))
         assert recording.dropped == 5
