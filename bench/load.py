@@ -36,7 +36,11 @@ class Times:
 
 @dataclass(frozen=True)
 class Report:
-    """What the load generator saw; its own names. `failure` is None when the peer behaved."""
+    """What the load generator saw; its own names. `failure` is None when the peer behaved.
+
+    `sent`, `echoed`, `late` and `skipped` are of the measured time, `frames_sent` and
+    `frames_back` of the whole run.
+    """
 
     mode: str
     calls: int
@@ -46,6 +50,8 @@ class Report:
     echoed: int
     late: int
     skipped: int
+    frames_sent: int
+    frames_back: int
     corrupted: int
     reordered: int
     texts: int

@@ -12,6 +12,7 @@ from pathlib import Path
 from bench import counters, load, processes
 from bench.capacity import Capacity, Outcome, search, time_limit
 from bench.counters import Counters
+from bench.exactness import compared
 from bench.load import Report
 from bench.peers.catalogue import Peer
 from bench.plan import Plan
@@ -94,6 +95,10 @@ class Measures:
         """Every report of the generator, with the peer's name."""
         self.searches: list[tuple[str, Capacity]] = []
         """Every search for a capacity."""
+        self.exact = 0
+        """Runs after which a server's own metrics were the generator's count."""
+        self.inexact: list[str] = []
+        """Every difference between the two."""
 
     def flood(self, peer: Peer, depth: int) -> Figures:
         """So many frames in flight on each connection: CPU, instructions, frames a second."""
@@ -162,6 +167,7 @@ class Measures:
             spent = Spent()
             with self._server(peer) as server, self._watched(server, spent) as at:
                 report = self._load(peer, server, "paced", at, calls=calls, **self.probe)
+                self._compare(server, report)
             return held(report, spent)
 
         over = time_limit(self.plan.search_seconds)
@@ -215,9 +221,18 @@ class Measures:
         spent = Spent()
         with self._server(peer) as server, self._watched(server, spent) as at:
             report = self._load(peer, server, mode, at, **options)
+            if mode in ("paced", "flood"):
+                self._compare(server, report)
         if report.failure is not None:
             raise load.LoadError(report.failure)
         return report, spent
+
+    def _compare(self, server: Server, report: Report) -> None:
+        differences = compared(server, report)
+        if differences:
+            self.inexact += [f"{report.mode}, {report.calls} calls: {one}" for one in differences]
+        elif differences is not None:
+            self.exact += 1
 
     @contextlib.contextmanager
     def _watched(self, server: Server, spent: Spent) -> Iterator[_At]:

@@ -94,6 +94,7 @@ class Run:
             "notes": [
                 self._about_instructions(),
                 self._about_generator(),
+                *self._about_exactness(),
                 f"One-minute load average before the run {busy:.2f}; "
                 f"it took {time.monotonic() - self._began:.0f} s, in which the hypervisor "
                 f"kept cores with work waiting for "
@@ -178,6 +179,16 @@ class Run:
                 f"{self._hardware.why_not}; the kernel's are not in it."
             )
         return f"No instructions were counted: {self._hardware.why_not}."
+
+    def _about_exactness(self) -> Iterator[str]:
+        """Say whether the service counted what there was to count."""
+        measures = self._measures
+        if measures.exact:
+            yield (
+                f"After {measures.exact} runs the metrics of {OURS} were the generator's count: "
+                f"frames and bytes in and out, gaps, texts, calls."
+            )
+        yield from (f"NOT EXACT: {difference}." for difference in measures.inexact)
 
     def _about_generator(self) -> str:
         """Say whether the load generator may have been the bottleneck, and where."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import os
 import re
 import subprocess
@@ -18,6 +20,8 @@ __all__ = ["Server", "ServerError"]
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0
+METRICS_SECONDS = 5.0
+OBSERVING = re.compile(r"\bobserving url=http://([^\s:]+):(\d+)")
 LISTENING = re.compile(r"\blistening url=http://[^\s:]+:(\d+)")
 
 
@@ -102,9 +106,27 @@ class Server:
         """Memory in use, its children's included."""
         return processes.memory_bytes(processes.tree(self.pid))
 
-    def printed(self) -> str:
-        """Return the end of what it printed."""
-        return os.pread(self._output.fileno(), 1 << 20, 0)[-2000:].decode(errors="replace")
+    def printed(self, *, whole: bool = False) -> str:
+        """Return what it printed, or only the end of it."""
+        data = os.pread(self._output.fileno(), 1 << 20, 0)
+        return data[0 if whole else -2000 :].decode(errors="replace")
+
+    def metrics(self) -> dict[str, float] | None:
+        """Return what it counts itself, by name and label as it writes them; None: it does not.
+
+        Raises:
+            OSError: it does not answer.
+
+        """
+        found = OBSERVING.search(self.printed(whole=True))
+        if found is None:
+            return None
+        connection = http.client.HTTPConnection(found[1], int(found[2]), timeout=METRICS_SECONDS)
+        with contextlib.closing(connection):
+            connection.request("GET", "/metrics")
+            text = connection.getresponse().read().decode()
+        lines = [line.rpartition(" ") for line in text.splitlines() if not line.startswith("#")]
+        return {name: float(value) for name, _, value in lines}
 
     def _wait_listening(self) -> int:
         deadline = time.monotonic() + self._start_seconds

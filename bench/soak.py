@@ -11,6 +11,7 @@ import threading
 from collections.abc import Sequence
 
 from bench import load
+from bench.exactness import compared
 from bench.load import LoadError, Report
 from bench.peers.catalogue import BENCH, OURS, PEERS, named
 from bench.processes import Cores
@@ -36,17 +37,18 @@ class Verdict:
     problems: tuple[str, ...]
 
 
-def judged(report: Report, memory: Sequence[int]) -> Verdict:
+def judged(report: Report, memory: Sequence[int], differences: Sequence[str] = ()) -> Verdict:
     """Judge a soak: compare its second fifth with its last, so that warming up does not count.
 
     Args:
         report: of the load generator, with windows.
         memory: of the server, in bytes, at even intervals.
+        differences: between what the server counted and what the generator did.
 
     """
     memory_mib = _fifths([size / 2**20 for size in memory])
     p99_ms = _fifths([window["p99"] for window in report.windows])
-    problems = []
+    problems = [*differences]
     if report.failure:
         problems.append(report.failure)
     lost = report.sent - report.echoed + report.skipped
@@ -97,11 +99,13 @@ def main() -> int:
         print(f"soak: {peer.name}: {reason}", file=sys.stderr)
         return 1
     try:
-        report, memory, cpu = _soaked(peer.command, peer.environ, calls, options.minutes * 60)
+        report, memory, cpu, differences = _soaked(
+            peer.command, peer.environ, calls, options.minutes * 60
+        )
     except (ServerError, LoadError) as error:
         print(f"soak: {error}", file=sys.stderr)
         return 1
-    verdict = judged(report, memory)
+    verdict = judged(report, memory, differences or ())
     print(
         f"{peer.name}: {calls} calls for {options.minutes:g} minutes, {report.sent:,} frames, "
         f"{report.sent - report.echoed} lost, {report.skipped} not sent, {report.late} late.\n"
@@ -112,6 +116,8 @@ def main() -> int:
         f"processor {100 * cpu:.0f} % of a core.\n"
         f"The generator's own lag: p99 {report.lag_ms.p99:.2f}, max {report.lag_ms.max:.2f} ms."
     )
+    if differences == []:
+        print("Its metrics were the generator's count, to the last frame and byte.")
     print(
         "\n".join(f"FAILED: {problem}" for problem in verdict.problems)
         or "Nothing grew or was lost."
@@ -121,8 +127,8 @@ def main() -> int:
 
 def _soaked(
     command: Sequence[str], environ: dict[str, str], calls: int, seconds: float
-) -> tuple[Report, list[int], float]:
-    """Return the generator's report, the server's memory over time, its share of a core."""
+) -> tuple[Report, list[int], float, list[str] | None]:
+    """Return the generator's report; the server's memory over time, share of a core, metrics."""
     cores, memory, cpu, ended = Cores(), list[int](), list[float](), threading.Event()
     interval = max(0.1, seconds / (2 * WINDOWS))
 
@@ -146,10 +152,11 @@ def _soaked(
         pace = {"calls": calls, "seconds": seconds, "warmup": 2}
         report = load.run("paced", server.port, {**pace, **windows}, core=cores.load, at=at)
         ended.set()
+        differences = compared(server, report)
         if len(cpu) != 2 or not memory or not report.windows:
             raise LoadError(f"it ended early: {report.failure}. {server.printed()}")
     sampler.join()
-    return report, memory, (cpu[1] - cpu[0]) / seconds
+    return report, memory, (cpu[1] - cpu[0]) / seconds, differences
 
 
 if __name__ == "__main__":

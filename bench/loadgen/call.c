@@ -178,6 +178,7 @@ bool call_send_frames(struct run *run, struct call *call, uint32_t count)
     for (uint32_t i = 0; i < count; i++)
         put_frame(out + (size_t)FRAME_BYTES * i, call->id, call->next + i);
     call->next += count;
+    run->frames_sent += count;
     return put(run, call, out, (size_t)FRAME_BYTES * count);
 }
 
@@ -276,6 +277,7 @@ static void audio(struct run *run, struct call *call, const unsigned char *data,
         run_fail(run, "call %u: echo %u came after echo %u", call->id, number, call->expected - 1);
     } else {
         call->expected = number + 1;
+        run->frames_back++;
         run->echoed(run, call, number, now);
     }
 }

@@ -40,6 +40,7 @@ struct run {
     uint32_t open;  /* calls that are open now */
     uint32_t ended_by_peer;
     uint64_t bytes_sent, corrupted, reordered, texts;
+    uint64_t frames_sent, frames_back; /* of audio, in the whole run, measured or not */
     bool closing; /* from now on a peer may hang up */
     bool deaf;    /* nothing is read once a call is open */
     struct histogram handshake;

@@ -99,6 +99,8 @@ static void print_report(const struct options *options, const struct run *run,
     print_count("echoed", report->echoed);
     print_count("late", report->late);
     print_count("skipped", report->skipped);
+    print_count("frames_sent", run->frames_sent);
+    print_count("frames_back", run->frames_back);
     print_count("corrupted", run->corrupted);
     print_count("reordered", run->reordered);
     print_count("texts", run->texts);

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import load
+from bench import exactness, load
 from bench.peers.catalogue import OURS, named
 from bench.plan import TINY
 from bench.rounds import Run
@@ -79,6 +81,41 @@ def test_a_flood_ends_after_the_frames_asked_for(limit: Server) -> None:
     report = load.run("flood", limit.port, options)
     assert report.failure is None
     assert 1000 <= report.echoed <= 1000 + 3 * 16
+
+
+@pytest.mark.parametrize(
+    ("mode", "options"),
+    [
+        ("paced", {"calls": 40, "seconds": 1, "warmup": 0.1}),
+        ("flood", {"calls": 10, "depth": 1, "seconds": 0.5, "warmup": 0.1}),
+        ("flood", {"calls": 10, "depth": 16, "seconds": 0.5, "warmup": 0.1}),
+    ],
+)
+def test_the_services_metrics_and_summaries_are_exact(mode: str, options: dict[str, float]) -> None:
+    """Whichever way frames went, what echo-service counts is what the generator did."""
+    peer = named(OURS)
+    with Server(peer.command, peer.environ, 0) as server:
+        report = load.run(mode, server.port, options)
+        assert exactness.compared(server, report) == []
+        wrong = dataclasses.replace(
+            report, frames_sent=report.frames_sent + 1, frames_back=report.frames_back + 1
+        )
+        assert any("echo_frames_total" in line for line in exactness.compared(server, wrong) or ())
+        text = server.printed(whole=True)
+    summed = [
+        sum(map(int, re.findall(rf" {name}=(\d+)", text)))
+        for name in ("frames_in", "frames_out", "bytes_in", "odd_frames", "dropped_frames")
+    ]
+    frames = report.frames_sent
+    assert summed == [frames, frames, 640 * frames, 0, 0]
+    if mode == "paced":
+        assert text.count(f" frames_in={frames // report.calls} ") == report.calls
+
+
+def test_a_server_without_metrics_is_not_compared(limit: Server) -> None:
+    """The C echo counts nothing."""
+    report = load.run("paced", limit.port, {"calls": 1, "seconds": 0.1, "warmup": 0})
+    assert exactness.compared(limit, report) is None
 
 
 def test_a_deaf_peer_is_not_written_to_without_bound(limit: Server) -> None:

@@ -69,7 +69,7 @@ def report(p99: float, late: int, lag: float) -> Report:
     times = {"count": 100, "p50": 0.1, "p99": 0.1, "p999": 0.1, "max": 0.1}
     counts = dict.fromkeys(
         ("depth", "skipped", "corrupted", "reordered", "texts", "bytes_sent", "ended_by_peer",
-         "handshakes", "ended_after_seconds", "cpu_seconds"),
+         "handshakes", "frames_sent", "frames_back", "ended_after_seconds", "cpu_seconds"),
         0,
     )  # fmt: skip
     return Report.from_json(

@@ -18,6 +18,8 @@ STEADY = Report(
     echoed=15000,
     late=0,
     skipped=0,
+    frames_sent=16000,
+    frames_back=16000,
     corrupted=0,
     reordered=0,
     texts=0,
@@ -58,3 +60,8 @@ def test_growth_and_loss_fail(changes: dict[str, object], memory: list[int], pro
     """Each is named, with what was seen."""
     report = dataclasses.replace(STEADY, **changes)  # type: ignore[arg-type]  # of several types
     assert judged(report, memory).problems == (problem,)
+
+
+def test_a_wrong_count_fails() -> None:
+    """What the server says of itself must be right."""
+    assert judged(STEADY, MEMORY, ["it counts 1"]).problems == ("it counts 1",)
