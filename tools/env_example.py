@@ -38,6 +38,13 @@ COMPOSE = (
     ),
     ("HTTP_PORT", "80", "The port of this machine for that domain's certificates."),
     ("HTTPS_PORT", "443", "The port of this machine for that domain."),
+    (
+        "GATEWAY_FILES",
+        "4096",
+        "Files that the gateway may have open: two for each call. Raise it for over 2,000 calls, "
+        "and GATEWAY_MEMORY too.",
+    ),
+    ("GATEWAY_MEMORY", "512M", "Memory of the gateway: 100 KiB a call, twice that to be safe."),
     ("STOP_GRACE_PERIOD", "45s", "How long a stop may take; keep it above DRAIN_SECONDS."),
 )
 

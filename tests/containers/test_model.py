@@ -116,6 +116,7 @@ def test_everything_is_limited(services: dict[str, Any]) -> None:
         assert 0 < int(limits["memory"]) <= 512 * 1024 * 1024, name
         assert 0 < int(limits["pids"]) <= 128, name
         assert {"max-size", "max-file"} <= set(service["logging"]["options"]), name
+    assert services["gateway"]["ulimits"] == {"nofile": 4096}, "its memory hangs on it"
 
 
 def test_whoever_goes_on_is_restarted_and_has_a_health(services: dict[str, Any]) -> None:
