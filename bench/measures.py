@@ -19,7 +19,7 @@ from bench.plan import Plan
 from bench.processes import Cores
 from bench.server import Server
 
-__all__ = ["Figures", "Measures", "Spent", "held"]
+__all__ = ["P99_MS", "Figures", "Measures", "Spent", "held", "kept_up"]
 
 Figures = dict[str, float | None]
 """Name of a figure to its value; None where the server did not get so far."""
@@ -62,13 +62,18 @@ class Spent:
         return had > MOST_OF_A_CORE * self.seconds and self.cpu > SATURATED * had
 
 
+def kept_up(report: Report) -> bool:
+    """Whether every frame came back in time: p99 under 20 ms, none over 60 ms late or lost."""
+    return report.failure is None and report.late == 0 and report.delay_ms.p99 < P99_MS
+
+
 def held(report: Report, spent: Spent) -> Outcome:
     """Judge one trial: p99 under 20 ms, no frame over 60 ms late, nothing lost or broken.
 
     A trial that failed is void when others took more time from the server, or from the generator,
     than a frame may be late; unless the server was at its end anyway.
     """
-    if report.failure is None and report.late == 0 and report.delay_ms.p99 < P99_MS:
+    if kept_up(report):
         return Outcome.HELD
     # A server that is behind cannot make the generator late: it sends on a clock of its own.
     disturbed = max(report.lag_ms.max, spent.taken * 1000) > P99_MS

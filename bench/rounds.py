@@ -26,6 +26,9 @@ __all__ = ["Run"]
 FRAMES_PER_SECOND = 50
 CALLS_AT_FIRST = 400
 """Where a search begins when nothing is known of a server."""
+GATEWAY_SHARE = 5
+"""What passes the gateway is guessed to be so many times less: it copies each frame twice, and
+shares the cores."""
 
 
 class Run:
@@ -160,9 +163,13 @@ class Run:
         for calls in self._plan.paced:
             self._progress(f"{time.monotonic() - self._began:5.0f} s  gateway: {calls} calls")
             report = gateway.paced(self._hop, calls, probe)
+            if report.failure:
+                self._notes.append(f"gateway, {calls} calls: {report.failure}")
             delays[calls] = {**dataclasses.asdict(report.delay_ms), "late": report.late}
-        found = gateway.capacity(self._hop, estimate / 2, self._plan, probe)
-        return {"delays": delays, "calls_held": found.held}
+        self._progress(f"{time.monotonic() - self._began:5.0f} s  gateway: calls held")
+        found = gateway.capacity(self._hop, estimate / GATEWAY_SHARE, self._plan, probe)
+        trials = [(calls, outcome.value) for calls, outcome in found.trials]
+        return {"delays": delays, "calls_held": found.held, "trials": trials}
 
     @property
     def _counted_by(self) -> str | None:

@@ -103,8 +103,10 @@ def _gateway(found: Mapping[str, Any] | None) -> str:
         f"{calls} calls {d['p50']:.2f} / {d['p99']:.2f} / {d['p999']:.2f} ms, {d['late']} late"
         for calls, d in found["delays"].items()
     )
+    ends = [outcome for _, outcome in found["trials"]]
     return (
-        f"Through the gateway: {found['calls_held']:,} calls held; p50 / p99 / p99.9 at {delays}."
+        f"Through the gateway: {found['calls_held']:,} calls held ({ends.count('void')} of "
+        f"{len(ends)} trials void); p50 / p99 / p99.9 at {delays}."
     )
 
 
