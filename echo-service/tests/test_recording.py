@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import stat
+import threading
 import time
 import wave
 from collections.abc import Callable, Iterator
@@ -116,6 +117,7 @@ async def test_what_is_cleared_is_not_heard(where: Path, clock: Clock) -> None:
         recording.said(frame(9999))
         clock.now += 1
         recording.end({}, {})
+    assert recorder.waiting == 0
     _, right = channels(only(where, "*.wav"))
     assert right[: 50 * SAMPLES : SAMPLES].tolist() == list(range(1, 51))
     assert set(right[50 * SAMPLES : 51 * SAMPLES]) == {9999}
@@ -232,6 +234,7 @@ async def test_a_disk_that_fills_up(
     assert facts["seconds"] == len(left) / RATE
     assert facts["dropped_frames"] == 101 - len(left) // SAMPLES
     assert recorder.counts.dropped_frames == facts["dropped_frames"]
+    assert recorder.waiting == 0
     # Nothing stands behind what the header speaks of.
     assert only(where, "*.wav").stat().st_size == HEADER_BYTES + 4 * len(left)
     (error,) = [r for r in caplog.records if r.levelno >= logging.ERROR]
@@ -249,7 +252,34 @@ async def test_a_disk_that_hangs(where: Path, monkeypatch: pytest.MonkeyPatch) -
         assert recording.dropped == 5
         recording.end({}, {})
     assert recorder.counts.dropped_frames == 5
+    assert recorder.waiting == 0
     assert json.loads(only(where, "*.json").read_text())["complete"] is False
+
+
+async def test_all_calls_together_wait_for_the_disk_within_bounds(
+    where: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many calls there are, what the disk does not take costs so many bytes at most."""
+    hangs = threading.Event()
+    monkeypatch.setattr("echo_service.recording.recording.WAITING_BYTES", 5 * len(frame(1)))
+    async with Recorder(where, 0) as recorder:
+        blocked = recorder.submit(hangs.wait, 20)
+        calls = [recorder.start(f"call-{number}", RATE) for number in range(4)]
+        for call in calls:
+            call.heard(frame(1))
+            call.said(frame(2))
+        assert recorder.waiting == 5 * len(frame(1))
+        assert [call.dropped for call in calls] == [0, 0, 1, 2]
+        hangs.set()
+        assert blocked.result()
+        for call in calls:
+            call.end({}, {})
+        # After its end a call takes room no more, whatever still comes.
+        async with asyncio.timeout(10):
+            await asyncio.wait([call.task for call in calls])
+        calls[0].heard(frame(1))
+        assert recorder.waiting == 0
+    assert recorder.counts.finished == 4
 
 
 async def test_old_recordings_are_removed(where: Path) -> None:

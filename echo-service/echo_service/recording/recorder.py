@@ -56,6 +56,8 @@ class Recorder:
     ) -> None:
         self.folder = folder
         self.counts = Counts()
+        self.waiting = 0
+        """Bytes of all calls that are not on the disk yet."""
         self._days = days
         self._clock = clock
         # One thread: a disk has one head. Each recording has at most one job in its queue.

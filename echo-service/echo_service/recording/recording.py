@@ -33,6 +33,12 @@ AHEAD_OUT_SECONDS = 62.0
 WAITING = 4000
 """Frames of a call that may wait for the disk; what comes then is not recorded."""
 
+WAITING_BYTES = 128 * 2**20
+"""Bytes of all calls that may wait: a disk that hangs must not cost the process its memory.
+
+20 s of 100 calls at 16 kHz; sound that was sent ahead of its time waits, too, 0.5 MB of it a call.
+"""
+
 
 class Recording:
     """One call that is being recorded; made by `Recorder.start`."""
@@ -50,7 +56,8 @@ class Recording:
         self._out = Track(rate, AHEAD_OUT_SECONDS)
         self._left: deque[Piece] = deque()
         self._right: deque[Piece] = deque()
-        self._writing = 0
+        # The sizes of the frames that the thread has.
+        self._writing: list[int] = []
         self._over = False
         self._ended: float | None = None
         self._waking: asyncio.Future[None] | None = None
@@ -72,7 +79,7 @@ class Recording:
         """Note that the platform was told to forget what it has not played."""
         here = self._out.clear(self._clock() - self._began)
         while self._right and self._right[-1][0] >= here:
-            self._right.pop()
+            self._recorder.waiting -= len(self._right.pop()[1])
 
     def end(self, metadata: Mapping[str, Any], summary: Mapping[str, object]) -> None:
         """The call is over: finish the file. Does not wait for it.
@@ -92,12 +99,13 @@ class Recording:
                 self._drop(1)
             return
         place = None
-        if len(pieces) < WAITING:
+        if len(pieces) < WAITING and self._recorder.waiting + len(frame) <= WAITING_BYTES:
             place = track.place(len(frame) // 2, self._clock() - self._began)
         if place is None:
             self._drop(1)
         else:
             pieces.append((place, frame))
+            self._recorder.waiting += len(frame)
 
     def _drop(self, frames: int) -> None:
         self.dropped += frames
@@ -137,6 +145,7 @@ class Recording:
             return
         if problem is None:
             self._over = True
+            self._forget()
             self._recorder.counts.finished += 1
             event(
                 logger,
@@ -152,8 +161,21 @@ class Recording:
         now = self._clock() if self._ended is None else self._ended
         until = round((now - self._began) * self._rate)
         left, right = _before(self._left, until), _before(self._right, until)
-        self._writing = len(left) + len(right)
+        self._let_go()
+        self._writing = [len(frame) for _, frame in (*left, *right)]
         return left, right, until
+
+    def _let_go(self) -> None:
+        """The thread is done with what it had."""
+        self._recorder.waiting -= sum(self._writing)
+        self._writing = []
+
+    def _forget(self) -> None:
+        """Nothing more will be written."""
+        self._let_go()
+        for pieces in (self._left, self._right):
+            self._recorder.waiting -= sum(len(frame) for _, frame in pieces)
+            pieces.clear()
 
     async def _pause(self, seconds: float | None) -> None:
         # Lighter than a timeout around an event: this is done often.
@@ -173,9 +195,8 @@ class Recording:
     def _give_up(self, error: OSError) -> None:
         self._over = True
         # What the failed write was to bring is missing, too: the header does not speak of it.
-        self._drop(self._writing + len(self._left) + len(self._right))
-        self._left.clear()
-        self._right.clear()
+        self._drop(len(self._writing) + len(self._left) + len(self._right))
+        self._forget()
         self._recorder.counts.failed += 1
         event(
             logger,
