@@ -47,6 +47,10 @@ class Handshakes:
     def request(self, connection: ServerConnection, request: Request) -> Response | None:
         """Answer a request, or let the library go on with the handshake."""
         peer = cast(CallConnection, connection)
+        if peer not in self._board.connections:
+            # It hung up behind its request, which the library answers all the same. A call that
+            # was opened now would never end.
+            return replies.unavailable("gone", "the peer hung up")
         self._lobby.leave(peer)
         path = request.path.partition("?")[0]
         if path == "/healthz":

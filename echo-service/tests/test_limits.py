@@ -69,6 +69,21 @@ async def test_calls_at_once(start: Start) -> None:
         assert service.board.lobby.results["full"] == 1
 
 
+@pytest.mark.parametrize("behind", [b"", frame(TEXT, connected().encode())], ids=["", "text"])
+async def test_who_hangs_up_behind_the_request_takes_no_place(start: Start, behind: bytes) -> None:
+    """A peer that is gone before its handshake is answered is no call, then or later."""
+    async with start(max_calls=2) as service:
+        for _ in range(20):
+            with socket.create_connection(("127.0.0.1", service.port)) as peer:
+                peer.sendall(Peer.handshake() + behind)
+        results = service.board.lobby.results
+        await until(lambda: sum(results.values()) >= 20 and not service.board.connections)
+        async with Peer.connect(service.port) as peer:
+            await echoed(peer)
+            assert len(service.board.calls) == 1
+        await until(service.board.idle.is_set)
+
+
 async def test_call_length(start: Start) -> None:
     """A call of MAX_CALL_SECONDS goes on; a longer one is closed with 4000."""
     # Were it not for its length, it would be given up as silent.
