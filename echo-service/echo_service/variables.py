@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -20,6 +21,7 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+N = TypeVar("N", int, float)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,30 +40,23 @@ def text(value: str) -> str:
 
 def whole(low: int, high: int, unit: str = "") -> Callable[[str], int]:
     """Take a whole number from `low` to `high`; `unit` is for the words, " of bytes"."""
-
-    def parse(value: str) -> int:
-        try:
-            number = int(value)
-        except ValueError:
-            number = low - 1
-        if not low <= number <= high:
-            raise ValueError(f"give a whole number{unit} from {low} to {high}")
-        return number
-
-    return parse
+    return _between(int, low, high, f"a whole number{unit} from {low} to {high}")
 
 
 def span(unit: str, low: float, high: float) -> Callable[[str], float]:
     """Take a time, in the unit named, from `low` to `high`."""
+    return _between(float, low, high, f"{unit} from {low:g} to {high:g}")
 
-    def parse(value: str) -> float:
-        try:
-            number = float(value)
-        except ValueError:
-            number = low - 1
-        if not low <= number <= high:
-            raise ValueError(f"give {unit} from {low:g} to {high:g}")
-        return number
+
+def _between(
+    convert: Callable[[str], N], low: float, high: float, wanted: str
+) -> Callable[[str], N]:
+    def parse(value: str) -> N:
+        with contextlib.suppress(ValueError):
+            number = convert(value)
+            if low <= number <= high:
+                return number
+        raise ValueError(f"give {wanted}")
 
     return parse
 
