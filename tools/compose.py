@@ -225,6 +225,11 @@ class ComposeStack:
             raise StackError(f"{service} has no container")
         return found[0]
 
+    def address(self, service: str) -> str:
+        """Return a service's own address; before a published port stands a proxy of Docker's."""
+        networks = self.inspect(service)["NetworkSettings"]["Networks"].values()
+        return str(next(iter(networks))["IPAddress"])
+
     def inspect(self, service: str) -> Any:
         """Return what the engine knows about the service's container."""
         return json.loads(docker("inspect", self.container(service)))[0]

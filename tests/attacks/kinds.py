@@ -112,8 +112,7 @@ def _compose_urls(stack: Stack) -> Urls:
     not read, that keeps the peer's side open, though the gateway has hung up.
     """
     assert isinstance(stack, ComposeStack)
-    networks = stack.inspect("gateway")["NetworkSettings"]["Networks"].values()
-    host = f"{next(iter(networks))['IPAddress']}:8080"
+    host = f"{stack.address('gateway')}:8080"
     return Urls(
         f"ws://{host}{urlsplit(stack.socket_url).path}",
         f"http://{host}{urlsplit(stack.answer_url).path}",

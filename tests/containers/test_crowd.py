@@ -44,12 +44,6 @@ def many_files() -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
-def gateway_host(stack: ComposeStack) -> str:
-    """Return the gateway's own address: before the published port is Docker's proxy."""
-    networks = stack.inspect("gateway")["NetworkSettings"]["Networks"].values()
-    return str(next(iter(networks))["IPAddress"])
-
-
 @contextlib.asynccontextmanager
 async def crowd(host: str, data: bytes, count: int) -> AsyncIterator[list[Connection]]:
     """Open connections, each of which has sent `data`, and hold them."""
@@ -84,7 +78,7 @@ async def test_as_many_calls_as_are_allowed_pass(stack: ComposeStack) -> None:
         f"GET /socket HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
     ).encode()
-    gateway = gateway_host(stack)
+    gateway = stack.address("gateway")
     async with crowd(gateway, handshake, CALLS) as calls:
         answers = [await upgraded(one) for one in calls]
         assert {*answers} == {b"HTTP/1.1 101 Switching Protocols"}
@@ -103,7 +97,7 @@ async def test_peers_that_stall_do_not_choke_it(stack: ComposeStack, data: bytes
     live = asyncio.create_task(call(plan, hang_up=enough, on_progress=lambda _: talking.set()))
     async with asyncio.timeout(SECONDS):
         await talking.wait()
-    async with crowd(gateway_host(stack), data, FILES):
+    async with crowd(stack.address("gateway"), data, FILES):
         await asyncio.sleep(3)  # the gateway has read what came, and nobody was cut off yet
     enough.set()
     report = await live
