@@ -102,7 +102,7 @@ def main() -> int:
         report, memory, cpu, differences = _soaked(
             peer.command, peer.environ, calls, options.minutes * 60
         )
-    except (ServerError, LoadError) as error:
+    except (ServerError, LoadError, OSError) as error:
         print(f"soak: {error}", file=sys.stderr)
         return 1
     verdict = judged(report, memory, differences or ())
