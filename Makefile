@@ -72,9 +72,10 @@ screenshot: demo ## take README's picture of a call anew (needs Chromium)
 	@phone/screenshot out/demo.html docs/call.png
 
 .PHONY: lint
-lint: setup ## check style and types
+lint: setup ## check style, imports and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports --no-cache --no-logo
 	@$(BIN)/mypy tools tests bench
 	@for part in ncco-service/ncco_service echo-service/echo_service phone/phone; do \
 	  $(BIN)/mypy $$part $$(dirname $$part)/tests; done

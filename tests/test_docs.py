@@ -60,6 +60,6 @@ def test_errors_exist() -> None:
     """The errors that README and the page on the wire name are ones that ncco-service answers."""
     named = re.findall(r"^\| \d{3}, `(\w+)` \|", (ROOT / "README.md").read_text(), re.MULTILINE)
     named += re.findall(r'"error": "(\w+)"', (ROOT / "docs/wire.md").read_text())
-    code = "".join(file.read_text() for file in ROOT.glob("ncco-service/ncco_service/*.py"))
+    code = "".join(file.read_text() for file in ROOT.glob("ncco-service/ncco_service/**/*.py"))
     assert named
     assert [name for name in named if f'"{name}"' not in code] == []
