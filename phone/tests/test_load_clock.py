@@ -1,6 +1,7 @@
 """The clock of a load: when frames leave, and whose fault it is when they leave late."""
 
 import asyncio
+import os
 import sys
 import time
 from pathlib import Path
@@ -9,91 +10,9 @@ import pytest
 import uvloop
 from phone.commands.load import words
 from phone.load import LoadResult
-from phone.load.blame import Blame
-from phone.load.histogram import Histogram
-from phone.load.machine import Besides
+from phone.load.machine import OtherWork, stolen_seconds, waited_seconds
 from phone.load.ticker import ticking
 from phone.load.wheel import Wheel
-
-STEP = 0.001
-
-
-class Processor:
-    """A made-up thread on a made-up clock: it works, it sleeps, or others keep it waiting."""
-
-    def __init__(self) -> None:
-        self.now = self.used = 0.0
-        self.count = 0
-        self.blame = Blame(STEP)
-        self.blame.start(0.0, 0.0)
-        self.late: list[float] = []
-        self.own: list[float] = []
-
-    def work(self, seconds: float) -> None:
-        """Use the processor."""
-        self.now += seconds
-        self.used += seconds
-
-    def wait(self, seconds: float) -> None:
-        """Let others use it."""
-        self.now += seconds
-
-    def steps(self, until: float, each: float) -> None:
-        """Take all steps until that time, with so much work after each."""
-        while (due := self.count * STEP) < until:
-            self.now = max(self.now, due)
-            self.late.append(self.now - due)
-            self.own.append(self.blame.own(due, self.now, self.used))
-            self.work(each)
-            self.count += 1
-
-
-class TestBlame:
-    """Own work against other work, on a made-up clock."""
-
-    def test_all_is_well(self) -> None:
-        """Work that fits between two steps makes nothing late."""
-        processor = Processor()
-        processor.steps(1, each=0.0008)
-        assert max(processor.late) == max(processor.own) == 0
-
-    def test_one_long_piece_of_work(self) -> None:
-        """Work of 80 ms is blamed for all that it delays, and for no more."""
-        processor = Processor()
-        processor.steps(0.1, each=0.0001)
-        processor.work(0.080)
-        processor.steps(1, each=0.0001)
-        assert max(processor.own) == pytest.approx(0.080, abs=0.002)
-        assert sum(processor.own) == pytest.approx(sum(processor.late), rel=0.05)
-        assert processor.own[-1] == 0
-
-    def test_too_much_work(self) -> None:
-        """Work that never fits is to blame for a lateness that grows."""
-        processor = Processor()
-        processor.steps(1, each=0.0011)
-        assert processor.own[-1] == pytest.approx(processor.late[-1], rel=0.02)
-        assert processor.late[-1] > 0.09
-
-    def test_kept_from_the_processor(self) -> None:
-        """What others took is not blamed on it, nor is catching up."""
-        processor = Processor()
-        processor.steps(0.1, each=0.0003)
-        processor.wait(0.2)
-        processor.steps(0.25, each=0.0003)
-        processor.work(0.05)  # what arrived meanwhile
-        processor.steps(1, each=0.0003)
-        assert max(processor.late) == pytest.approx(0.2, abs=0.002)
-        assert max(processor.own) == 0
-
-    def test_work_after_others(self) -> None:
-        """Being kept waiting once excuses nothing later."""
-        processor = Processor()
-        processor.steps(0.1, each=0.0003)
-        processor.wait(0.02)
-        processor.steps(0.5, each=0.0003)
-        processor.work(0.08)
-        processor.steps(1, each=0.0003)
-        assert max(processor.own) == pytest.approx(0.08, abs=0.002)
 
 
 class TestTicking:
@@ -148,8 +67,7 @@ class TestWheel:
         """
         clock = 0.0
         monkeypatch.setattr("phone.load.wheel.perf_counter", lambda: clock)
-        own_lags = Histogram()
-        wheel = Wheel(own_lags)
+        wheel = Wheel()
         turns: dict[str, list[float]] = {"a": [], "b": [], "short": []}
 
         def leg(name: str) -> None:
@@ -168,11 +86,10 @@ class TestWheel:
         gaps = [later - earlier for earlier, later in zip(turns["a"], turns["a"][1:], strict=False)]
         assert gaps == pytest.approx([0.02] * 4)
         assert turns["b"][0] - turns["a"][0] == pytest.approx(0.001)
-        assert own_lags.total == 13
 
     async def test_whoever_is_busy_may_turn_it(self) -> None:
         """A turn is had once, whoever asks for it."""
-        wheel = Wheel(Histogram())
+        wheel = Wheel()
         dues: list[float] = []
 
         def turn(due: float) -> bool:
@@ -189,71 +106,89 @@ class TestWheel:
 
 
 class TestMachine:
-    """What the machine did besides."""
+    """What the machine did for others."""
 
     def test_reading(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-        """Steal is in ticks over all cores, waiting in nanoseconds of this thread."""
-        stat, schedstat = tmp_path / "stat", tmp_path / "schedstat"
-        monkeypatch.setattr("phone.load.machine.STAT", stat)
-        monkeypatch.setattr("phone.load.machine.SCHEDSTAT", schedstat)
+        """Steal is in ticks over all cores, waiting in nanoseconds over all threads."""
+        monkeypatch.setattr("phone.load.machine.PROC", tmp_path)
         monkeypatch.setattr("os.sysconf", lambda name: 100)
-        stat.write_text("cpu  1 2 3 4 5 6 7 250 9 10\ncpu0 0 0 0 0 0 0 0 99 0 0\n")
-        schedstat.write_text("5000 1500000000 77\n")
-        before = Besides.now()
-        assert before == Besides(2.5, 1.5)
-        stat.write_text("cpu  1 2 3 4 5 6 7 300 9 10\n")
-        schedstat.write_text("6000 1750000000 78\n")
-        assert Besides.now() - before == Besides(0.5, 0.25)
+        own = tmp_path / str(os.getpid())
+        for thread in ("1", "2"):
+            (own / "task" / thread).mkdir(parents=True)
+        (own / "schedstat").touch()
+
+        def write(steal: int, first: int, second: int) -> None:
+            lines = f"cpu  1 2 3 4 5 6 7 {steal} 9 10\ncpu0 0 0 0 0 0 0 0 99 0 0\n"
+            (tmp_path / "stat").write_text(lines)
+            (own / "task/1/schedstat").write_text(f"5000 {first} 77\n")
+            (own / "task/2/schedstat").write_text(f"5000 {second} 77\n")
+
+        write(250, 1_500_000_000, 0)
+        before = OtherWork.now()
+        assert before == OtherWork(2.5, 1.5)
+        assert stolen_seconds([0]) == 0.99
+        write(300, 1_600_000_000, 150_000_000)
+        assert OtherWork.now() - before == OtherWork(0.5, 0.25)
 
     def test_other_systems(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         """Where nothing tells it, it is unknown, not nothing."""
-        monkeypatch.setattr("phone.load.machine.STAT", tmp_path / "none")
-        monkeypatch.setattr("phone.load.machine.SCHEDSTAT", tmp_path / "none")
-        unknown = Besides.now() - Besides.now()
-        assert unknown == Besides(None, None)
+        monkeypatch.setattr("phone.load.machine.PROC", tmp_path)
+        unknown = OtherWork.now() - OtherWork.now()
+        assert unknown == OtherWork(None, None)
         assert unknown.together(unknown) == unknown
-        assert "does not say" in words(LoadResult(calls=1, besides=unknown))
+        assert "no figures" in words(LoadResult(calls=1, other_work=unknown))
 
     @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells it")
     def test_this_machine(self) -> None:
         """This kernel tells both."""
-        assert Besides.now().stolen is not None
-        assert Besides.now().waited is not None
+        assert OtherWork.now().stolen is not None
+        assert OtherWork.now().waited is not None
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells it")
+    def test_steal_adds_up_over_cores(self) -> None:
+        """The whole machine's is at least each core's; a core that is not there has none."""
+        cores = sorted(os.sched_getaffinity(0))
+        single = [stolen_seconds([core]) for core in cores]
+        assert stolen_seconds(cores) >= max(single) >= 0
+        assert stolen_seconds([99999]) == 0
+
+    def test_a_process_that_is_gone_waits_for_nothing(self) -> None:
+        """A process that ended in the meantime does not end the measurement."""
+        assert waited_seconds([2**22 - 1]) == 0
 
     def test_several_processes(self) -> None:
-        """Processes see the same theft, and wait each for itself."""
-        together = Besides(3.0, 1.0).together(Besides(2.9, 0.5))
-        assert together == Besides(3.0, 1.5)
+        """Processes see the same steal, and wait each for itself."""
+        together = OtherWork(3.0, 1.0).together(OtherWork(2.9, 0.5))
+        assert together == OtherWork(3.0, 1.5)
 
 
 class TestVerdict:
     """Who was the bottleneck."""
 
     def test_nobody(self) -> None:
-        """Frames that left in time spoil nothing."""
-        result = LoadResult(calls=1, worked=1)
+        """Frames that left in time spoil nothing, whatever else the machine did."""
+        result = LoadResult(calls=1, worked=1, seconds=10.0, other_work=OtherWork(2.0, 3.0))
         result.lags.add(0.5, 100)
         assert (result.own_fault, result.machine_fault) == ("", "")
         assert "bottleneck" not in words(result)
-        assert "other work" not in words(result)
+        assert "other work," not in words(result)
 
-    def test_the_phone(self) -> None:
-        """Its own work, or a full processor, are its fault."""
-        late, busy = LoadResult(calls=1, worked=1), LoadResult(calls=1, worked=1)
+    @pytest.mark.parametrize("other_work", [OtherWork(0.01, 0.05), OtherWork(None, None)])
+    def test_the_phone(self, other_work: OtherWork) -> None:
+        """Late frames are its own fault when nobody else had the processor; so is a full core."""
+        late = LoadResult(calls=1, worked=1, seconds=10.0, other_work=other_work)
         late.lags.add(14.0, 100)
-        late.work_lags.add(12.0, 100)
-        busy.seconds, busy.cpu_seconds = 10.0, 9.9
-        assert "12.0 ms late at p99" in late.own_fault
+        busy = LoadResult(calls=1, worked=1, seconds=10.0, cpu_seconds=9.9)
+        assert "14.0 ms late at p99" in late.own_fault
         assert "of a core" in busy.own_fault
         assert late.machine_fault == busy.machine_fault == ""
         assert "The phone was the bottleneck" in words(late)
         assert late.as_dict()["phone_was_the_bottleneck"]
 
     def test_the_machine(self) -> None:
-        """Late frames without work to blame are the machine's; the lag is reported as it is."""
-        result = LoadResult(calls=1, worked=1, seconds=10.0, besides=Besides(2.5, 1.25))
+        """Late frames while others had the processor are the machine's; the lag is reported."""
+        result = LoadResult(calls=1, worked=1, seconds=10.0, other_work=OtherWork(2.5, 1.25))
         result.lags.add(40.0, 100)
-        result.work_lags.add(0.1, 100)
         assert result.own_fault == ""
         assert "40.0 ms" in result.machine_fault
         text = words(result)
@@ -264,3 +199,8 @@ class TestVerdict:
         assert shown["own_lag_ms"]["p99"] == pytest.approx(40.0)
         assert shown["machine"]["stolen_seconds"] == 2.5
         assert shown["machine"]["waited_seconds"] == 1.25
+
+    def test_each_process_waits_for_itself(self) -> None:
+        """The share that others had is each process's, not the sum over all."""
+        result = LoadResult(seconds=10.0, processes=4, other_work=OtherWork(0.1, 0.4))
+        assert result.others_share == pytest.approx(0.02)

@@ -17,7 +17,6 @@ from phone.commands.signing import SecretError, add_signing, signing_from
 from phone.constants import RATES
 from phone.faults import FAULTS, FaultError, Faults
 from phone.load import Live, LoadPlan, LoadResult, run_load
-from phone.load.plot import plot
 from phone.plan import ANSWER_URL, CallPlan, PlanError
 from phone.words import counted, printable
 
@@ -63,9 +62,6 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--no-events", action="store_true", help="post no events")
     parser.add_argument("--ca", type=Path, metavar="FILE")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
-    parser.add_argument(
-        "--plot", type=Path, metavar="FILE.svg", help="draw the distribution of the delays"
-    )
     add_signing(parser)
 
 
@@ -115,12 +111,6 @@ def run(namespace: argparse.Namespace) -> int:
         print(f"phone: {error}", file=sys.stderr)
         return 2
     print(json.dumps(result.as_dict(), indent=2) if namespace.json else words(result))
-    if namespace.plot is not None:
-        try:
-            plot(result, namespace.plot)
-        except OSError as error:
-            print(f"phone: {namespace.plot} could not be written: {error}", file=sys.stderr)
-            return 2
     if result.interrupted:
         return 130
     return 0 if result.ok else 1
@@ -153,10 +143,10 @@ async def _load(plan: LoadPlan) -> LoadResult:
         return await run_load(plan, stop=stop, on_live=on_live)
 
 
-def _besides(result: LoadResult) -> str:
-    waited, stolen = result.besides.waited, result.besides.stolen
+def _other_work(result: LoadResult) -> str:
+    waited, stolen = result.other_work.waited, result.other_work.stolen
     if waited is None and stolen is None:
-        return "does not say what it did besides"
+        return "no figures of its other work on this system"
     parts = []
     if waited is not None:
         parts.append(f"the phone waited {waited:.1f} s for a processor")
@@ -185,11 +175,10 @@ def words(result: LoadResult) -> str:
         times("Handshake", result.handshakes.as_dict())
         + f" ({result.handshakes_per_second:.0f} a second)",
         times("Answer", result.answers.as_dict()),
-        times("Own lag", result.lags.as_dict())
-        + f"; through its own work p99 {result.work_lags.quantile(0.99) or 0:.2f}",
+        times("Own lag", result.lags.as_dict()),
         f"{'Phone':<10} {result.cpu:.0%} of a core"
         f"{f' in each of {result.processes} processes' if result.processes > 1 else ''}",
-        f"{'Machine':<10} {_besides(result)}",
+        f"{'Machine':<10} {_other_work(result)}",
     ]
     for reason, count in result.failures.most_common(10):
         lines.append(f"{'Failed':<10} {count:,} × {printable(reason, 300)}")

@@ -1,7 +1,19 @@
 """Many calls at once, and how the application took them."""
 
+from phone.load.histogram import Histogram
+from phone.load.leg import LATE_MS
+from phone.load.machine import stolen_seconds, waited_seconds
 from phone.load.plan import Live, LoadPlan
 from phone.load.processes import run_load
 from phone.load.result import LoadResult
 
-__all__ = ["Live", "LoadPlan", "LoadResult", "run_load"]
+__all__ = [
+    "LATE_MS",
+    "Histogram",
+    "Live",
+    "LoadPlan",
+    "LoadResult",
+    "run_load",
+    "stolen_seconds",
+    "waited_seconds",
+]

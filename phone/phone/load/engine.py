@@ -9,7 +9,7 @@ from time import perf_counter
 
 from phone.load.caller import Caller
 from phone.load.conversation import Conversation
-from phone.load.machine import Besides
+from phone.load.machine import OtherWork
 from phone.load.plan import Live, LoadPlan
 from phone.load.result import LoadResult
 from phone.load.uninterrupted import uninterrupted
@@ -59,12 +59,12 @@ class _Load:
         self._on_live = on_live
         self._live = Live()
         self._result = LoadResult()
-        self._wheel = Wheel(self._result.work_lags)
+        self._wheel = Wheel()
         self._conversation = Conversation(plan.call, self._wheel, self._result, stop)
 
     async def run(self) -> LoadResult:
         result = self._result
-        begin, cpu, besides = perf_counter(), time.process_time(), Besides.now()
+        begin, cpu, others = perf_counter(), time.process_time(), OtherWork.now()
         telling = asyncio.create_task(self._tell())
         try:
             with uninterrupted(), self._wheel.turning():
@@ -74,7 +74,7 @@ class _Load:
             await asyncio.gather(telling, return_exceptions=True)
         result.seconds = perf_counter() - begin
         result.cpu_seconds = time.process_time() - cpu
-        result.besides = Besides.now() - besides
+        result.other_work = OtherWork.now() - others
         result.interrupted = self._stop.is_set()
         return result
 

@@ -1,4 +1,4 @@
-"""Many times in little room: counted by steps, so that a long load needs no more than a short."""
+"""Histogram of times, of the same size however many it counts."""
 
 from array import array
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["STEP_MS", "Histogram"]
+__all__ = ["Histogram"]
 
 STEP_MS = 0.02
 STEPS = 50_000  # up to a second; anything longer is counted as a second

@@ -6,14 +6,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from phone.load.histogram import Histogram
-from phone.load.machine import Besides
+from phone.load.machine import OtherWork
 
 __all__ = ["LoadResult"]
 
 LAG_MS = 5.0  # p99 of frames' lateness from which the measurement is not the server's alone
 OWN_CPU = 0.95  # of a core
+OTHERS_SHARE = 0.01  # of the time; kept waiting for less, 99 % of frames could leave in time
 COUNTS = ("calls", "worked", "most_at_once", "sent", "matched", "late", "lost", "strange")
-TIMES = ("delays", "lags", "work_lags", "handshakes", "answers")
+TIMES = ("delays", "lags", "handshakes", "answers")
 
 
 @dataclass
@@ -28,15 +29,13 @@ class LoadResult:
         strange: messages that came back and were not what had been sent.
         delays: of the frames that came back.
         lags: how much later than due each frame was sent.
-        work_lags: the part of it that was this program's own work; see `blame`.
         handshakes: how long the sockets took to open.
         answers: how long the answer webhook took.
         failures: how many calls failed for each reason.
         seconds: from the first call to the end of the last.
         opening_seconds: from the first handshake to the last.
         cpu_seconds: of this program, of all processes together.
-        besides: what the machine did meanwhile: stolen from all its cores, and waited for by all
-            processes together.
+        other_work: what the machine did for others meanwhile.
         processes: how many it ran in.
     """
 
@@ -50,14 +49,13 @@ class LoadResult:
     strange: int = 0
     delays: Histogram = field(default_factory=Histogram)
     lags: Histogram = field(default_factory=Histogram)
-    work_lags: Histogram = field(default_factory=Histogram)
     handshakes: Histogram = field(default_factory=Histogram)
     answers: Histogram = field(default_factory=Histogram)
     failures: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
     opening_seconds: float = 0.0
     cpu_seconds: float = 0.0
-    besides: Besides = field(default_factory=lambda: Besides(None, None))
+    other_work: OtherWork = field(default_factory=lambda: OtherWork(None, None))
     processes: int = 1
     interrupted: bool = False
 
@@ -75,20 +73,31 @@ class LoadResult:
     @property
     def own_fault(self) -> str:
         """Why the measurement shows this program rather than the server; empty when it does not."""
-        lag = self.work_lags.quantile(0.99) or 0.0
-        if lag > LAG_MS:
-            return f"its own work made frames leave {lag:.1f} ms late at p99"
         if self.cpu > OWN_CPU:
             return f"it used {self.cpu:.0%} of a core"
+        if self._lag > LAG_MS and self.others_share < OTHERS_SHARE:
+            return f"frames left {self._lag:.1f} ms late at p99, and nothing else kept it waiting"
         return ""
 
     @property
     def machine_fault(self) -> str:
         """Why the measurement shows a machine with other work; empty when it does not."""
-        lag = self.lags.quantile(0.99) or 0.0
-        if lag <= LAG_MS or self.own_fault:
+        if self._lag <= LAG_MS or self.own_fault:
             return ""
-        return f"frames left {lag:.1f} ms late at p99, and not through the phone's own work"
+        return (
+            f"frames left {self._lag:.1f} ms late at p99, and others had the processor for "
+            f"{self.others_share:.0%} of the time"
+        )
+
+    @property
+    def _lag(self) -> float:
+        return self.lags.quantile(0.99) or 0.0
+
+    @property
+    def others_share(self) -> float:
+        """The share of the time in which others may have kept a process from running, at most."""
+        waited = (self.other_work.waited or 0.0) / self.processes
+        return (waited + (self.other_work.stolen or 0.0)) / self.seconds if self.seconds else 0.0
 
     @property
     def ok(self) -> bool:
@@ -105,7 +114,7 @@ class LoadResult:
         self.seconds = max(self.seconds, other.seconds)
         self.opening_seconds = max(self.opening_seconds, other.opening_seconds)
         self.cpu_seconds += other.cpu_seconds
-        self.besides = self.besides.together(other.besides)
+        self.other_work = self.other_work.together(other.other_work)
         self.interrupted = self.interrupted or other.interrupted
 
     def as_dict(self) -> dict[str, Any]:
@@ -124,7 +133,6 @@ class LoadResult:
             },
             "delay_ms": self.delays.as_dict(),
             "own_lag_ms": self.lags.as_dict(),
-            "own_lag_through_work_ms": self.work_lags.as_dict(),
             "handshake_ms": self.handshakes.as_dict(),
             "handshakes_per_second": round(self.handshakes_per_second, 1),
             "answer_ms": self.answers.as_dict(),
@@ -132,7 +140,7 @@ class LoadResult:
             "seconds": round(self.seconds, 3),
             "cpu": round(self.cpu, 3),
             "processes": self.processes,
-            "machine": {"cores": os.cpu_count(), **self.besides.as_dict()},
+            "machine": {"cores": os.cpu_count(), **self.other_work.as_dict()},
             "phone_was_the_bottleneck": self.own_fault,
             "machine_had_other_work": self.machine_fault,
             "interrupted": self.interrupted,

@@ -2,11 +2,9 @@
 
 import contextlib
 from collections.abc import Callable, Iterator
-from time import perf_counter, thread_time
+from time import perf_counter
 
 from phone.constants import FRAME_SECONDS
-from phone.load.blame import Blame
-from phone.load.histogram import Histogram
 from phone.load.ticker import ticking
 
 __all__ = ["Wheel"]
@@ -20,20 +18,14 @@ class Wheel:
     """Calls each leg's `turn(due)` every 20 ms, on an absolute clock, until it returns False.
 
     Legs are spread over slots; a slot's legs share a wake-up, which is what makes hundreds cheap.
-
-    Args:
-        work_lags: gets, for each leg's turn, the ms that it was late through this program's own
-            work.
     """
 
-    def __init__(self, work_lags: Histogram) -> None:
+    def __init__(self) -> None:
         self.due = 0.0
-        self._work_lags = work_lags
         self._slots: list[list[Turn]] = [[] for _ in range(SLOTS)]
         self._step = FRAME_SECONDS / SLOTS
         self._begin = 0.0
         self._count = 0
-        self._blame = Blame(self._step)
 
     def add(self, turn: Turn) -> None:
         """Let a leg take part, in the emptiest slot."""
@@ -43,7 +35,6 @@ class Wheel:
     def turning(self) -> Iterator[None]:
         """Turn, in the running loop."""
         self._begin = self.due = perf_counter() + self._step
-        self._blame.start(perf_counter(), thread_time())
         with ticking(self._begin, self._step, self.turn):
             yield
 
@@ -52,12 +43,10 @@ class Wheel:
 
         Whoever is busy with other work may call it, so that no frame waits for its end.
         """
-        while (now := perf_counter()) >= self.due:
+        while perf_counter() >= self.due:
             due, slot = self.due, self._slots[self._count % SLOTS]
             self._count += 1
             self.due = self._begin + self._count * self._step
-            own = self._blame.own(due, now, thread_time())
-            self._work_lags.add(own * 1000, len(slot))
             over = [turn for turn in slot if not turn(due)]
             for turn in over:
                 slot.remove(turn)
