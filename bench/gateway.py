@@ -7,12 +7,14 @@ import urllib.parse
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from phone.load import stolen_seconds
+
 from bench import load
 from bench.capacity import Capacity, Outcome, search, time_limit
 from bench.load import Report
 from bench.measures import P99_MS, kept_up
 from bench.plan import Plan
-from bench.processes import Cores, stolen_seconds
+from bench.processes import Cores
 
 __all__ = ["Hop", "capacity", "hop_from", "judged", "paced"]
 

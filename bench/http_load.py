@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+
+from phone.load import Histogram
 
 __all__ = ["Asked", "at_rate", "flat_out"]
 
@@ -62,27 +63,24 @@ class _Line:
             self._streams = None
 
 
-class _Tally:
+class _Count:
     def __init__(self) -> None:
-        self.times: list[float] = []
+        self.times = Histogram()
         self.failures: list[str] = []
 
     def note(self, began: float, failure: str | None) -> None:
         if failure is None:
-            self.times.append((time.perf_counter() - began) * 1000)
+            self.times.add((time.perf_counter() - began) * 1000)
         else:
             self.failures.append(failure)
 
     def asked(self, seconds: float) -> Asked:
-        cuts = [0.0] * 99
-        if len(self.times) > 1:
-            cuts = statistics.quantiles(self.times, n=100, method="inclusive")
         return Asked(
-            per_second=len(self.times) / seconds,
-            p50_ms=cuts[49],
-            p99_ms=cuts[98],
-            max_ms=max(self.times, default=0.0),
-            answered=len(self.times),
+            per_second=self.times.total / seconds,
+            p50_ms=self.times.quantile(0.5) or 0.0,
+            p99_ms=self.times.quantile(0.99) or 0.0,
+            max_ms=self.times.longest,
+            answered=self.times.total,
             failed=len(self.failures),
             first_failure=self.failures[0] if self.failures else None,
         )
@@ -100,7 +98,7 @@ async def flat_out(
         connections: how many at a time.
 
     """
-    tally = _Tally()
+    count = _Count()
     begin = time.perf_counter()
 
     async def worker() -> None:
@@ -108,11 +106,11 @@ async def flat_out(
         while time.perf_counter() < begin + seconds:
             bytes_ = request()
             began = time.perf_counter()
-            tally.note(began, await line.ask(bytes_))
+            count.note(began, await line.ask(bytes_))
         line.close()
 
     await asyncio.gather(*(worker() for _ in range(connections)))
-    return tally.asked(time.perf_counter() - begin)
+    return count.asked(time.perf_counter() - begin)
 
 
 async def at_rate(port: int, request: Callable[[], bytes], seconds: float, rate: float) -> Asked:
@@ -128,7 +126,7 @@ async def at_rate(port: int, request: Callable[[], bytes], seconds: float, rate:
         rate: requests a second.
 
     """
-    tally = _Tally()
+    count = _Count()
     free: asyncio.LifoQueue[_Line] = asyncio.LifoQueue()
     for _ in range(CONNECTIONS):
         free.put_nowait(_Line(port))
@@ -136,7 +134,7 @@ async def at_rate(port: int, request: Callable[[], bytes], seconds: float, rate:
 
     async def one(due: float) -> None:
         line = await free.get()
-        tally.note(due, await line.ask(request()))
+        count.note(due, await line.ask(request()))
         free.put_nowait(line)
 
     async with asyncio.TaskGroup() as group:
@@ -146,4 +144,4 @@ async def at_rate(port: int, request: Callable[[], bytes], seconds: float, rate:
             group.create_task(one(due))
     while not free.empty():
         free.get_nowait().close()
-    return tally.asked(time.perf_counter() - begin)
+    return count.asked(time.perf_counter() - begin)

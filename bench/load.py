@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from phone.load import LATE_MS
+
 from bench import processes
 
 __all__ = ["LOADGEN", "LoadError", "Report", "Times", "run"]
@@ -104,7 +106,7 @@ def run(
         LoadError: it gave no report.
 
     """
-    command = [str(LOADGEN), f"--host={host}"]
+    command = [str(LOADGEN), f"--host={host}", f"--late-ms={LATE_MS:g}"]
     command += [f"--{name.replace('_', '-')}={value:g}" for name, value in options.items()]
     with tempfile.TemporaryFile("w+") as output:
         with subprocess.Popen(  # noqa: S603 - our own program

@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import counters, load, processes
+from phone.load import stolen_seconds
+
+from bench import counters, load
 from bench.capacity import Capacity, Outcome, search, time_limit
 from bench.counters import Counters
 from bench.exactness import compared
@@ -273,7 +275,7 @@ class _At:
             self._spent.memory = self._server.memory_bytes()
 
     def _taken(self) -> float:
-        return self._server.waited_seconds() + processes.stolen_seconds([self._core])
+        return self._server.waited_seconds() + stolen_seconds([self._core])
 
 
 def _unwatched(mark: str) -> None:

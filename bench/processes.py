@@ -1,4 +1,4 @@
-"""What the kernel says of processes and cores: time used, time taken away, memory, placement."""
+"""Processes and cores: processor time, memory, placement."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ __all__ = [
     "cpu_seconds",
     "memory_bytes",
     "pinned",
-    "stolen_seconds",
     "tree",
-    "waited_seconds",
 ]
 
 
@@ -79,33 +77,6 @@ def _cpu_seconds(pid: int) -> float:
     except OSError:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def waited_seconds(pids: Iterable[int]) -> float:
-    """Return the time for which processes could have run but had no processor, in seconds.
-
-    0 on a kernel that does not say (no /proc/*/schedstat).
-    """
-    return sum(_waited_seconds(pid) for pid in pids)
-
-
-def _waited_seconds(pid: int) -> float:
-    try:
-        tasks = list(Path(f"/proc/{pid}/task").iterdir())
-        return sum(int((task / "schedstat").read_text().split()[1]) for task in tasks) / 1e9
-    except OSError:
-        return 0.0
-
-
-def stolen_seconds(cores: Iterable[int]) -> float:
-    """Return the time for which the hypervisor kept cores that had work from running, in seconds.
-
-    Source: proc(5), /proc/stat, the eighth figure of a core. It has a resolution of 10 ms.
-    """
-    wanted = {f"cpu{core}" for core in cores}
-    lines = (line.split() for line in Path("/proc/stat").read_text().splitlines())
-    ticks = sum(int(fields[8]) for fields in lines if fields and fields[0] in wanted)
-    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def memory_bytes(pids: Iterable[int]) -> int:

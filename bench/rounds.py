@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from phone.load import stolen_seconds
+
 from bench import gateway, machine, replicas
 from bench.counters import Counters
 from bench.figures import summarised
@@ -18,7 +20,7 @@ from bench.load import GENERATOR_LAG_MS, LoadError
 from bench.measures import Figures, Measures
 from bench.peers.catalogue import LIMIT, OURS, PEERS, PLAIN, Peer, installed, named
 from bench.plan import Plan
-from bench.processes import Cores, stolen_seconds
+from bench.processes import Cores
 from bench.server import ServerError
 
 __all__ = ["Run"]

@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
+from phone.load import waited_seconds
+
 from bench import processes
 
 __all__ = ["Server", "ServerError"]
@@ -100,7 +102,7 @@ class Server:
 
     def waited_seconds(self) -> float:
         """Return for how long it could have run but had no processor, its children included."""
-        return processes.waited_seconds(processes.tree(self.pid))
+        return waited_seconds(processes.tree(self.pid))
 
     def memory_bytes(self) -> int:
         """Memory in use, its children's included."""

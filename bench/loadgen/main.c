@@ -32,7 +32,8 @@ static const char usage[] =
     "  --open-seconds S    bound on opening all calls (30)\n"
     "  --depth K           frames in flight on each call of a flood, 1 to 256 (1)\n"
     "  --frames F          end a flood after F echoes; --seconds is then the bound\n"
-    "  --stop-late F       end a paced run once F frames were over 60 ms late\n"
+    "  --late-ms T         an echo that takes longer is late (none is)\n"
+    "  --stop-late F       end a paced run once F frames were late\n"
     "  --window S          report the delay of each S seconds on its own, too\n";
 
 static _Noreturn void wrong_usage(const char *what, const char *seen)
@@ -132,7 +133,7 @@ static struct options read_options(int argc, char **argv, struct run *run)
         {"host", 1, NULL, 'h'},    {"path", 1, NULL, 'p'},   {"calls", 1, NULL, 'c'},
         {"seconds", 1, NULL, 's'}, {"warmup", 1, NULL, 'w'}, {"open-seconds", 1, NULL, 'o'},
         {"depth", 1, NULL, 'd'},   {"frames", 1, NULL, 'f'}, {"window", 1, NULL, 'i'},
-        {"stop-late", 1, NULL, 'l'}, {"help", 0, NULL, 'H'}, {NULL, 0, NULL, 0},
+        {"stop-late", 1, NULL, 'l'}, {"late-ms", 1, NULL, 't'}, {"help", 0, NULL, 'H'}, {NULL, 0, NULL, 0},
     };
     struct options options = {
         .calls = 100, .depth = 1, .seconds = 5, .warmup = 1, .open_seconds = 30};
@@ -149,6 +150,7 @@ static struct options read_options(int argc, char **argv, struct run *run)
         case 'd': options.depth = (uint32_t)number("--depth", optarg, 1, 256); break;
         case 'f': options.frames = (uint64_t)number("--frames", optarg, 1, 1e12); break;
         case 'l': options.stop_late = (uint64_t)number("--stop-late", optarg, 1, 1e12); break;
+        case 't': options.late_ms = number("--late-ms", optarg, 0.1, 60000); break;
         case 'i': options.window = number("--window", optarg, 0.1, 3600); break;
         case 'H': fputs(usage, stdout); exit(0);
         default: fputs(usage, stderr); exit(2);

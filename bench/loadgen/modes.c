@@ -9,7 +9,6 @@
 #include <time.h>
 
 enum { HANDSHAKES_AT_ONCE = 16 };
-static const int64_t LATE = 60 * MS;
 static const int64_t SPIN = 50000; /* ns: below that, sleeping takes longer than waiting awake */
 static const int64_t GOODBYE = 2 * SECOND; /* bound on waiting until all peers have hung up */
 
@@ -92,7 +91,8 @@ void end_window(struct state *state)
 void count_delay(struct state *state, int64_t delay, int64_t now)
 {
     state->report->echoed++;
-    state->report->late += delay > LATE;
+    const double late_ms = state->options->late_ms;
+    state->report->late += late_ms > 0 && (double)delay > late_ms * (double)MS;
     histogram_add(&state->report->delay, delay);
     if (state->options->window > 0) {
         while (now >= state->window_ends)

@@ -1,4 +1,4 @@
-"""What the kernel says of time."""
+"""Processes on cores."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import subprocess
 import sys
 import time
 
-import pytest
+from phone.load import waited_seconds
 
-from bench.processes import Cores, pinned, stolen_seconds, waited_seconds
+from bench.processes import Cores, pinned
 
 BUSY = "while True: pass"
 
@@ -27,17 +27,3 @@ def test_a_process_that_shares_its_core_waits() -> None:
         for process in processes:
             process.kill()
             process.wait()
-
-
-def test_a_process_that_is_gone_waits_for_nothing() -> None:
-    """A process that ended in the meantime does not end the measurement."""
-    assert waited_seconds([2**22 - 1]) == 0
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
-def test_what_was_stolen_adds_up_over_cores() -> None:
-    """The whole machine's is at least each core's; a core that is not there has none."""
-    cores = Cores().usable
-    single = [stolen_seconds([core]) for core in cores]
-    assert stolen_seconds(cores) >= max(single) >= 0
-    assert stolen_seconds([99999]) == 0

@@ -17,10 +17,11 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from phone.load import stolen_seconds
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from bench.processes import Cores, stolen_seconds
+from bench.processes import Cores
 from tests.attacks.target import SLACK, Socket
 
 __all__ = ["FRAME_SECONDS", "P99_MS", "WORST_MS", "Canary", "Report", "canary"]

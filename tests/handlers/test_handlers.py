@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from phone.audio import glide, load
+from phone.load import stolen_seconds, waited_seconds
 from phone.plan import CallPlan
 
-from bench.processes import Cores, stolen_seconds, waited_seconds
+from bench.processes import Cores
 from tests.attempts import best_of, in_time
 from tests.handlers.crowd import crowd
 from tests.handlers.hearing import Heard, Samples, listen
