@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from ncco_service import gunicorn_conf
+from ncco_service import server
 
 from bench.peers import serving
 
-bind = gunicorn_conf.bind
-worker_class = gunicorn_conf.worker_class
-workers = gunicorn_conf.workers
-threads = gunicorn_conf.threads
-keepalive = gunicorn_conf.keepalive
-worker_tmp_dir = gunicorn_conf.worker_tmp_dir
+bind = server.bind
+worker_class = server.worker_class
+workers = server.workers
+worker_connections = server.worker_connections
+keepalive = server.keepalive
+worker_tmp_dir = server.worker_tmp_dir
 control_socket_disable = True
 accesslog = None
 

@@ -1,5 +1,9 @@
 """``python -m ncco_service``: check everything, then serve."""
 
+from gevent import monkey  # type: ignore[import-untyped]  # gevent has no types
+
+monkey.patch_all()  # before anything else takes sockets, locks or threads from the standard library
+
 import logging.config
 import os
 import socket
@@ -29,7 +33,7 @@ def main() -> None:
     logging.config.dictConfig(logs.configuration(settings.log_level))
     sys.argv = [
         "ncco-service",
-        "--config=python:ncco_service.gunicorn_conf",
+        "--config=python:ncco_service.server",
         "ncco_service.app:from_environment()",
     ]
     run()

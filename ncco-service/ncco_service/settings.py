@@ -35,7 +35,11 @@ class SettingsError(Exception):
 VARIABLES: tuple[Variable, ...] = (
     Variable("HOST", "127.0.0.1", "address to listen on; the image sets 0.0.0.0"),
     Variable("PORT", "8000", "port to listen on; 0 takes any free one"),
-    Variable("THREADS", "32", "requests served at the same time"),
+    Variable(
+        "WORKER_CONNECTIONS",
+        "1000",
+        "connections open at the same time; with MAX_BODY_BYTES it bounds the memory of all bodies",
+    ),
     Variable("LOG_LEVEL", "info", "debug, info, warning or error"),
     Variable("LOG_NUMBERS", "0", "1 writes callers' numbers to the log unmasked"),
     Variable(
@@ -101,6 +105,8 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("PROBE_SECONDS", "30", "seconds between two such attempts that succeed"),
 )
 
+_REPLACED = {"THREADS": "unset it, and set WORKER_CONNECTIONS if the default is too few or many"}
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -108,7 +114,7 @@ class Settings:
 
     host: str
     port: int
-    threads: int
+    worker_connections: int
     log_level: str
     log_numbers: bool
     ncco_file: Path
@@ -157,7 +163,7 @@ class Settings:
         settings = cls(
             host=read("HOST", parse.host),
             port=read("PORT", parse.integer(0, 65535)),
-            threads=read("THREADS", parse.integer(1, 256)),
+            worker_connections=read("WORKER_CONNECTIONS", parse.integer(1, 100_000)),
             log_level=read("LOG_LEVEL", parse.choice("debug", "info", "warning", "error")),
             log_numbers=read("LOG_NUMBERS", parse.flag),
             ncco_file=read("NCCO_FILE", _document),
@@ -184,6 +190,11 @@ class Settings:
             probe_socket=ngrok_api_url is not None if probe_socket is None else probe_socket,
             probe_seconds=read("PROBE_SECONDS", parse.seconds(1, 3600)),
         )
+        read.problems += [
+            f"{old} is set, but is no longer a setting; {hint}"
+            for old, hint in _REPLACED.items()
+            if environ.get(old, "").strip()
+        ]
         if read.problems:
             raise SettingsError(read.problems)
         return settings

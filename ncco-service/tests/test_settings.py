@@ -57,7 +57,7 @@ def test_values_are_read() -> None:
         ("PORT", "65536", "a whole number from 0 to 65535"),
         ("PORT", "-1", "a whole number from 0 to 65535"),
         ("PORT", "٣", "a whole number from 0 to 65535"),
-        ("THREADS", "0", "a whole number from 1 to 256"),
+        ("WORKER_CONNECTIONS", "0", "a whole number from 1 to 100000"),
         ("LOG_LEVEL", "loud", "one of debug, info, warning, error"),
         ("LOG_NUMBERS", "perhaps", "1 or 0"),
         ("SOCKET_URL", "https://voice.example.org/socket", "beginning with ws:// or wss://"),

@@ -1,0 +1,117 @@
+"""How gunicorn serves the application: its configuration, and its gevent worker with deadlines.
+
+One process, since what it knows of the tunnel, of used tokens and of the echo service is in its
+memory. A connection costs a greenlet, so a slow or silent peer holds up nobody else. There are at
+most WORKER_CONNECTIONS of them, so all bodies that are coming in have at most
+WORKER_CONNECTIONS x MAX_BODY_BYTES, and hold about 2.5 times as much memory.
+"""
+
+import logging
+import os
+import socket
+import time
+from contextlib import suppress
+from typing import Any
+
+import gevent  # type: ignore[import-untyped]  # has no types
+from gevent.socket import wait_read  # type: ignore[import-untyped]
+from gunicorn.workers.ggevent import GeventWorker  # type: ignore[import-untyped]
+
+from ncco_service import logs
+from ncco_service.app import service_of
+from ncco_service.settings import Settings
+
+_settings = Settings.from_env(os.environ)
+
+
+class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn's gevent worker, with a deadline for every request.
+
+    The original bounds only the time until a request's head is there. Here REQUEST_SECONDS bound
+    the head, the body and the answer together, and an idle connection ends when the worker stops.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._idle: set[socket.socket] = set()
+
+    def handle(self, listener: Any, client: socket.socket, peer: Any) -> None:
+        """Serve one connection, unless we stopped listening before its greenlet could begin."""
+        if listener.fileno() < 0:
+            client.close()
+        else:
+            super().handle(listener, client, peer)
+
+    def timeout_ctx(self) -> gevent.Timeout:
+        """Start the deadline of a request; without its head by then, the connection is closed."""
+        gevent.getcurrent().deadline = time.monotonic() + _settings.request_seconds
+        return gevent.Timeout(_settings.request_seconds, False)
+
+    def handle_request(self, listener: Any, req: Any, sock: socket.socket, peer: Any) -> None:
+        """Answer one request before its deadline, then wait until the next one begins.
+
+        Raises:
+            StopIteration: there will be none; gunicorn closes the connection.
+
+        """
+        left = gevent.getcurrent().deadline - time.monotonic()
+        with gevent.Timeout(max(left, 0)) as deadline:
+            try:
+                super().handle_request(listener, req, sock, peer)
+            except gevent.Timeout as timeout:
+                if timeout is not deadline:
+                    raise
+                raise StopIteration from None
+        pipelined = req.unreader.take_buffered()
+        req.unreader.unread(pipelined)
+        if not pipelined:
+            self._wait_for_more(sock)
+
+    def notify(self) -> None:
+        """Show the arbiter a sign of life, about once a second; end idle connections at a stop."""
+        super().notify()
+        if not self.alive:
+            for sock in self._idle:
+                with suppress(OSError):
+                    sock.shutdown(socket.SHUT_RDWR)
+
+    def _wait_for_more(self, sock: socket.socket) -> None:
+        self._idle.add(sock)
+        try:
+            wait_read(sock.fileno(), keepalive)
+        except TimeoutError:
+            raise StopIteration from None
+        finally:
+            self._idle.discard(sock)
+
+
+_host = f"[{_settings.host}]" if ":" in _settings.host else _settings.host
+bind = f"{_host}:{_settings.port}"
+worker_class = Worker
+workers = 1
+worker_connections = _settings.worker_connections
+keepalive = 30  # seconds: longer than the gateway's own, which keeps connections for reuse
+graceful_timeout = 10  # seconds for requests that are under way when told to stop
+limit_request_line = 8190  # a GET webhook carries all its fields in here
+# Whether a peer's X-Forwarded-* headers count is decided for each request.
+secure_scheme_headers: dict[str, str] = {}
+worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - memory, not disk
+control_socket_disable = True  # nobody asks it, and it would need a writable home
+accesslog = None  # the webhooks have a line each of their own
+logconfig_dict = logs.configuration(_settings.log_level)
+
+
+def post_worker_init(running: Any) -> None:
+    """Start the background jobs, which do not survive a fork, and log where we listen."""
+    service_of(running.wsgi).start()
+    logger = logging.getLogger("ncco_service")
+    for listener in running.sockets:
+        host, port = listener.getsockname()[:2]
+        url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        logs.event(logger, "listening", url=url)
+
+
+def worker_exit(_server: Any, exiting: Any) -> None:
+    """Stop the background jobs."""
+    if getattr(exiting, "wsgi", None):
+        service_of(exiting.wsgi).stop()
