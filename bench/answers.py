@@ -9,27 +9,26 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import dataclasses
 import datetime
 import hashlib
 import json
 import os
 import secrets
-import statistics
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import jwt
 import ncco_service.settings
 
-from bench import http_load, machine
+from bench import http_load, machine, record
 from bench.files import write_whole
 from bench.http_load import Asked
 from bench.peers.catalogue import BENCH
 from bench.processes import Cores
+from bench.record import Rounds
 from bench.server import Server, ServerError
 
 __all__ = ["main"]
@@ -150,25 +149,33 @@ async def _measure(case: Case, core: int, seconds: float) -> dict[str, Asked]:
     return found
 
 
-def _median(rounds: Sequence[dict[str, Asked]], way: str, name: str) -> float | None:
-    values = [getattr(found[way], name) for found in rounds if way in found]
-    return statistics.median(values) if values else None
+def _figures(found: dict[str, Asked]) -> dict[str, float | None]:
+    """Return one round of one case as figures."""
+    return {
+        f"{way}_{name}": getattr(asked, name)
+        for way, asked in found.items()
+        for name in ("per_second", "p50_ms", "p99_ms", "max_ms", "failed")
+    }
 
 
-def _table(rounds: dict[str, list[dict[str, Asked]]]) -> str:
+def _table(figures: Mapping[str, Rounds]) -> str:
     lines = [
         "| server | answers/s | p50 / p99 ms, flat out | "
         f"p50 / p99 / max ms at {RATE} a second | failed |",
         "| --- | ---: | ---: | ---: | ---: |",
     ]
-    for label, found in rounds.items():
-        rate = _median(found, "flat_out", "per_second")
-        flat = [_median(found, "flat_out", name) for name in ("p50_ms", "p99_ms")]
-        paced = [_median(found, "at_rate", name) for name in ("p50_ms", "p99_ms", "max_ms")]
-        failed = sum(asked.failed for one in found for asked in one.values())
+    for label, found in figures.items():
+        medians = {name: record.median(values) for name, values in found.items()}
+        rate = medians.get("flat_out_per_second")
+        flat = [medians.get(f"flat_out_{name}") for name in ("p50_ms", "p99_ms")]
+        paced = [medians[f"at_rate_{name}"] for name in ("p50_ms", "p99_ms", "max_ms")]
+        failed = sum(
+            sum(value or 0 for value in found.get(f"{way}_failed", ()))
+            for way in ("at_rate", "flat_out")
+        )
         lines.append(
             f"| {label} | {'–' if rate is None else f'{rate:,.0f}'} | {_times(flat)} | "
-            f"{_times(paced)} | {failed} |"
+            f"{_times(paced)} | {failed:.0f} |"
         )
     return "\n".join(lines)
 
@@ -216,22 +223,28 @@ def _keep(
             if asked.first_failure
         }
     )
+    figures = {label: record.gathered([_figures(one) for one in rounds[label]]) for label in rounds}
     text = (
         f"# Answers, {now:%Y-%m-%d}\n\n{about['cpu']}, {about['cores']} cores, Linux "
         f"{about['kernel']}; Python {about['python']}; {', '.join(machine.versions())}. Median of "
         f"{count} rounds of {seconds:g} s, server on one core, client on the other; flat out: 16 "
-        f"connections. Commit {machine.commit()}.\n\n{_table(rounds)}\n"
+        f"connections. Commit {machine.commit()}.\n\n{_table(figures)}\n"
         + "".join(f"\n- failed: {failure}" for failure in failures)
     )
     print(text)
     folder.mkdir(parents=True, exist_ok=True)
     stem = folder / f"{now:%Y-%m-%d-%H%M}-answers-{machine.commit()}"
-    kept = {
-        label: [{way: dataclasses.asdict(a) for way, a in one.items()} for one in found]
-        for label, found in rounds.items()
-    }
-    write_whole(
-        stem.with_suffix(".json"), json.dumps({"machine": about, "rounds": kept}, indent=1) + "\n"
+    record.write(
+        stem.with_suffix(".json"),
+        {
+            "date": f"{now:%Y-%m-%d}",
+            "commit": machine.commit(),
+            "machine": about,
+            "versions": machine.versions(),
+            "labels": {label: label for label in figures},
+            "figures": figures,
+            "notes": failures,
+        },
     )
     write_whole(stem.with_suffix(".md"), text + "\n")
     return 1 if failures else 0

@@ -12,7 +12,7 @@ from pathlib import Path
 from phone.load import stolen_seconds
 
 from bench import counters, load
-from bench.capacity import Capacity, Outcome, search, time_limit
+from bench.capacity import Outcome, search, time_limit
 from bench.counters import Counters
 from bench.exactness import compared
 from bench.load import Report
@@ -100,8 +100,6 @@ class Measures:
         self.hardware = hardware
         self.reports: list[tuple[str, Report]] = []
         """Every report of the generator, with the peer's name."""
-        self.searches: list[tuple[str, Capacity]] = []
-        """Every search for a capacity."""
         self.exact = 0
         """Runs after which a server's own metrics were the generator's count."""
         self.inexact: list[str] = []
@@ -179,7 +177,6 @@ class Measures:
 
         over = time_limit(self.plan.search_seconds)
         found = search(attempt, estimate, fine=self.plan.fine, over=over)
-        self.searches.append((peer.name, found))
         void = sum(outcome is Outcome.VOID for _, outcome in found.trials)
         # Nothing held, and a generator that was late: that is no finding about the server.
         unknown = found.held == 0 and void > 0

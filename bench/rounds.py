@@ -15,12 +15,12 @@ from phone.load import stolen_seconds
 
 from bench import gateway, machine, replicas
 from bench.counters import Counters
-from bench.figures import summarised
-from bench.load import GENERATOR_LAG_MS, LoadError
+from bench.load import GENERATOR_LAG_MS, LoadError, Report
 from bench.measures import Figures, Measures
-from bench.peers.catalogue import LIMIT, OURS, PEERS, PLAIN, Peer, installed, named
+from bench.peers.catalogue import OURS, PEERS, Peer, installed, named
 from bench.plan import Plan
 from bench.processes import Cores
+from bench.record import gathered, median
 from bench.server import ServerError
 
 __all__ = ["Run"]
@@ -60,8 +60,13 @@ class Run:
         self._notes: list[str] = []
         self._began = time.monotonic()
 
+    @property
+    def reports(self) -> list[tuple[str, Report]]:
+        """Each report of the generator so far, with the name of the server."""
+        return self._measures.reports
+
     def results(self) -> dict[str, Any]:
-        """Measure everything; return what is kept in `results/*.json`."""
+        """Measure everything; return what is kept, see `record`."""
         plan = self._plan
         busy, stolen = machine.load_average(), stolen_seconds(self._measures.cores.usable)
         peers, skipped = installed([named(name) for name in plan.peers] or PEERS)
@@ -70,32 +75,19 @@ class Run:
             # Every other round goes the other way, so that a drift of the machine evens out.
             for peer in peers[:: -1 if number % 2 else 1]:
                 rounds[peer.name].append(self._round(number, peer, rounds[peer.name]))
-        summary = summarised(rounds, LIMIT, PLAIN)
-        ours = summary.get(OURS, {}).get("calls_held")
-        known = (ours and ours["median"]) or CALLS_AT_FIRST
+        figures = {peer: gathered(of_peer) for peer, of_peer in rounds.items()}
+        known = median(figures.get(OURS, {}).get("calls_held", ())) or CALLS_AT_FIRST
         return {
             "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d"),
             "commit": machine.commit(),
             "machine": machine.described(),
             "versions": machine.versions(),
             "plan": dataclasses.asdict(plan),
-            "rounds": plan.rounds,
-            "paced": list(plan.paced),
-            "flooded": list(plan.flooded),
             "counted_by": self._counted_by,
-            "ours": OURS,
             "labels": {peer.name: peer.label for peer in PEERS},
-            "peers": summary,
-            "replicas": self._replicas(known) if plan.replicas and OURS in summary else None,
+            "figures": figures,
+            "replicas": self._replicas(known) if plan.replicas and OURS in figures else None,
             "gateway": self._gateway(known) if self._hop else None,
-            "searches": [
-                {"peer": name, "trials": [(n, end.value) for n, end in found.trials]}
-                for name, found in self._measures.searches
-            ],
-            "reports": [
-                {"peer": name, **dataclasses.asdict(report)}
-                for name, report in self._measures.reports
-            ],
             "notes": [
                 self._about_instructions(),
                 self._about_generator(),

@@ -7,13 +7,12 @@ import dataclasses
 import datetime
 import functools
 import importlib.util
-import json
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-from bench import gateway
+from bench import gateway, record
 from bench.files import write_whole
 from bench.load import LOADGEN
 from bench.peers.catalogue import BENCH, PEERS
@@ -73,12 +72,12 @@ def _plan(options: argparse.Namespace) -> Plan:
 
 
 def _keep(results: dict[str, Any], folder: Path) -> None:
-    """Write the results beside each other: JSON, table, picture."""
+    """Write the results beside each other: figures, table, picture."""
     folder.mkdir(parents=True, exist_ok=True)
     now = datetime.datetime.now(datetime.UTC)
     stem = folder / f"{now:%Y-%m-%d-%H%M}-{results['commit']}"
     data = stem.with_suffix(".json")
-    write_whole(data, json.dumps(results, indent=1) + "\n")
+    record.write(data, results)
     write_whole(stem.with_suffix(".md"), markdown(results))
     kept = [data, stem.with_suffix(".md")]
     if importlib.util.find_spec("matplotlib") is None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import statistics
 import sys
 import threading
 from collections.abc import Sequence
 
-from bench import load
+from bench import load, record
 from bench.exactness import compared
 from bench.load import LoadError, Report
 from bench.peers.catalogue import BENCH, OURS, PEERS, named
@@ -70,10 +69,9 @@ def _fifths(values: Sequence[float]) -> tuple[float, float]:
 def _capacity(peer: str) -> int | None:
     """Return the calls that a peer held in the latest results, if there are any."""
     for path in sorted((BENCH / "results").glob("*.json"), reverse=True):
-        peers = json.loads(path.read_text()).get("peers", {})
-        summary = peers.get(peer, {}).get("calls_held")
-        if summary and summary["median"]:
-            return int(summary["median"])
+        held = record.median(record.read(path)["figures"].get(peer, {}).get("calls_held", ()))
+        if held:
+            return int(held)
     return None
 
 

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
+
+from bench.peers.catalogue import LIMIT, PLAIN
+from bench.record import Summary, summarised
 
 __all__ = ["markdown"]
 
 Results = Mapping[str, Any]
-Column = tuple[str, Callable[[Mapping[str, Any]], str]]
+Cell = Callable[[Mapping[str, Summary]], str]
+Column = tuple[str, Cell]
 
 
 def markdown(results: Results) -> str:
     """Return the tables of a run, with what must be known to read them.
 
     Args:
-        results: as `bench.run` writes them to `results/*.json`.
+        results: of a run, see `record`.
 
     """
     parts = [
@@ -30,12 +34,12 @@ def markdown(results: Results) -> str:
 
 
 def _heading(results: Results) -> str:
-    machine = results["machine"]
+    machine, rounds = results["machine"], results["plan"]["rounds"]
     return (
         f"# Echo servers, {results['date']}\n\n"
         f"{machine['cpu']}, {machine['cores']} cores, Linux {machine['kernel']}; "
         f"Python {machine['python']}; " + ", ".join(results["versions"]) + ". "
-        f"Median of {results['rounds']} round{'s' * (results['rounds'] != 1)}, "
+        f"Median of {rounds} round{'s' * (rounds != 1)}, "
         f"commit {results['commit']}."
     )
 
@@ -47,7 +51,7 @@ def _costs(results: Results) -> list[Column]:
         ("× plain", _ratio("calls_held", "of_plain")),
         ("void trials", _value("void_trials", 0)),
     ]
-    for depth in results["flooded"]:
+    for depth in results["plan"]["flooded"]:
         if results["counted_by"] is not None:
             columns.append((f"kinstr, {depth} deep", _instructions(f"flood{depth}")))
         columns.append((f"CPU µs, {depth} deep", _value(f"flood{depth}_cpu_us", 1)))
@@ -60,18 +64,19 @@ def _costs(results: Results) -> list[Column]:
 
 
 def _paced_cpu(results: Results) -> list[Column]:
-    return [(f"{n} calls", _value(f"paced{n}_cpu_us", 1)) for n in results["paced"]]
+    return [(f"{n} calls", _value(f"paced{n}_cpu_us", 1)) for n in results["plan"]["paced"]]
 
 
 def _delays(results: Results) -> list[Column]:
-    return [(f"{n} calls", _three(f"paced{n}")) for n in results["paced"]]
+    return [(f"{n} calls", _three(f"paced{n}")) for n in results["plan"]["paced"]]
 
 
 def _table(title: str, results: Results, columns: Sequence[Column]) -> str:
+    peers = summarised(results["figures"], LIMIT, PLAIN)
     rows = [
-        [label, *(cell(results["peers"][name]) for _, cell in columns)]
+        [label, *(cell(peers[name]) for _, cell in columns)]
         for name, label in results["labels"].items()
-        if name in results["peers"]
+        if name in peers
     ]
     # A column that nobody has a figure for was not part of this run.
     kept = [0] + [i for i in range(1, len(columns) + 1) if any(row[i] != "" for row in rows)]
@@ -115,8 +120,8 @@ def _list(title: str, items: Iterable[str]) -> str:
     return f"## {title}\n\n" + "\n".join(lines) if lines else ""
 
 
-def _value(name: str, digits: int) -> Callable[[Mapping[str, Any]], str]:
-    def cell(figures: Mapping[str, Any]) -> str:
+def _value(name: str, digits: int) -> Cell:
+    def cell(figures: Mapping[str, Summary]) -> str:
         if name not in figures:
             return ""
         median = figures[name]["median"]
@@ -125,18 +130,17 @@ def _value(name: str, digits: int) -> Callable[[Mapping[str, Any]], str]:
     return cell
 
 
-def _ratio(name: str, base: str) -> Callable[[Mapping[str, Any]], str]:
-    def cell(figures: Mapping[str, Any]) -> str:
-        ratio = figures.get(name, {}).get(base)
+def _ratio(name: str, base: Literal["of_limit", "of_plain"]) -> Cell:
+    def cell(figures: Mapping[str, Summary]) -> str:
+        ratio = figures[name][base] if name in figures else None
         return "" if ratio is None else f"{ratio:.2f}"
 
     return cell
 
 
-def _instructions(key: str) -> Callable[[Mapping[str, Any]], str]:
-    def cell(figures: Mapping[str, Any]) -> str:
-        user = figures.get(f"{key}_instructions_user", {}).get("median")
-        kernel = figures.get(f"{key}_instructions_kernel", {}).get("median")
+def _instructions(key: str) -> Cell:
+    def cell(figures: Mapping[str, Summary]) -> str:
+        user, kernel = (_median(figures, f"{key}_instructions_{of}") for of in ("user", "kernel"))
         if user is None:
             return "–"
         return f"{user / 1000:.1f}" + ("" if kernel is None else f" + {kernel / 1000:.1f}")
@@ -144,11 +148,15 @@ def _instructions(key: str) -> Callable[[Mapping[str, Any]], str]:
     return cell
 
 
-def _three(key: str) -> Callable[[Mapping[str, Any]], str]:
-    def cell(figures: Mapping[str, Any]) -> str:
-        values = [figures.get(f"{key}_{p}_ms", {}).get("median") for p in ("p50", "p99", "p999")]
+def _three(key: str) -> Cell:
+    def cell(figures: Mapping[str, Summary]) -> str:
+        values = [_median(figures, f"{key}_{p}_ms") for p in ("p50", "p99", "p999")]
         if f"{key}_p50_ms" not in figures:
             return ""
         return " / ".join("–" if value is None else f"{value:.2f}" for value in values)
 
     return cell
+
+
+def _median(figures: Mapping[str, Summary], name: str) -> float | None:
+    return figures[name]["median"] if name in figures else None
