@@ -58,12 +58,10 @@ class Report:
     reordered: int
     texts: int
     bytes_sent: int
-    ended_by_peer: int
     handshakes: int
     delay_ms: Times
     lag_ms: Times
     handshake_ms: Times
-    ended_after_seconds: float
     cpu_seconds: float
     windows: tuple[dict[str, float], ...]
     failure: str | None

@@ -96,12 +96,9 @@ void call_hang_up(struct run *run, struct call *call)
 
 static void peer_left(struct run *run, struct call *call, const char *how)
 {
-    if (!run->closing) {
-        run->ended_by_peer++;
-        if (!run->deaf)
-            run_fail(run, "call %u: the peer %s%s", call->id, how,
-                     call->state == CALL_OPEN ? "" : " before the handshake was done");
-    }
+    if (!run->closing && !run->deaf)
+        run_fail(run, "call %u: the peer %s%s", call->id, how,
+                 call->state == CALL_OPEN ? "" : " before the handshake was done");
     call_hang_up(run, call);
 }
 

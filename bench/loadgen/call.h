@@ -38,7 +38,6 @@ struct run {
     int epoll;
     uint32_t depth; /* frames in flight on a call, at most */
     uint32_t open;  /* calls that are open now */
-    uint32_t ended_by_peer;
     uint64_t bytes_sent, corrupted, reordered, texts;
     uint64_t frames_sent, frames_back; /* of audio, in the whole run, measured or not */
     bool closing; /* from now on a peer may hang up */

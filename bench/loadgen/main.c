@@ -106,12 +106,10 @@ static void print_report(const struct options *options, const struct run *run,
     print_count("reordered", run->reordered);
     print_count("texts", run->texts);
     print_count("bytes_sent", run->bytes_sent);
-    print_count("ended_by_peer", run->ended_by_peer);
     print_count("handshakes", report->handshakes);
     print_times("delay_ms", &report->delay);
     print_times("lag_ms", &report->lag);
     print_times("handshake_ms", &run->handshake);
-    printf("  \"ended_after_seconds\": %.3f,\n", (double)report->ended_after / 1e9);
     printf("  \"cpu_seconds\": %.3f,\n  \"windows\": [", report->cpu_seconds);
     for (uint32_t i = 0; i < report->window_count; i++) {
         const struct window *w = &report->windows[i];

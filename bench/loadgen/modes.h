@@ -27,7 +27,6 @@ struct window {
 struct report {
     double measured_seconds, cpu_seconds;
     uint64_t sent, echoed, late, skipped, handshakes;
-    int64_t ended_after; /* deaf: ns until the peer gave up; 0: it did not */
     struct histogram delay, lag;
     struct window windows[MAX_WINDOWS];
     uint32_t window_count;

@@ -97,8 +97,6 @@ void deaf(struct run *run, struct state *state)
         if (!run->open)
             break;
     }
-    if (!run->open)
-        state->report->ended_after = now_ns() - state->start;
     announce("measured");
     state->report->measured_seconds = (double)(now_ns() - state->start) / 1e9;
 }

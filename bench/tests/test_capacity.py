@@ -68,8 +68,8 @@ def report(p99: float, late: int, lag: float) -> Report:
     """Return a generator's report with this delay at p99, frames too late, and worst lag (ms)."""
     times = {"count": 100, "p50": 0.1, "p99": 0.1, "p999": 0.1, "max": 0.1}
     counts = dict.fromkeys(
-        ("depth", "skipped", "corrupted", "reordered", "texts", "bytes_sent", "ended_by_peer",
-         "handshakes", "frames_sent", "frames_back", "ended_after_seconds", "cpu_seconds"),
+        ("depth", "skipped", "corrupted", "reordered", "texts", "bytes_sent",
+         "handshakes", "frames_sent", "frames_back", "cpu_seconds"),
         0,
     )  # fmt: skip
     return Report.from_json(

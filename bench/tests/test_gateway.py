@@ -12,8 +12,8 @@ from bench.gateway import Hop, hop_from, judged
 from bench.load import Report, Times
 
 TIMES = {"count": 250, "p50": 1, "p99": 5, "p999": 9, "max": 9}
-COUNTS = ("skipped", "corrupted", "reordered", "texts", "bytes_sent", "ended_by_peer", "handshakes",
-          "late", "frames_sent", "frames_back", "ended_after_seconds", "cpu_seconds")  # fmt: skip
+COUNTS = ("skipped", "corrupted", "reordered", "texts", "bytes_sent", "handshakes",
+          "late", "frames_sent", "frames_back", "cpu_seconds")  # fmt: skip
 REPORT = Report.from_json(
     json.dumps(
         {

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import uvloop
+from phone.load import LATE_MS
 
 __all__ = ["Crowd", "crowd"]
 
@@ -20,7 +21,6 @@ FRAME_SECONDS = 0.02
 SIZE = 640
 UNMASKED_HEAD = struct.pack("!BBH", 0x82, 126, SIZE)
 MASKED_HEAD = struct.pack("!BBH4x", 0x82, 0x80 | 126, SIZE)
-LATE_SECONDS = 0.06
 ANSWER_SECONDS = 10.0
 
 
@@ -31,15 +31,13 @@ class Crowd:
     Args:
         frames: that were sent.
         returned: that came back with their own bytes, in order.
-        late: that came back more than 60 ms after they were sent.
-        own_late: that this program itself sent more than 60 ms after they were due.
+        late: that came back more than `LATE_MS` after they were sent.
         delays: seconds from sending to return, sorted.
     """
 
     frames: int
     returned: int
     late: int
-    own_late: int
     delays: list[float]
 
     def delay(self, share: float) -> float:
@@ -58,7 +56,6 @@ class _Caller(asyncio.Protocol):
         self._came = bytearray()
         self._next = 0
         self.sent_at: list[float] = []
-        self.due_at: list[float] = []
         self.delays: list[float] = []
         self.done = self._loop.create_future()
 
@@ -112,7 +109,6 @@ class _Caller(asyncio.Protocol):
             return
         now = self._loop.time()
         self.sent_at.append(now)
-        self.due_at.append(self._begin + index * FRAME_SECONDS)
         self._write(MASKED_HEAD + self._voice(index))
         self._loop.call_at(self._begin + (index + 1) * FRAME_SECONDS, self._tick)
 
@@ -156,11 +152,6 @@ async def _crowd(socket_url: str, calls: int, seconds: float) -> Crowd:
     return Crowd(
         frames=calls * count,
         returned=len(delays),
-        late=sum(delay > LATE_SECONDS for delay in delays),
-        own_late=sum(
-            sent - due > LATE_SECONDS
-            for caller in callers
-            for sent, due in zip(caller.sent_at, caller.due_at, strict=True)
-        ),
+        late=sum(delay * 1000 > LATE_MS for delay in delays),
         delays=delays,
     )
