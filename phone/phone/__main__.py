@@ -1,8 +1,59 @@
-"""`python -m phone` is the command `phone`."""
+"""The command line: `phone`, or `python -m phone`."""
 
+import argparse
 import sys
+from collections.abc import Sequence
 
-from phone.cli import main
+from phone.commands import call, doctor, load, replay
+
+__all__ = ["main"]
+
+EXIT_CODES = """\
+exit status:
+  0    it worked
+  1    it did not; the report says which step failed
+  2    the command line, or a file that it names, is wrong
+  3    doctor: a call would work, but there are warnings
+  130  interrupted with Ctrl-C; the call was hung up properly
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    top = argparse.ArgumentParser(
+        prog="phone",
+        description="A simulated caller and Vonage platform: call a WebSocket application "
+        "without a phone.",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    call.add_parser(commands)
+    doctor.add_parser(commands)
+    load.add_parser(commands)
+    replay.add_parser(commands)
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        arguments: without the program's name; None: the process's own.
+
+    Returns:
+        The exit status.
+    """
+    namespace = parser().parse_args(arguments)
+    try:
+        status: int = namespace.run(namespace)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read our output has left; there is nobody to tell
+        return 1
+    return status
+
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -6,7 +6,11 @@ of its support site (115016024247 and 17498678806044). What is published nowhere
 there the careful value is the default and an option changes it.
 """
 
-from typing import Final
+from typing import Final, Literal
+
+# What a caller may choose, and what the platform may be told.
+Expect = Literal["echo", "audio", "any"]  # that makes a call a success
+TalkMode = Literal["at-once", "realtime", "aloud"]  # how `talk`, `stream` and `wait` pass
 
 # The wire's audio: linear PCM, 16 bit, mono, little-endian, one message every 20 ms (WebSockets
 # guide).
@@ -15,13 +19,19 @@ FRAME_SECONDS: Final = FRAME_MS / 1000
 FRAMES_PER_SECOND: Final = 1000 // FRAME_MS
 BYTES_PER_SAMPLE: Final = 2
 RATES: Final = (8000, 16000, 24000)  # Hz; 24000 is in the SDKs since 2026
+PLATFORM_RATE: Final = 16000  # Hz, of what the platform plays: no telephone carries more
+KEYS: Final = "0123456789*#"
+
+USER_AGENT: Final = "phone (a simulated Vonage platform)"  # theirs is not published
 
 # Webhooks (Application overview, webhook timeouts).
+Method = Literal["GET", "POST"]
 CONNECT_TIMEOUT: Final = 1.0  # s, every webhook
 ANSWER_TIMEOUT: Final = 5.0  # s, answer and fallback
 EVENT_TIMEOUT: Final = 10.0  # s, events
 ATTEMPTS: Final = 2  # "attempted twice" (Webhook reference, webhook retries)
 RETRIED_STATUSES: Final = frozenset({429, 503, 504})  # webhook retries
+API_KEY: Final = "abcd1234"  # of an account that does not exist; theirs have eight characters
 
 # The NCCO (NCCO reference).
 HEADERS_MAX_BYTES: Final = 512  # of a websocket endpoint; how they are counted is not published

@@ -3,27 +3,29 @@
 import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 from urllib.parse import urlsplit
 
-from phone.assumptions import Assumptions
-from phone.audio import SPEECH
-from phone.constants import CONNECT_LIMIT_SECONDS, ECHO_TIMEOUT, HANDSHAKE_TIMEOUT, RATES
-from phone.faults import Faults
-from phone.handset import Handset
-from phone.identity import Identity
-from phone.outgoing import Key
-from phone.signature import API_KEY, Signer
-from phone.webhooks import Method
+from phone.audio.files import SPEECH
+from phone.constants import (
+    API_KEY,
+    CONNECT_LIMIT_SECONDS,
+    ECHO_TIMEOUT,
+    HANDSHAKE_TIMEOUT,
+    RATES,
+    Expect,
+    Method,
+    TalkMode,
+)
+from phone.legs.assumptions import Assumptions
+from phone.legs.faults import Faults
+from phone.legs.identity import Identity
+from phone.legs.keys import parse_keys
 
-__all__ = ["ANSWER_URL", "CallPlan", "Expect", "PlanError", "TalkMode", "keys_from"]
+__all__ = ["ANSWER_URL", "CallPlan", "PlanError"]
 
 ANSWER_URL = "http://localhost:8080/webhooks/answer"
-KEYS = "0123456789*#"
 ANSWER_WAIT = 1.0  # s on the line for an application that is no echo
 WAIT_MAX = 600
-Expect = Literal["echo", "audio", "any"]
-TalkMode = Literal["at-once", "realtime", "aloud"]
 
 
 class PlanError(ValueError):
@@ -61,7 +63,6 @@ class CallPlan:
         application_id: the application's, in signatures.
         faults: what goes wrong on purpose.
         assume: what the platform does where it does not say.
-        handset: a caller under someone's control; `audio`, `seconds`, `dtmf` are left to it then.
         ca_file: PEM file of an authority to trust besides the system's.
     """
 
@@ -85,7 +86,6 @@ class CallPlan:
     application_id: str | None = None
     faults: Faults = field(default_factory=Faults)
     assume: Assumptions = field(default_factory=Assumptions)
-    handset: Handset | None = None
     ca_file: Path | None = None
 
     def check(self) -> None:
@@ -109,7 +109,10 @@ class CallPlan:
             )
         if self.rate is not None and self.rate not in RATES:
             raise PlanError(f"rate is {self.rate}; the platform has {', '.join(map(str, RATES))}")
-        keys_from(self.dtmf, 1.0)
+        try:
+            parse_keys(self.dtmf, 1.0)
+        except ValueError as error:
+            raise PlanError(str(error)) from error
         if self.save is not None and not self.save.absolute().parent.is_dir():
             raise PlanError(f"there is no folder {self.save.absolute().parent} to save into")
         if self.save is not None and self.save.is_dir():
@@ -122,12 +125,6 @@ class CallPlan:
         if self.wait is not None:
             return self.wait
         return ECHO_TIMEOUT if self.expect == "echo" else ANSWER_WAIT
-
-    def signer(self) -> Signer | None:
-        """Return what signs, None when there is no secret."""
-        if not self.signature_secret:
-            return None
-        return Signer(self.signature_secret, self.api_key, self.application_id)
 
     def tls(self) -> ssl.SSLContext | None:
         """Return the trusted certificates, None for the system's.
@@ -145,37 +142,6 @@ class CallPlan:
                 f"{self.ca_file} cannot be used as an authority ({error}); give a PEM file"
             ) from error
         return context
-
-
-def keys_from(text: str, seconds: float) -> list[Key]:
-    """Return the keys to press in a call of `seconds`: "12#" spread evenly, "1@0.5,#@2" at those
-    times.
-
-    Raises:
-        PlanError: something that is no key, or no time.
-    """
-    if "@" not in text:
-        for digit in text:
-            _check_key(digit)
-        gap = seconds / (len(text) + 1)
-        return [Key(digit, gap * (number + 1)) for number, digit in enumerate(text)]
-    keys = []
-    for item in text.split(","):
-        digit, _, time = item.strip().partition("@")
-        _check_key(digit)
-        try:
-            at = float(time)
-        except ValueError:
-            at = -1.0
-        if not 0 <= at <= CONNECT_LIMIT_SECONDS:
-            raise PlanError(f"dtmf has {item!r}; write a key and its second, such as 1@0.5")
-        keys.append(Key(digit, at))
-    return keys
-
-
-def _check_key(digit: str) -> None:
-    if len(digit) != 1 or digit not in KEYS:
-        raise PlanError(f"dtmf has {digit!r}; the keys are {KEYS}")
 
 
 def _check_url(name: str, url: str) -> None:

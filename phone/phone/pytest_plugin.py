@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from phone.live import LiveCall
+from phone.calls.live import LiveCall
 from phone.plan import CallPlan
 
 __all__ = ["vonage_call"]

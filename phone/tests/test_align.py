@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from phone.align import Alignment, align
-from phone.audio import Samples, glide, load, to_samples
+from phone.audio import Alignment, Samples, align, glide, load, to_samples
 
 RATE = 16000
 SIZE = 640

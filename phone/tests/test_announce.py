@@ -10,13 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from phone.audio import Samples, load, resampled
-from phone.hearing import PLATFORM_RATE, PlatformSound, heard
-from phone.page import page
-from phone.recognise import is_loud, recognise
+from phone.audio.files import Samples, load, resampled
+from phone.audio.recognition import is_loud, recognise
+from phone.constants import PLATFORM_RATE
+from phone.legs.log import PlatformSound
+from phone.legs.trace import LegTrace
+from phone.platform.webhooks import Timeouts
+from phone.report.hearing import heard
+from phone.report.page import page
 from phone.testing import FakeApplication
-from phone.trace import LegTrace
-from phone.webhooks import Timeouts
 
 from phone import CallPlan, CallReport, call
 
@@ -118,7 +120,7 @@ class TestStream:
         self, monkeypatch: pytest.MonkeyPatch, data: bytes | None, seen: str
     ) -> None:
         """A file that is not there, or is none, fails the call by its name; the rest runs."""
-        monkeypatch.setattr("phone.announce.STREAM_MAX_BYTES", 40_000)
+        monkeypatch.setattr("phone.platform.announcer.STREAM_MAX_BYTES", 40_000)
         files = {} if data is None else {"it.wav": data}
         async with FakeApplication(files=files) as application:
             report = await place(application, stream(application))
@@ -131,7 +133,7 @@ class TestStream:
 
     async def test_a_slow_file(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A server that does not answer is given up after the time of a webhook."""
-        monkeypatch.setattr("phone.announce.DOWNLOAD", Timeouts(1.0, 0.2))
+        monkeypatch.setattr("phone.platform.announcer.DOWNLOAD", Timeouts(1.0, 0.2))
 
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await reader.read()
@@ -250,8 +252,8 @@ class TestAloud:
         seen: str,
     ) -> None:
         """A voice that fails is said once, bounded, and does not fail the call."""
-        monkeypatch.setattr("phone.voice.SPEAK_SECONDS", 0.5 if "sleep" in script else 20)
-        monkeypatch.setattr("phone.voice.SPEECH_MAX_BYTES", 1_000_000)
+        monkeypatch.setattr("phone.audio.voices.SPEAK_SECONDS", 0.5 if "sleep" in script else 20)
+        monkeypatch.setattr("phone.audio.voices.SPEECH_MAX_BYTES", 1_000_000)
         fake_voice(script)
         talk = {"action": "talk", "text": "Hi."}
         async with FakeApplication() as application:

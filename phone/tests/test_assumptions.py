@@ -3,9 +3,9 @@
 import jwt
 import pytest
 from aiohttp import web
-from phone.assumptions import ASSUMPTIONS, AssumptionError, Assumptions
-from phone.cli import main
-from phone.playback import PlayBuffer
+from phone.__main__ import main
+from phone.legs.assumptions import ASSUMPTIONS, AssumptionError, Assumptions
+from phone.legs.playback import PlayBuffer
 from phone.testing import FakeApplication, closes_after, json_of
 
 from phone import CallPlan, CallReport, call

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import soundfile
 from aiohttp import web
+from phone.platform.webhooks import Timeouts
 from phone.testing import (
     FakeApplication,
     Socket,
@@ -19,7 +20,6 @@ from phone.testing import (
     loses_every,
     says,
 )
-from phone.webhooks import Timeouts
 
 from phone import CallPlan, CallReport, PlanError, call
 
@@ -494,8 +494,8 @@ class TestWrongSocket:
 
     async def test_application_that_stops_reading(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """An application that reads nothing more is given up when the buffers are full."""
-        monkeypatch.setattr("phone.outgoing.SEND_TIMEOUT", 0.5)
-        monkeypatch.setattr("phone.outgoing.FRAME_SECONDS", 0.0002)
+        monkeypatch.setattr("phone.legs.outgoing.SEND_TIMEOUT", 0.5)
+        monkeypatch.setattr("phone.legs.outgoing.FRAME_SECONDS", 0.0002)
         release = asyncio.Event()
 
         async def deaf(connection: web.WebSocketResponse) -> None:
@@ -543,7 +543,7 @@ class TestWrongWebhooks:
 
     async def test_slow_answer(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """An answer that takes too long is asked for twice, then given up."""
-        monkeypatch.setattr("phone.answering.ANSWER", Timeouts(1.0, 0.2))
+        monkeypatch.setattr("phone.platform.ncco_source.ANSWER", Timeouts(1.0, 0.2))
 
         async def answer(request: web.Request) -> web.Response:
             await asyncio.sleep(30)

@@ -7,10 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from aiohttp import web
-from phone.cassette import CassetteError, masked, read_cassette, write_cassette
-from phone.cli import main
-from phone.identity import Identity
-from phone.replay import plan_of, replay
+from phone.__main__ import main
+from phone.cassette import CassetteError, compared, masked, plan_of, read_cassette, write_cassette
+from phone.legs.identity import Identity
 from phone.testing import FakeApplication, Socket, every, json_of, loses_every
 
 from phone import CallPlan, call
@@ -37,7 +36,7 @@ async def again(folder: Path, application: FakeApplication) -> list[str]:
     secret = {"authorization": {"type": "custom", "value": "Bearer another.secret"}}
     talk = {"action": "talk", "text": "You call from 447700900123."}
     application._ncco = application._ncco or [talk, application.connect(endpoint=secret)]
-    report = await replay(cassette, plan_of(cassette, application.answer_url))
+    report = compared(cassette, await call(plan_of(cassette, application.answer_url)))
     return [f"{problem.step}: {problem.seen}" for problem in report.failures]
 
 

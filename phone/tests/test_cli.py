@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from phone.cli import main
+from phone.__main__ import main
 from phone.commands.signing import SecretError, add_signing, signing_from
 from phone.testing import FakeApplication, every
 

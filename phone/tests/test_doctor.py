@@ -13,8 +13,8 @@ import pytest
 import soundfile
 import trustme
 from aiohttp import web
-from phone.audio import load
-from phone.cli import main
+from phone.__main__ import main
+from phone.audio.files import load
 from phone.doctor import Check, Diagnosis, DoctorPlan, examine
 from phone.doctor.network import check_name, check_tls, is_local
 from phone.testing import FakeApplication, closes_after, loses_every

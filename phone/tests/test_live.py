@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import soundfile
 from aiohttp import WSMsgType, web
-from phone.audio import load
-from phone.recognise import recognise
+from phone.audio.files import load
+from phone.audio.recognition import recognise
 from phone.testing import FakeApplication, closes_after, every
 
 from phone import CallFailed, CallPlan, LiveCall, PlanError

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import trustme
 from aiohttp import WSMsgType, web
-from phone.cli import main
+from phone.__main__ import main
 from phone.commands.load import words
-from phone.dial import DialError, dial
-from phone.faults import Faults
+from phone.legs.dial import DialError, dial
+from phone.legs.faults import Faults
 from phone.load import LoadPlan, LoadResult, run_load
 from phone.load.fast import STREAM_MAX, FastConnection, masked
 from phone.load.histogram import Histogram

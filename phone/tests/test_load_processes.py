@@ -8,7 +8,7 @@ import sys
 import time
 
 import pytest
-from phone.cli import main
+from phone.__main__ import main
 from phone.load import Live, LoadPlan, run_load
 from phone.plan import CallPlan
 from phone.testing import FakeApplication, every

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 from aiohttp import web
-from phone.page import page, write_page
+from phone.report.page import page, write_page
 from phone.testing import FakeApplication, loses_every
 
 from phone import CallPlan, call

@@ -9,9 +9,9 @@ from typing import Any
 import jwt
 import pytest
 from aiohttp import WSMsgType, web
-from phone.faults import FAULTS, FaultError, Faults
-from phone.outgoing import first_message
-from phone.signature import Signer, query_payload
+from phone.legs.faults import FAULTS, FaultError, Faults
+from phone.legs.outgoing import first_message
+from phone.platform.signature import Signer, query_payload
 from phone.testing import Answer, FakeApplication, every, json_of
 
 from phone import CallPlan, CallReport, call

@@ -5,7 +5,7 @@ import json
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from phone.playback import PlayBuffer
+from phone.legs.playback import PlayBuffer
 
 TICK = 0.02
 

@@ -3,8 +3,8 @@
 import asyncio
 
 from aiohttp import web
+from phone.platform.webhooks import Timeouts, WebhookClient
 from phone.testing import FakeApplication
-from phone.webhooks import Timeouts, Webhooks
 
 AT_ONCE = 150  # more than aiohttp opens unless it is told
 
@@ -22,7 +22,7 @@ async def test_no_request_waits_for_another() -> None:
         return web.Response(status=204)
 
     patient = Timeouts(connect=5.0, total=60.0)
-    async with FakeApplication(event=event) as application, Webhooks() as webhooks:
+    async with FakeApplication(event=event) as application, WebhookClient() as webhooks:
         replies = await asyncio.gather(
             *(
                 webhooks.ask("POST", application.event_url, {"number": n}, patient)

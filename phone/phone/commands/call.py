@@ -12,18 +12,17 @@ import uvloop
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from phone.assumptions import ASSUMPTIONS, AssumptionError, Assumptions
-from phone.call import call
+from phone.calls import call
 from phone.cassette import CassetteError, write_cassette
 from phone.commands.signing import SecretError, add_signing, signing_from
 from phone.constants import HANDSHAKE_TIMEOUT
-from phone.faults import FAULTS, FaultError, Faults
-from phone.identity import CALLED, CALLER, Identity
-from phone.page import write_page
+from phone.legs.assumptions import ASSUMPTIONS, AssumptionError, Assumptions
+from phone.legs.faults import FAULTS, FaultError, Faults
+from phone.legs.identity import CALLED, CALLER, Identity
 from phone.plan import ANSWER_URL, CallPlan, PlanError
-from phone.report import CallReport
-from phone.state import Progress as Sent
-from phone.summary import summary
+from phone.platform.context import Progress as Sent
+from phone.report import CallReport, summary
+from phone.report.page import write_page
 
 __all__ = ["add_parser"]
 

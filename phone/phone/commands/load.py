@@ -12,10 +12,10 @@ import uvloop
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from phone.audio import AudioError, load
+from phone.audio.files import AudioError, load
 from phone.commands.signing import SecretError, add_signing, signing_from
 from phone.constants import RATES
-from phone.faults import FAULTS, FaultError, Faults
+from phone.legs.faults import FAULTS, FaultError, Faults
 from phone.load import Live, LoadPlan, LoadResult, run_load
 from phone.plan import ANSWER_URL, CallPlan, PlanError
 from phone.words import counted, printable

@@ -8,12 +8,11 @@ from pathlib import Path
 
 import uvloop
 
-from phone.cassette import CassetteError, read_cassette
+from phone.calls import call
+from phone.cassette import CassetteError, compared, plan_of, read_cassette
 from phone.commands.signing import SecretError, add_signing, signing_from
 from phone.plan import PlanError
-from phone.replay import plan_of
-from phone.replay import replay as place_again
-from phone.summary import summary
+from phone.report import summary
 
 __all__ = ["add_parser"]
 
@@ -43,7 +42,7 @@ def run(namespace: argparse.Namespace) -> int:
         cassette = read_cassette(namespace.cassette)
         signing = signing_from(namespace)
         plan = replace(plan_of(cassette, namespace.answer_url), ca_file=namespace.ca, **signing)
-        report = uvloop.run(place_again(cassette, plan))
+        report = compared(cassette, uvloop.run(call(plan)))
     except (CassetteError, PlanError, SecretError) as error:
         print(f"phone: {error}", file=sys.stderr)
         return 2

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import TypedDict
 
-from phone.signature import API_KEY
+from phone.constants import API_KEY
 
 __all__ = ["SecretError", "Signing", "add_signing", "signing_from"]
 

@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from phone.actions import Connect, Stream
-from phone.answering import event_target
 from phone.doctor.checks import Check, Diagnosis
 from phone.doctor.network import check_name, check_tls, is_local
 from phone.doctor.socket import check_socket
@@ -16,10 +14,13 @@ from phone.doctor.webhooks import (
     check_readiness,
     check_stream,
 )
-from phone.endpoints import WebSocket
 from phone.plan import CallPlan
-from phone.postbox import EventTarget
-from phone.webhooks import Webhooks
+from phone.platform.actions import Connect, Stream
+from phone.platform.endpoints import WebSocket
+from phone.platform.ncco_source import event_target
+from phone.platform.signature import Signer
+from phone.platform.webhook_queue import EventTarget
+from phone.platform.webhooks import WebhookClient
 
 __all__ = ["DoctorPlan", "examine"]
 
@@ -51,12 +52,13 @@ async def examine(plan: DoctorPlan, on_check: Callable[[Check], None] | None = N
     """
     call = plan.call
     call.check()
-    url, tls, signer = call.answer_url, call.tls(), call.signer()
+    url, tls = call.answer_url, call.tls()
+    signer = Signer.of(call.signature_secret, call.api_key, call.application_id)
     public = not is_local(url)
     diagnosis = Diagnosis(url, on_check)
     if not await check_name(diagnosis, url) or not await check_tls(diagnosis, "tls", url, tls):
         return diagnosis
-    async with Webhooks(tls, signer) as webhooks:
+    async with WebhookClient(tls, signer) as webhooks:
         await check_readiness(diagnosis, webhooks, url)
         reply = await check_answer(diagnosis, webhooks, url, call.method)
         if reply is None:

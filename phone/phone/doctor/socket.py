@@ -5,16 +5,17 @@ echo?
 import ssl
 from urllib.parse import urlsplit
 
-from phone.align import align
-from phone.audio import load
+from phone.audio.align import align
+from phone.audio.files import load
 from phone.constants import HANDSHAKE_TIMEOUT
-from phone.dial import DialError, dial
 from phone.doctor.checks import Diagnosis
 from phone.doctor.network import check_name, check_tls, is_local
-from phone.endpoints import WebSocket
-from phone.leg import Leg
-from phone.signature import Signer
-from phone.verdict import judge
+from phone.legs.callers import Speech
+from phone.legs.dial import DialError, dial
+from phone.legs.socket import SocketLeg
+from phone.platform.endpoints import WebSocket
+from phone.platform.signature import Signer
+from phone.report.verdict import judge
 from phone.words import counted, printable
 
 __all__ = ["check_socket"]
@@ -94,7 +95,7 @@ async def _check_conversation(
             diagnosis.add("handshake", "skipped", "authorization vonage needs the secret", advice)
             return
         authorization = signer.authorization(None)
-    leg = Leg(endpoint.uri, endpoint.content_type, endpoint.rate, endpoint.headers)
+    leg = SocketLeg(endpoint.uri, endpoint.content_type, endpoint.rate, endpoint.headers)
     try:
         took = await leg.open(HANDSHAKE_TIMEOUT, authorization, tls)
     except DialError as error:
@@ -103,7 +104,7 @@ async def _check_conversation(
     diagnosis.add("handshake", "ok", f"open after {took:.0f} ms")
     try:
         frames = load("speech", endpoint.rate).frames(TALK_SECONDS)
-        await leg.converse(frames, wait=ECHO_SECONDS)
+        await leg.converse(Speech(frames, "speech", wait=ECHO_SECONDS))
     finally:
         await leg.close()
     trace = leg.trace

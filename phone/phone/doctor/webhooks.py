@@ -4,18 +4,17 @@ import asyncio
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from phone.announce import DOWNLOAD, FORMATS
-from phone.audio import AudioError, decode_stream
-from phone.constants import ANSWER_TIMEOUT, CONNECT_TIMEOUT, STREAM_MAX_BYTES
+from phone.audio.files import AudioError, decode_stream
+from phone.constants import ANSWER_TIMEOUT, CONNECT_TIMEOUT, PLATFORM_RATE, STREAM_MAX_BYTES, Method
 from phone.doctor.checks import Diagnosis
 from phone.doctor.network import is_local
-from phone.events import Leg
-from phone.exchange import Reply, WebhookError
-from phone.hearing import PLATFORM_RATE
-from phone.identity import Identity
-from phone.ncco import Ncco, NccoError, parse
-from phone.postbox import EventTarget
-from phone.webhooks import ANSWER, EVENT, Method, Webhooks
+from phone.legs.identity import Identity
+from phone.platform.announcer import DOWNLOAD, FORMATS
+from phone.platform.events import LegEvents
+from phone.platform.exchange import Reply, WebhookError
+from phone.platform.ncco import Ncco, NccoError, parse
+from phone.platform.webhook_queue import EventTarget
+from phone.platform.webhooks import ANSWER, EVENT, WebhookClient
 from phone.words import counted, printable
 
 __all__ = [
@@ -30,7 +29,7 @@ __all__ = [
 SLOW_SECONDS = 1.0  # from here on a caller notices the silence
 
 
-async def check_readiness(diagnosis: Diagnosis, webhooks: Webhooks, url: str) -> None:
+async def check_readiness(diagnosis: Diagnosis, webhooks: WebhookClient, url: str) -> None:
     """Ask `/readyz` beside the answer URL, which many services have, for its reasons."""
     parts = urlsplit(url)
     ready = f"{parts.scheme}://{parts.netloc}/readyz"
@@ -50,7 +49,7 @@ async def check_readiness(diagnosis: Diagnosis, webhooks: Webhooks, url: str) ->
 
 
 async def check_answer(
-    diagnosis: Diagnosis, webhooks: Webhooks, url: str, wanted: Method
+    diagnosis: Diagnosis, webhooks: WebhookClient, url: str, wanted: Method
 ) -> Reply | None:
     """Ask the answer URL with both methods; return the reply to the wanted one."""
     replies: dict[Method, Reply | None] = {}
@@ -85,7 +84,7 @@ async def check_answer(
 
 
 async def check_latency(
-    diagnosis: Diagnosis, webhooks: Webhooks, url: str, method: Method, requests: int
+    diagnosis: Diagnosis, webhooks: WebhookClient, url: str, method: Method, requests: int
 ) -> None:
     """Ask the answer URL many times, one after the other, and compare with the time limits."""
     times: list[float] = []
@@ -127,7 +126,7 @@ def check_ncco(diagnosis: Diagnosis, reply: Reply) -> Ncco | None:
 
 
 async def check_events(
-    diagnosis: Diagnosis, webhooks: Webhooks, target: EventTarget | None, public: bool
+    diagnosis: Diagnosis, webhooks: WebhookClient, target: EventTarget | None, public: bool
 ) -> None:
     """Post one event, as a call does first."""
     if target is None:
@@ -139,7 +138,7 @@ async def check_events(
         diagnosis.add("events", "failure", seen, "put the public URL into the NCCO's eventUrl")
         return
     identity = Identity()
-    leg = Leg(identity.caller, identity.called, identity.conversation_uuid, "inbound")
+    leg = LegEvents(identity.caller, identity.called, identity.conversation_uuid, "inbound")
     try:
         reply = await webhooks.ask(target.method, target.url, leg.event("started"), EVENT)
     except WebhookError as error:
@@ -153,7 +152,9 @@ async def check_events(
     diagnosis.add("events", "ok", f"{reply.status} in {reply.milliseconds:.0f} ms")
 
 
-async def check_stream(diagnosis: Diagnosis, webhooks: Webhooks, url: str, public: bool) -> None:
+async def check_stream(
+    diagnosis: Diagnosis, webhooks: WebhookClient, url: str, public: bool
+) -> None:
     """Fetch a file that the NCCO plays."""
     if public and is_local(url):
         seen = f"{printable(url)} is only reachable from there"

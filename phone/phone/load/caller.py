@@ -4,26 +4,33 @@ import asyncio
 import ssl
 from time import perf_counter
 
-from phone.actions import Connect, WebSocket
-from phone.answering import event_target
-from phone.dial import DialError, dial
-from phone.events import Leg as EventLeg
-from phone.faults import Faults
-from phone.identity import Identity
+from phone.legs.dial import DialError, dial
+from phone.legs.faults import Faults
+from phone.legs.identity import Identity
 from phone.load.conversation import Conversation
 from phone.load.fast import FastConnection
 from phone.load.plan import Live, LoadPlan
 from phone.load.result import LoadResult
-from phone.ncco import NccoError, parse
-from phone.postbox import Postbox
-from phone.webhooks import ANSWER, WebhookError, Webhooks
+from phone.plan import CallPlan
+from phone.platform.actions import Connect, WebSocket
+from phone.platform.events import LegEvents
+from phone.platform.ncco import NccoError, parse
+from phone.platform.ncco_source import event_target
+from phone.platform.signature import Signer
+from phone.platform.webhook_queue import WebhookQueue
+from phone.platform.webhooks import ANSWER, WebhookClient, WebhookError
 
-__all__ = ["Caller"]
+__all__ = ["Caller", "signer_of"]
 
 UNSIGNED = (
     "socket: the NCCO asks for authorization of type vonage, and there is no signature secret: "
     "give --signature-secret-file or VONAGE_SIGNATURE_SECRET"
 )
+
+
+def signer_of(plan: CallPlan) -> Signer | None:
+    """Return what signs a plan's webhooks and handshakes; None without a secret."""
+    return Signer.of(plan.signature_secret, plan.api_key, plan.application_id)
 
 
 class Caller:
@@ -40,7 +47,7 @@ class Caller:
     def __init__(
         self,
         plan: LoadPlan,
-        webhooks: Webhooks,
+        webhooks: WebhookClient,
         conversation: Conversation,
         result: LoadResult,
         live: Live,
@@ -51,18 +58,18 @@ class Caller:
         self._conversation = conversation
         self._result = result
         self._live = live
-        self._signer = plan.call.signer()
+        self._signer = signer_of(plan.call)
         # One for all: to make one takes some 20 ms, in which no frame would leave.
         self._tls = plan.call.tls() or ssl.create_default_context()
 
-    async def place(self, post: Postbox) -> str:
+    async def place(self, queue: WebhookQueue) -> str:
         """Place one call; return why it failed, or nothing."""
         plan, identity = self._plan.call, Identity()
-        phone = EventLeg(
+        phone = LegEvents(
             identity.caller, identity.called, identity.conversation_uuid, "inbound", identity.uuid
         )
-        self._post(post, phone.event("started"))
-        self._post(post, phone.event("ringing"))
+        self._post(queue, phone.event("started"))
+        self._post(queue, phone.event("ringing"))
         try:
             fields = identity.answer_fields()
             reply = await self._webhooks.ask(plan.method, plan.answer_url, fields, ANSWER)
@@ -77,18 +84,18 @@ class Caller:
             return "ncco: it connects to no WebSocket"
         target = event_target(action)
         if target is not None:
-            post.set_default(target)
-        self._post(post, phone.answered())
-        failure = await self._connect(action, action.endpoint[0], post, identity)
-        self._post(post, phone.completed("user"))
+            queue.set_default(target)
+        self._post(queue, phone.answered())
+        failure = await self._connect(action, action.endpoint[0], queue, identity)
+        self._post(queue, phone.completed("user"))
         return failure
 
-    def _post(self, post: Postbox, event: dict[str, object]) -> None:
+    def _post(self, queue: WebhookQueue, event: dict[str, object]) -> None:
         if self._plan.events:
-            post.post(event)
+            queue.post(event)
 
     async def _connect(
-        self, action: Connect, endpoint: WebSocket, post: Postbox, identity: Identity
+        self, action: Connect, endpoint: WebSocket, queue: WebhookQueue, identity: Identity
     ) -> str:
         plan, wanted = self._plan.call, endpoint.authorization
         authorization = wanted.value if wanted else None
@@ -96,15 +103,15 @@ class Caller:
             if self._signer is None:
                 return UNSIGNED
             authorization = self._signer.authorization(None)
-        events = EventLeg(
+        events = LegEvents(
             identity.caller,
             endpoint.uri,
             identity.conversation_uuid,
             "outbound",
             headers=endpoint.headers,
         )
-        self._post(post, events.event("started"))
-        self._post(post, events.event("ringing"))
+        self._post(queue, events.event("started"))
+        self._post(queue, events.event("ringing"))
         begin = perf_counter()
         try:
             connection = await dial(
@@ -115,7 +122,7 @@ class Caller:
                 factory=FastConnection,
             )
         except DialError as error:
-            self._post(post, events.event(error.status))
+            self._post(queue, events.event(error.status))
             return f"socket: {error.seen}"
         if not isinstance(connection, FastConnection):
             raise TypeError("the dialler made another connection than it was told to")
@@ -123,7 +130,7 @@ class Caller:
         self.opened.append(begin)
         self._live.open += 1
         self._result.most_at_once = max(self._result.most_at_once, self._live.open)
-        self._post(post, events.answered())
+        self._post(queue, events.answered())
         try:
             return await self._conversation.hold(connection, endpoint)
         finally:
@@ -131,8 +138,8 @@ class Caller:
             gone = not connection.is_open and not plan.faults.drop
             await _hang_up(connection, plan.faults)
             if gone:
-                self._post(post, events.disconnected())
-            self._post(post, events.completed("user" if gone else "platform"))
+                self._post(queue, events.disconnected())
+            self._post(queue, events.completed("user" if gone else "platform"))
 
 
 async def _hang_up(connection: FastConnection, faults: Faults) -> None:

@@ -7,15 +7,15 @@ from typing import Any
 
 from websockets.exceptions import ConnectionClosed
 
-from phone.actions import WebSocket
-from phone.audio import load as load_audio
+from phone.audio.files import load as load_audio
 from phone.constants import ECHO_QUIET, FRAMES_PER_SECOND, SEND_TIMEOUT
-from phone.leg import first_message
+from phone.legs.outgoing import first_message
 from phone.load.fast import FastConnection, masked
 from phone.load.leg import LoadLeg, Sound
 from phone.load.result import LoadResult
 from phone.load.wheel import Wheel
 from phone.plan import CallPlan
+from phone.platform.actions import WebSocket
 
 __all__ = ["Conversation"]
 

@@ -7,16 +7,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from time import perf_counter
 
-from phone.load.caller import Caller
+from phone.legs.log import CallLog
+from phone.load.caller import Caller, signer_of
 from phone.load.conversation import Conversation
 from phone.load.machine import OtherWork
 from phone.load.plan import Live, LoadPlan
 from phone.load.result import LoadResult
 from phone.load.uninterrupted import uninterrupted
 from phone.load.wheel import Wheel
-from phone.postbox import EventTarget, Postbox
-from phone.timeline import Timeline
-from phone.webhooks import Webhooks
+from phone.platform.webhook_queue import EventTarget, WebhookQueue
+from phone.platform.webhooks import WebhookClient
 
 __all__ = ["place_load"]
 
@@ -45,7 +45,7 @@ async def place_load(
     return await _Load(plan, stop, on_live).run()
 
 
-class _NoTimeline(Timeline):
+class _QuietLog(CallLog):
     def add(self, kind: str, text: str) -> None:
         """Leave out what nobody will read; hundreds of calls would spend much on it."""
 
@@ -80,7 +80,7 @@ class _Load:
 
     async def _place_all(self) -> None:
         plan = self._plan
-        async with Webhooks(plan.call.tls(), plan.call.signer()) as webhooks:
+        async with WebhookClient(plan.call.tls(), signer_of(plan.call)) as webhooks:
             gap = plan.ramp / plan.calls
             caller = Caller(plan, webhooks, self._conversation, self._result, self._live)
             calls = (self._call(caller, webhooks, number * gap) for number in range(plan.calls))
@@ -94,20 +94,21 @@ class _Load:
             self._on_live(replace(live, sent=result.sent, late=result.late))
             await asyncio.sleep(LIVE_SECONDS)
 
-    async def _call(self, caller: Caller, webhooks: Webhooks, delay: float) -> None:
+    async def _call(self, caller: Caller, webhooks: WebhookClient, delay: float) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(delay):
                 await self._stop.wait()
                 return
         self._result.calls += 1
         event_url = self._plan.call.event_url
-        post = Postbox(webhooks, _NoTimeline(), EventTarget(event_url) if event_url else None)
+        log = _QuietLog()
+        events = WebhookQueue(webhooks, log, EventTarget(event_url) if event_url else None)
         try:
-            failure = await caller.place(post)
+            failure = await caller.place(events)
         finally:
-            await post.close(FLUSH_SECONDS)
+            await events.close(FLUSH_SECONDS)
         if not failure and self._plan.events:
-            lost = next((posted for posted in post.posted if posted.seen), None)
+            lost = next((posted for posted in log.posted if posted.seen), None)
             failure = f"event: {lost.seen}" if lost else ""
         if failure:
             self._result.failures[failure] += 1

@@ -1,0 +1,134 @@
+"""The library's entry: place one call and report what happened."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import uvloop
+
+from phone.audio.files import AudioError, load, save
+from phone.constants import PLATFORM_RATE, RATES
+from phone.legs.callers import Caller, ScriptedCaller
+from phone.legs.log import CallLog, Moment, Problem
+from phone.plan import CallPlan, PlanError
+from phone.platform.context import CallContext, Progress
+from phone.platform.ncco_runner import run_call
+from phone.platform.settings import Application, Behaviour
+from phone.platform.signature import Signer
+from phone.platform.webhook_queue import EventTarget, WebhookQueue
+from phone.platform.webhooks import WebhookClient
+from phone.report import CallReport, conclude
+from phone.report.hearing import heard
+
+__all__ = ["call", "place", "place_call"]
+
+
+async def call(
+    plan: CallPlan,
+    *,
+    hang_up: asyncio.Event | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+    on_moment: Callable[[Moment], None] | None = None,
+) -> CallReport:
+    """Place one call, from the answer webhook to the last event.
+
+    An application that fails does not raise: the report says what happened, and `report.ok` whether
+    the call worked. Cancelling closes the socket and posts the last events, within seconds.
+
+    Args:
+        plan: what to call and how.
+        hang_up: set it to hang up early, as a caller does.
+        on_progress: told about each frame sent.
+        on_moment: told about each step as it happens.
+
+    Raises:
+        PlanError: the plan cannot be carried out; nothing was dialled.
+    """
+    plan.check()
+    try:
+        load(plan.audio, plan.rate or RATES[0])
+    except AudioError as error:
+        raise PlanError(str(error)) from error
+    echo = plan.expect == "echo"
+    caller = ScriptedCaller(plan.audio, plan.seconds, plan.dtmf, plan.listening, stays=not echo)
+    return await place(plan, caller, hang_up or asyncio.Event(), on_progress, on_moment)
+
+
+def place_call(plan: CallPlan) -> CallReport:
+    """Place one call without an event loop of one's own; see `call`."""
+    return uvloop.run(call(plan))
+
+
+async def place(
+    plan: CallPlan,
+    caller: Caller,
+    hang_up: asyncio.Event,
+    on_progress: Callable[[Progress], None] | None = None,
+    on_moment: Callable[[Moment], None] | None = None,
+) -> CallReport:
+    """Place a checked plan's call with a caller of one's own; see `call`."""
+    log = CallLog(on_moment)
+    behaviour = _behaviour(plan)
+    async with WebhookClient(
+        behaviour.tls,
+        behaviour.signer,
+        log.seconds,
+        on_exchange=log.exchange,
+        fresh_tokens=plan.assume.retry_jti == "fresh",
+    ) as webhooks:
+        events = WebhookQueue(
+            webhooks, log, EventTarget(plan.event_url) if plan.event_url else None
+        )
+        application = Application(plan.answer_url, plan.method, plan.event_url, plan.fallback_url)
+        await run_call(
+            CallContext(
+                plan.identity,
+                caller,
+                application,
+                behaviour,
+                webhooks,
+                events,
+                log,
+                hang_up,
+                on_progress,
+            )
+        )
+    report = conclude(
+        log,
+        answer_url=plan.answer_url,
+        identity=plan.identity,
+        expect=plan.expect,
+        strict=plan.strict,
+        hung_up=hang_up.is_set(),
+        seconds=log.seconds(),
+    )
+    return report if plan.save is None else _saved(report, plan.save)
+
+
+def _behaviour(plan: CallPlan) -> Behaviour:
+    return Behaviour(
+        talk=plan.talk,
+        rate=plan.rate,
+        strict=plan.strict,
+        faults=plan.faults,
+        assume=plan.assume,
+        handshake_timeout=plan.handshake_timeout,
+        signer=Signer.of(plan.signature_secret, plan.api_key, plan.application_id),
+        tls=plan.tls(),
+    )
+
+
+def _saved(report: CallReport, path: Path) -> CallReport:
+    """Write what was heard; return the report that says so."""
+    traces = [s.trace for s in report.sockets if s.trace.playback.frames]
+    rate = traces[0].rate if traces else PLATFORM_RATE
+    sound = heard(report.played, traces, rate)
+    if not len(sound):
+        return report
+    try:
+        save(path, [sound.astype("<i2").tobytes()], rate)
+    except OSError as error:
+        advice = "is the folder writable, and the disk not full?"
+        return replace(report, problems=[*report.problems, Problem("save", str(error), advice)])
+    return replace(report, saved=str(path))

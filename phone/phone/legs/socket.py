@@ -1,0 +1,209 @@
+"""The socket leg: opening, both directions at once, the end."""
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import Callable, Mapping
+from time import perf_counter as now
+from typing import Any
+
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
+
+from phone.constants import (
+    MESSAGE_MAX_BYTES,
+    SEND_TIMEOUT,
+    WRONG_SIZE_CODE,
+    frame_bytes,
+)
+from phone.legs.assumptions import Assumptions
+from phone.legs.callers import Speech
+from phone.legs.dial import dial
+from phone.legs.faults import Faults
+from phone.legs.incoming import Incoming
+from phone.legs.outgoing import Outgoing, first_message
+from phone.legs.playback import PlayBuffer
+from phone.legs.trace import EndedBy, LegTrace
+from phone.words import printable
+
+__all__ = ["SocketLeg"]
+
+
+class SocketLeg:
+    """One socket, from dialling to the closing handshake.
+
+    Args:
+        uri: ws:// or wss://.
+        content_type: `audio/l16;rate=N`.
+        rate: Hz, the same N.
+        headers: the endpoint's, for the first message.
+        faults: what goes wrong on purpose.
+        assume: what is not published.
+        strict: end the leg where the platform has been seen to.
+        on_text: told about each text message, in either direction, while they are few.
+    """
+
+    def __init__(
+        self,
+        uri: str,
+        content_type: str,
+        rate: int,
+        headers: Mapping[str, Any],
+        *,
+        faults: Faults | None = None,
+        assume: Assumptions | None = None,
+        strict: bool = False,
+        on_text: Callable[[str, bool], None] | None = None,
+    ) -> None:
+        self.uri = uri
+        self.trace = LegTrace(rate)
+        self._size = frame_bytes(rate)
+        self._content_type = content_type
+        self._headers = headers
+        self._faults = faults or Faults()
+        self._socket: ClientConnection | None = None
+        self._assume = assume or Assumptions()
+        self._buffer = PlayBuffer(rate, loses_oldest=self._assume.overflow == "oldest")
+        self.trace.playback = self._buffer.playback
+        self._incoming = Incoming(self.trace, self._buffer, strict, self._end)
+        self._outgoing = Outgoing(
+            self.trace,
+            self._send,
+            self._incoming,
+            self._buffer,
+            faults=self._faults,
+            key_ms=self._assume.key_ms,
+            on_text=on_text,
+            end=self._end,
+        )
+
+    async def open(
+        self,
+        within: float,
+        authorization: str | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> float:
+        """Open the socket and send the first message.
+
+        Args:
+            within: seconds for the whole handshake.
+            authorization: the handshake's Authorization header.
+            tls: trusted certificates for wss; None: the system's.
+
+        Returns:
+            The handshake's duration in ms.
+
+        Raises:
+            DialError: the socket did not open.
+        """
+        begin = now()
+        self._socket = await dial(self.uri, within, authorization, tls)
+        opened = now()
+        self._incoming.start(opened)
+        with contextlib.suppress(ConnectionClosed, TimeoutError):  # `converse` will meet it again
+            for _ in range(round(self._faults.early_audio)):
+                await self._outgoing.send_frame(bytes(self._size), now())
+            await self._outgoing.say(first_message(self._content_type, self._headers, self._faults))
+        return (opened - begin) * 1000
+
+    async def converse(
+        self,
+        speech: Speech,
+        hang_up: asyncio.Event | None = None,
+        on_frame: Callable[[int], None] | None = None,
+    ) -> None:
+        """Send what the caller says in real time while taking what comes back.
+
+        Returns when as much came back as was sent, the wait for it is over, the caller hangs up, or
+        the leg ends otherwise.
+
+        Args:
+            speech: sent from now on. Its wait ends sooner when as much came back as was sent and
+                was heard, or nothing came for a while.
+            hang_up: set when the caller hangs up early.
+            on_frame: told how many frames were sent.
+        """
+        receiver = asyncio.create_task(self._receive(), name="receive")
+        sender = asyncio.create_task(self._outgoing.talk(speech, on_frame), name="send")
+        tasks: set[asyncio.Task[Any]] = {receiver, sender}
+        if hang_up is not None:
+            tasks.add(asyncio.create_task(hang_up.wait(), name="hang up"))
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            results = await asyncio.gather(*tasks, return_exceptions=True)
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
+
+    async def close(self) -> None:
+        """End the leg, however far it came; bounded."""
+        socket = self._socket
+        if socket is None:
+            return
+        by_caller = self.trace.ended_by == "caller"
+        if by_caller and self._faults.late_close:
+            await asyncio.sleep(self._faults.late_close)
+        if by_caller and self._faults.no_close:
+            self.trace.ended_by = "fault"
+        if self.trace.ended_by not in ("caller", "application"):
+            socket.transport.abort()
+            self.trace.close_code = self.trace.close_code or WRONG_SIZE_CODE
+        await socket.close(self._assume.hangup_code)
+        if self.trace.ended_by == "caller":
+            self.trace.close_code = socket.close_code
+            self.trace.close_reason = printable(socket.close_reason or "")
+            self.trace.closed_cleanly = socket.protocol.close_rcvd is not None
+
+    def _end(self, by: EndedBy, seen: str = "", advice: str = "") -> None:
+        if self.trace.ended_by == "caller":
+            self.trace.ended_by = by
+            self.trace.seen = seen
+            self.trace.advice = advice
+
+    async def _send(self, message: str | bytes) -> None:
+        if self._socket is None:
+            raise RuntimeError("open the leg first")
+        await self._socket.send(message)
+
+    async def _receive(self) -> None:
+        if self._socket is None:
+            raise RuntimeError("open the leg first")
+        try:
+            while self.trace.ended_by == "caller":
+                if self._faults.slow_reader:
+                    await asyncio.sleep(self._faults.slow_reader / 1000)
+                message = await self._socket.recv()
+                if isinstance(message, str):
+                    self._outgoing.note(message, ours=False)
+                    answer = self._incoming.take_text(message, now())
+                    if answer is not None:
+                        await self._outgoing.say(answer)
+                else:
+                    self._incoming.take_audio(message, now())
+        except ConnectionClosed as error:
+            self._closed(error)
+        except UnicodeDecodeError:
+            seen = "a text message that is not UTF-8"
+            self._end("failure", seen, "send audio as binary messages")
+        except TimeoutError:
+            seen = f"the application has read nothing for {SEND_TIMEOUT:g} s"
+            self._end("failure", seen, "take messages off the socket while sending others")
+
+    def _closed(self, error: ConnectionClosed) -> None:
+        received = error.rcvd
+        self.trace.closed_cleanly = received is not None
+        self.trace.close_code = received.code if received else 1006
+        self.trace.close_reason = printable(received.reason) if received else ""
+        if received is None and error.sent is not None:
+            # `websockets` gave up on the application; RFC 6455 7.4.1 says why.
+            self._end(
+                "failure",
+                f"the application broke the WebSocket protocol: {error.sent.code} "
+                f"{printable(error.sent.reason)}",
+                f"send whole, valid messages of at most {MESSAGE_MAX_BYTES // 1024} KiB",
+            )
+        else:
+            self._end("application")

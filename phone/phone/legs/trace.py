@@ -1,0 +1,67 @@
+"""Everything that went over one socket, as plain data."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from phone.legs.playback import Playback
+
+__all__ = ["EndedBy", "LegTrace", "Message"]
+
+EndedBy = Literal["caller", "application", "platform", "fault", "failure"]
+
+
+@dataclass(frozen=True)
+class Message:
+    """One text message.
+
+    Args:
+        at: when, in seconds of `perf_counter`.
+        ours: from the platform to the application, or the other way.
+        text: as it was.
+    """
+
+    at: float
+    ours: bool
+    text: str
+
+
+@dataclass
+class LegTrace:
+    """One leg's frames, messages and end.
+
+    Args:
+        rate: Hz.
+        sent: the frames sent, and `sent_at` when, in seconds of `perf_counter`.
+        received: the binary messages, and `received_at` when they arrived.
+        lags_ms: how much later than due each frame was sent: this program's own jitter.
+        playback: what the caller heard of it.
+        messages: the first text messages in both directions.
+        texts: the first text messages from the application, and `text_count` of all.
+        unknown_texts: how many of them the platform does not know.
+        odd_sizes: how often each wrong message size came.
+        ended_by: who ended the leg: the caller by hanging up, the application, the platform
+        because a
+            rule was broken, a fault on demand, or a failure that left nothing else to do.
+        seen: what went wrong on the leg; empty when nothing did.
+        advice: what to try then.
+    """
+
+    rate: int
+    sent: list[bytes] = field(default_factory=list)
+    sent_at: list[float] = field(default_factory=list)
+    received: list[bytes] = field(default_factory=list)
+    received_at: list[float] = field(default_factory=list)
+    lags_ms: list[float] = field(default_factory=list)
+    playback: Playback = field(default_factory=Playback)
+    messages: list[Message] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+    text_count: int = 0
+    unknown_texts: int = 0
+    unknown_example: str = ""
+    odd_sizes: dict[int, int] = field(default_factory=dict)
+    close_code: int | None = None
+    close_reason: str = ""
+    ended_by: EndedBy = "caller"
+    closed_cleanly: bool = True
+    seen: str = ""
+    advice: str = ""

@@ -1,0 +1,224 @@
+"""The NCCO's actions as the platform takes them (NCCO reference), as pydantic models.
+
+Types are strict, as JSON from another program should be. Fields that the reference does not know
+are kept in `model_extra`; what to say about them is the business of `ncco`.
+"""
+
+import re
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator, model_validator
+
+from phone.constants import (
+    CONNECT_LIMIT_SECONDS,
+    CONNECT_RING_SECONDS,
+    TALK_MAX_CHARACTERS,
+    WAIT_SECONDS,
+    Method,
+)
+from phone.platform.endpoints import Endpoint, Model, Number, WebSocket
+
+__all__ = [
+    "ACTIONS",
+    "Action",
+    "Connect",
+    "Conversation",
+    "Input",
+    "Notify",
+    "Record",
+    "Stream",
+    "Talk",
+    "Transfer",
+    "Wait",
+    "WebSocket",
+]
+
+Level = Annotated[float, Field(ge=-1, le=1)]
+Loop = Annotated[int, Field(ge=0)]
+
+
+def _web_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("must be an absolute http:// or https:// URL")
+    _ = parts.port  # raises ValueError where it is no number
+    return url
+
+
+class _WithEvents(Model):
+    event_url: list[str] | None = Field(None, alias="eventUrl", min_length=1, max_length=1)
+    event_method: Method = Field("POST", alias="eventMethod")
+
+    @field_validator("event_url")
+    @classmethod
+    def _urls(cls, value: list[str] | None) -> list[str] | None:
+        return value if value is None else [_web_url(url) for url in value]
+
+
+class Talk(Model):
+    """Speak text."""
+
+    action: Literal["talk"]
+    text: str = Field(min_length=1)
+    language: str = "en-US"
+    style: int = Field(0, ge=0)
+    premium: bool = False
+    barge_in: bool = Field(False, alias="bargeIn")
+    loop: Loop = 1
+    level: Level = 0
+
+    @property
+    def words(self) -> str:
+        """The text without SSML tags."""
+        return re.sub(r"<[^>]*>", "", self.text)
+
+    @field_validator("text")
+    @classmethod
+    def _length(cls, value: str) -> str:
+        length = len(re.sub(r"<[^>]*>", "", value))
+        if length > TALK_MAX_CHARACTERS:
+            raise ValueError(
+                f"must be at most {TALK_MAX_CHARACTERS} characters outside SSML tags, it is "
+                f"{length}"
+            )
+        return value
+
+
+class Stream(Model):
+    """Play an audio file."""
+
+    action: Literal["stream"]
+    stream_url: list[str] = Field(alias="streamUrl", min_length=1, max_length=1)
+    level: Level = 0
+    barge_in: bool = Field(False, alias="bargeIn")
+    loop: Loop = 1
+
+    @field_validator("stream_url")
+    @classmethod
+    def _urls(cls, value: list[str]) -> list[str]:
+        return [_web_url(url) for url in value]
+
+
+class Connect(_WithEvents):
+    """Connect the caller to an endpoint."""
+
+    action: Literal["connect"]
+    endpoint: list[Endpoint] = Field(min_length=1, max_length=1)
+    caller: Number | None = Field(None, alias="from")
+    random_from_number: bool = Field(False, alias="randomFromNumber")
+    event_type: Literal["synchronous"] | None = Field(None, alias="eventType")
+    timeout: int = Field(CONNECT_RING_SECONDS, ge=1)
+    limit: int = Field(CONNECT_LIMIT_SECONDS, ge=1, le=CONNECT_LIMIT_SECONDS)
+    machine_detection: Literal["continue", "hangup"] | None = Field(None, alias="machineDetection")
+    ringback_tone: str | None = Field(None, alias="ringbackTone")
+
+    @model_validator(mode="after")
+    def _one_caller(self) -> "Connect":
+        if self.caller is not None and self.random_from_number:
+            raise ValueError("takes from or randomFromNumber, not both")
+        return self
+
+
+class Record(_WithEvents):
+    """Record the call."""
+
+    action: Literal["record"]
+    format: Literal["mp3", "wav", "ogg"] | None = None
+    split: Literal["conversation"] | None = None
+    channels: int | None = Field(None, ge=1, le=32)
+    end_on_silence: float | None = Field(None, alias="endOnSilence", ge=3, le=10)
+    end_on_key: str | None = Field(None, alias="endOnKey", pattern=r"^[0-9*#]$")
+    time_out: int | None = Field(None, alias="timeOut", ge=3, le=7200)
+    beep_start: bool = Field(False, alias="beepStart")
+    transcription: dict[str, Any] | None = None
+
+
+class Conversation(_WithEvents):
+    """Move the caller into a named conversation."""
+
+    action: Literal["conversation"]
+    name: str = Field(min_length=1)
+    music_on_hold_url: list[str] | None = Field(None, alias="musicOnHoldUrl")
+    start_on_enter: bool = Field(True, alias="startOnEnter")
+    end_on_exit: bool = Field(False, alias="endOnExit")
+    record: bool = False
+    can_speak: list[str] | None = Field(None, alias="canSpeak")
+    can_hear: list[str] | None = Field(None, alias="canHear")
+    mute: bool = False
+
+
+class Dtmf(Model):
+    """How keys are collected."""
+
+    time_out: int = Field(3, alias="timeOut", ge=0, le=10)
+    max_digits: int = Field(4, alias="maxDigits", ge=1, le=20)
+    submit_on_hash: bool = Field(False, alias="submitOnHash")
+
+
+class Speech(Model):
+    """How speech is recognised."""
+
+    uuid: list[str] | None = Field(None, max_length=1)
+    end_on_silence: float = Field(2.0, alias="endOnSilence", ge=0.4, le=10)
+    language: str = "en-US"
+    context: list[str] | None = None
+    start_timeout: int = Field(10, alias="startTimeout", ge=1, le=60)
+    max_duration: int = Field(60, alias="maxDuration", ge=1, le=60)
+    save_audio: bool = Field(False, alias="saveAudio")
+    sensitivity: int | None = None
+
+
+class Input(_WithEvents):
+    """Collect keys or speech."""
+
+    action: Literal["input"]
+    type: list[Literal["dtmf", "speech"]] = Field(min_length=1)
+    dtmf: Dtmf | None = None
+    speech: Speech | None = None
+    mode: str | None = None
+
+
+class Notify(_WithEvents):
+    """Send a payload to an event URL."""
+
+    action: Literal["notify"]
+    payload: dict[str, Any]
+    event_url: list[str] = Field(alias="eventUrl", min_length=1, max_length=1)
+
+
+class Wait(Model):
+    """Let time pass; out-of-range times are clamped."""
+
+    action: Literal["wait"]
+    timeout: float = WAIT_SECONDS[1]
+
+    @property
+    def seconds(self) -> float:
+        """The time that passes."""
+        least, _, most = WAIT_SECONDS
+        return min(max(self.timeout, least), most)
+
+
+class Transfer(Model):
+    """Move every leg into another conversation."""
+
+    action: Literal["transfer"]
+    conversation_id: str = Field(alias="conversationId", min_length=1)
+    can_hear: list[str] | None = Field(None, alias="canHear")
+    can_speak: list[str] | None = Field(None, alias="canSpeak")
+    mute: bool = False
+
+
+Action = Talk | Stream | Connect | Record | Conversation | Input | Notify | Wait | Transfer
+ACTIONS: dict[str, type[Action]] = {
+    "talk": Talk,
+    "stream": Stream,
+    "connect": Connect,
+    "record": Record,
+    "conversation": Conversation,
+    "input": Input,
+    "notify": Notify,
+    "wait": Wait,
+    "transfer": Transfer,
+}

@@ -1,0 +1,110 @@
+"""What the platform itself says and plays to the caller: `talk` and `stream` (NCCO reference)."""
+
+import asyncio
+import contextlib
+from time import perf_counter as now
+from typing import Literal
+
+from phone.audio.files import AudioError, Samples, decode_stream
+from phone.audio.voices import VoiceError, speak
+from phone.constants import CONNECT_TIMEOUT, EVENT_TIMEOUT, PLATFORM_RATE, STREAM_MAX_BYTES
+from phone.legs.log import PlatformSound, Problem
+from phone.platform.actions import Stream, Talk
+from phone.platform.context import CallContext
+from phone.platform.exchange import WebhookError
+from phone.platform.ncco import spoken_seconds
+from phone.platform.webhooks import Timeouts
+
+__all__ = ["DOWNLOAD", "FORMATS", "Announcer"]
+
+# Not published: how long the platform waits for a file. As long as for an event.
+DOWNLOAD = Timeouts(CONNECT_TIMEOUT, EVENT_TIMEOUT)
+FORMATS = "give an MP3, or a WAV file of 16 bit"
+
+
+class Announcer:
+    """Says and plays; in the time that it takes, where the plan wants that.
+
+    Args:
+        call: whose caller hears it.
+    """
+
+    def __init__(self, call: CallContext) -> None:
+        self._call = call
+        self._mute = False
+
+    async def talk(self, action: Talk) -> None:
+        """Say the text: aloud if the plan wants it and a voice is installed."""
+        self._call.log.add("talk", f"“{action.words}”")
+        self._call.log.spoken.append(action.words)
+        self._warn_of_endless(action)
+        sound = await self._spoken(action)
+        if sound is None:
+            await self.pass_time(spoken_seconds(action.words) * max(1, action.loop))
+        else:
+            await self._play("talk", action.words, sound, action.loop)
+
+    async def stream(self, action: Stream) -> None:
+        """Fetch the file, check it, and play it unless everything happens at once."""
+        call, url = self._call, action.stream_url[0]
+        self._warn_of_endless(action)
+        try:
+            work = call.webhooks.download(url, DOWNLOAD, STREAM_MAX_BYTES)
+            data = await call.unless_hung_up(work)
+            if data is None:
+                return
+            sound, kind = await asyncio.to_thread(decode_stream, data, PLATFORM_RATE)
+        except WebhookError as error:
+            call.log.add("stream", f"{url}: {error.seen}")
+            call.problem("stream", f"{url}: {error.seen}", error.advice)
+            return
+        except AudioError as error:
+            call.log.add("stream", f"{url}: {error}")
+            call.problem("stream", f"{url}: {error}", FORMATS)
+            return
+        unheard = ", at once and unheard" if call.behaviour.talk == "at-once" else ""
+        seconds = len(sound) / PLATFORM_RATE
+        call.log.add("stream", f"{url}: {seconds:.1f} s of {kind}{unheard}")
+        if not unheard:
+            await self._play("stream", url, sound, action.loop)
+
+    async def pass_time(self, seconds: float) -> None:
+        """Let time pass until it is over or the caller hangs up; none when all is at once."""
+        if self._call.behaviour.talk != "at-once":
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._call.hang_up.wait()
+
+    async def _spoken(self, action: Talk) -> Samples | None:
+        if self._call.behaviour.talk != "aloud" or self._mute:
+            return None
+        try:
+            work = speak(action.words, action.language, PLATFORM_RATE)
+            return await self._call.unless_hung_up(work)
+        except VoiceError as error:
+            # Said once; and never a failure, for it is no fault of the application.
+            self._mute = True
+            self._call.log.record(Problem("talk", error.seen, error.advice, "warning"))
+            return None
+
+    async def _play(
+        self, kind: Literal["talk", "stream"], text: str, samples: Samples, loop: int
+    ) -> None:
+        for _ in range(max(1, loop)):
+            begin = now()
+            await self.pass_time(len(samples) / PLATFORM_RATE)
+            gone = self._call.hung_up
+            part = samples[: round((now() - begin) * PLATFORM_RATE)] if gone else samples
+            self._call.log.sound(PlatformSound(kind, text, begin, part))
+            if gone:
+                return
+
+    def _warn_of_endless(self, action: Talk | Stream) -> None:
+        if action.loop == 0 and not action.barge_in:
+            self._call.problem(
+                "ncco",
+                f"a {action.action} with loop 0 never ends: the platform runs nothing behind it; "
+                "here it came once",
+                "set bargeIn and let an input follow, or give a number",
+                "warning",
+            )

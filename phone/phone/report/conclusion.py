@@ -1,0 +1,102 @@
+"""From a call's log to its report: did the call do what was expected of it?"""
+
+from collections.abc import Iterator, Sequence
+
+from phone.audio.align import align
+from phone.constants import RETRIED_STATUSES, Expect
+from phone.legs.identity import Identity
+from phone.legs.log import CallLog, Posted, Problem, SocketRecord
+from phone.report.call_report import CallReport, SocketReport
+from phone.report.verdict import judge
+
+__all__ = ["conclude"]
+
+
+def conclude(
+    log: CallLog,
+    *,
+    answer_url: str,
+    identity: Identity,
+    expect: Expect,
+    strict: bool,
+    hung_up: bool,
+    seconds: float,
+) -> CallReport:
+    """Judge a call that is over.
+
+    Args:
+        log: what happened.
+        answer_url: what was called.
+        identity: who called whom.
+        expect: what had to come back for the call to have worked.
+        strict: count warnings as failures.
+        hung_up: whether the caller hung up before the end.
+        seconds: how long the call took.
+    """
+    sockets: list[SocketReport] = []
+    problems: list[Problem] = []
+
+    def judged(found: Iterator[Problem]) -> None:
+        for problem in found:
+            severity = "failure" if strict else problem.severity
+            problems.append(Problem(problem.step, problem.seen, problem.advice, severity))
+
+    for record in log.records:
+        if isinstance(record, Problem):
+            problems.append(record)
+            continue
+        report = _socket(record)
+        sockets.append(report)
+        if record.handshake_ms is not None:
+            judged(judge(record.trace, report.alignment, expect))
+    refused = any(p.step == "ncco" and p.severity == "failure" for p in problems)
+    if log.actions is not None and not (sockets or refused or hung_up or expect == "any"):
+        judged(_no_socket(log.actions))
+    judged(_events(log.posted))
+    return CallReport(
+        answer_url,
+        identity.uuid,
+        identity.conversation_uuid,
+        moments=log.moments,
+        spoken=log.spoken,
+        played=log.played,
+        sockets=sockets,
+        events=log.posted,
+        exchanges=log.exchanges,
+        problems=problems,
+        seconds=seconds,
+        interrupted=hung_up,
+    )
+
+
+def _socket(record: SocketRecord) -> SocketReport:
+    trace = record.trace
+    alignment = align(trace.sent, trace.sent_at, trace.received, trace.received_at, trace.rate)
+    if trace.ended_by == "fault" or (trace.ended_by == "caller" and record.hung_up):
+        # The caller left in mid-sentence: what was still on its way is not lost.
+        alignment = alignment.without_tail()
+    return SocketReport(record.uri, trace, alignment, record.handshake_ms)
+
+
+def _no_socket(actions: str) -> Iterator[Problem]:
+    yield Problem(
+        "socket",
+        f"the NCCO connected to no WebSocket ({actions})",
+        "add a connect action with a websocket endpoint, or use --expect any",
+    )
+
+
+def _events(events: Sequence[Posted]) -> Iterator[Problem]:
+    silent: dict[tuple[str, str], list[Posted]] = {}
+    for posted in events:
+        if posted.seen:
+            silent.setdefault((posted.seen, posted.url), []).append(posted)
+    for (seen, url), lost in silent.items():
+        yield Problem(
+            "event",
+            f"{', '.join(posted.status for posted in lost)} to {url}: {seen}",
+            lost[0].advice,
+            # The platform shrugs at a refused event; one that nobody took, or that a gateway
+            # answered in the application's place, means a dead application.
+            "failure" if lost[0].reply in (None, *RETRIED_STATUSES) else "warning",
+        )

@@ -1,0 +1,151 @@
+"""Did a socket leg do what was expected? Turns measurements into problems with advice."""
+
+from collections.abc import Iterator
+
+from phone.audio.alignment import Alignment
+from phone.constants import PLAY_BUFFER_MESSAGES, Expect, frame_bytes
+from phone.legs.log import Problem
+from phone.legs.trace import LegTrace
+from phone.words import counted, printable
+
+__all__ = ["judge"]
+
+
+def judge(trace: LegTrace, alignment: Alignment, expect: Expect) -> Iterator[Problem]:
+    """Yield what was wrong on one socket leg.
+
+    Args:
+        trace: what went over it.
+        alignment: what came back against what was sent.
+        expect: what the caller wanted.
+    """
+    yield from _ending(trace, expect)
+    yield from _sizes(trace)
+    yield from _buffer(trace)
+    yield from _texts(trace)
+    if expect == "echo":
+        yield from _echo(trace, alignment)
+    elif expect == "audio" and not any(trace.received):
+        yield _silence(trace)
+
+
+def _ending(trace: LegTrace, expect: Expect) -> Iterator[Problem]:
+    sent = counted(len(trace.sent), "frame")
+    if trace.ended_by in ("failure", "platform"):
+        yield Problem("socket", f"{trace.seen} (after {sent})", trace.advice)
+    elif trace.ended_by == "application":
+        reason = f" {trace.close_reason!r}" if trace.close_reason else ""
+        if not trace.closed_cleanly:
+            seen = (
+                f"the application dropped the connection after {sent}, without a closing handshake"
+            )
+            yield Problem("socket", seen, "look at its log for a crash, or at a proxy between")
+        elif expect == "echo" or trace.close_code not in (1000, 1001):
+            seen = f"the application closed the socket with {trace.close_code}{reason} after {sent}"
+            yield Problem("socket", seen, "look at the application's log; the caller still spoke")
+    elif trace.ended_by == "caller" and not trace.closed_cleanly:
+        seen = "the application did not answer the closing handshake"
+        yield Problem("socket", seen, "close the socket when the caller does", "warning")
+
+
+def _sizes(trace: LegTrace) -> Iterator[Problem]:
+    if trace.odd_sizes:
+        size = frame_bytes(trace.rate)
+        count = sum(trace.odd_sizes.values())
+        sizes = ", ".join(str(odd) for odd in sorted(trace.odd_sizes)[:5])
+        yield Problem(
+            "audio",
+            f"{counted(count, 'message')} of a wrong size ({sizes} bytes)",
+            f"send exactly {size} bytes a message at {trace.rate} Hz: the platform has been seen "
+            "to stop listening and close with 1006",
+            "warning",
+        )
+
+
+def _buffer(trace: LegTrace) -> Iterator[Problem]:
+    if trace.playback.overflowed:
+        yield Problem(
+            "audio",
+            f"{counted(trace.playback.overflowed, 'message')} found the play buffer full",
+            f"send at most {PLAY_BUFFER_MESSAGES:,} messages ahead of real time; what the platform "
+            "does with more is not published",
+            "warning",
+        )
+
+
+def _texts(trace: LegTrace) -> Iterator[Problem]:
+    if trace.unknown_texts:
+        count = counted(trace.unknown_texts, "text message")
+        yield Problem(
+            "socket",
+            f"{count} that the platform does not know, such as {trace.unknown_example!r}",
+            'send text only for {"action": "clear"} and {"action": "notify"}, and never echo text',
+            "warning",
+        )
+
+    if own := _own_texts(trace):
+        yield Problem(
+            "audio",
+            f"{counted(own, 'text message')} of the platform came back as binary",
+            "answer text with nothing: as binary it is played to the caller, as noise",
+            "warning",
+        )
+
+
+def _own_texts(trace: LegTrace) -> int:
+    ours = {message.text.encode() for message in trace.messages if message.ours}
+    return sum(message in ours for message in trace.received)
+
+
+def _echo(trace: LegTrace, alignment: Alignment) -> Iterator[Problem]:
+    if not trace.sent:
+        if trace.ended_by == "caller":
+            yield Problem("echo", "nothing was sent", "let the call last longer")
+        return
+    if trace.ended_by == "platform":
+        return
+    if len(trace.received) == _own_texts(trace) or not any(trace.received):
+        yield _silence(trace)
+        return
+    if alignment.method == "none":
+        yield Problem(
+            "echo",
+            f"what came back in {counted(len(trace.received), 'message')} is not what was sent",
+            "an application that does not echo needs --expect audio; noise means a wrong rate or "
+            "byte order",
+        )
+        return
+    wrong = [
+        f"{len(frames)} {name}"
+        for name, frames in (
+            ("lost", alignment.lost),
+            ("changed", alignment.changed),
+            ("out of order", alignment.reordered),
+            ("duplicated", alignment.duplicated),
+            ("that nobody sent", alignment.extra),
+        )
+        if frames
+    ]
+    if wrong:
+        yield Problem(
+            "echo",
+            f"of {counted(len(trace.sent), 'frame')}: {', '.join(wrong)}",
+            "send every binary message back once, whole and in order; an application that does "
+            "not echo needs --expect audio",
+        )
+
+
+def _silence(trace: LegTrace) -> Problem:
+    if trace.text_count:
+        example = printable(trace.texts[0], 40)
+        return Problem(
+            "echo",
+            f"no audio came back, but {counted(trace.text_count, 'text message')} such as "
+            f"{example!r}",
+            "send audio as binary messages of raw PCM, not as text or base64",
+        )
+    return Problem(
+        "echo",
+        "no audio came back",
+        "look at the application's log: does it get the binary messages, and send binary ones?",
+    )
