@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import datetime
 import hashlib
 import json
 import os
@@ -19,6 +18,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import jwt
 import ncco_service.settings
@@ -191,7 +191,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--results", type=Path, default=BENCH / "results")
     options = parser.parse_args()
-    cores, cases, about = Cores(), _cases(), machine.described()
+    cores, cases, about = Cores(), _cases(), machine.provenance()
     os.sched_setaffinity(0, {cores.load})
     rounds: dict[str, list[dict[str, Asked]]] = {case.label: [] for case in cases}
     try:
@@ -207,12 +207,12 @@ def main() -> int:
 
 
 def _keep(
-    about: dict[str, str | int],
+    about: dict[str, Any],
     rounds: dict[str, list[dict[str, Asked]]],
     folder: Path,
     seconds: float,
 ) -> int:
-    now = datetime.datetime.now(datetime.UTC)
+    on = about["machine"]
     count = max(map(len, rounds.values()))
     failures = sorted(
         {
@@ -225,22 +225,18 @@ def _keep(
     )
     figures = {label: record.gathered([_figures(one) for one in rounds[label]]) for label in rounds}
     text = (
-        f"# Answers, {now:%Y-%m-%d}\n\n{about['cpu']}, {about['cores']} cores, Linux "
-        f"{about['kernel']}; Python {about['python']}; {', '.join(machine.versions())}. Median of "
+        f"# Answers, {about['date']}\n\n{on['cpu']}, {on['cores']} cores, Linux "
+        f"{on['kernel']}; Python {on['python']}; {', '.join(about['versions'])}. Median of "
         f"{count} rounds of {seconds:g} s, server on one core, client on the other; flat out: 16 "
-        f"connections. Commit {machine.commit()}.\n\n{_table(figures)}\n"
+        f"connections. Commit {about['commit']}.\n\n{_table(figures)}\n"
         + "".join(f"\n- failed: {failure}" for failure in failures)
     )
     print(text)
-    folder.mkdir(parents=True, exist_ok=True)
-    stem = folder / f"{now:%Y-%m-%d-%H%M}-answers-{machine.commit()}"
+    stem = record.stem(folder, about["commit"], "answers")
     record.write(
         stem.with_suffix(".json"),
         {
-            "date": f"{now:%Y-%m-%d}",
-            "commit": machine.commit(),
-            "machine": about,
-            "versions": machine.versions(),
+            **about,
             "labels": {label: label for label in figures},
             "figures": figures,
             "notes": failures,

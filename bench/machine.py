@@ -1,15 +1,17 @@
-"""Where a measurement was taken: what its reader must know of the machine and the software."""
+"""The machine and the software of a measurement."""
 
 from __future__ import annotations
 
+import datetime
 import importlib.metadata
 import os
 import platform
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
-__all__ = ["commit", "described", "load_average", "versions"]
+__all__ = ["commit", "described", "load_average", "provenance", "versions"]
 
 PACKAGES = ("websockets", "uvloop", "picows", "aiohttp", "tornado", "flask", "gunicorn")
 
@@ -29,6 +31,16 @@ def described() -> dict[str, str | int]:
         "cores": len(os.sched_getaffinity(0)),
         "kernel": platform.release(),
         "python": platform.python_version(),
+    }
+
+
+def provenance() -> dict[str, Any]:
+    """Return what each figures file begins with: date, commit, machine, versions."""
+    return {
+        "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d"),
+        "commit": commit(),
+        "machine": described(),
+        "versions": versions(),
     }
 
 

@@ -7,6 +7,7 @@ each round, null where the server did not get so far.
 
 from __future__ import annotations
 
+import datetime
 import json
 import re
 import statistics
@@ -16,7 +17,7 @@ from typing import Any, TypedDict
 
 from bench.files import write_whole
 
-__all__ = ["Rounds", "Summary", "gathered", "median", "read", "summarised", "write"]
+__all__ = ["Rounds", "Summary", "gathered", "median", "read", "stem", "summarised", "write"]
 
 DIGITS = 6
 """Significant digits of a figure that is kept: more are noise."""
@@ -45,9 +46,23 @@ def write(path: Path, record: Mapping[str, Any]) -> None:
         OSError: it cannot be written.
 
     """
+    path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(_rounded(record), indent=1, ensure_ascii=False)
     # A short list of plain values takes one line, so that each line has one figure.
     write_whole(path, re.sub(r"\[[^\[\]{}]{1,200}\]", _one_line, text) + "\n")
+
+
+def stem(folder: Path, commit: str, what: str = "") -> Path:
+    """Return where a run that ends now is kept, without a suffix.
+
+    Args:
+        folder: of all results.
+        commit: that was measured.
+        what: was measured, in a word; empty for the echo servers.
+
+    """
+    now = datetime.datetime.now(datetime.UTC)
+    return folder / "-".join(filter(None, (f"{now:%Y-%m-%d-%H%M}", what, commit)))
 
 
 def read(path: Path) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import functools
 import shutil
 import statistics
@@ -78,10 +77,7 @@ class Run:
         figures = {peer: gathered(of_peer) for peer, of_peer in rounds.items()}
         known = median(figures.get(OURS, {}).get("calls_held", ())) or CALLS_AT_FIRST
         return {
-            "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d"),
-            "commit": machine.commit(),
-            "machine": machine.described(),
-            "versions": machine.versions(),
+            **machine.provenance(),
             "plan": dataclasses.asdict(plan),
             "counted_by": self._counted_by,
             "labels": {peer.name: peer.label for peer in PEERS},

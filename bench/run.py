@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import datetime
 import functools
 import importlib.util
 import subprocess
@@ -73,9 +72,7 @@ def _plan(options: argparse.Namespace) -> Plan:
 
 def _keep(results: dict[str, Any], folder: Path) -> None:
     """Write the results beside each other: figures, table, picture."""
-    folder.mkdir(parents=True, exist_ok=True)
-    now = datetime.datetime.now(datetime.UTC)
-    stem = folder / f"{now:%Y-%m-%d-%H%M}-{results['commit']}"
+    stem = record.stem(folder, results["commit"])
     data = stem.with_suffix(".json")
     record.write(data, results)
     write_whole(stem.with_suffix(".md"), markdown(results))

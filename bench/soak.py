@@ -8,11 +8,12 @@ import statistics
 import sys
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 
-from bench import load, record
+from bench import load, machine, record
 from bench.exactness import compared
 from bench.load import LoadError, Report
-from bench.peers.catalogue import BENCH, OURS, PEERS, named
+from bench.peers.catalogue import BENCH, OURS, PEERS, Peer, named
 from bench.processes import Cores
 from bench.server import Server, ServerError
 
@@ -80,6 +81,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="bench.soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--calls", type=int, help="default: 80 %% of the capacity last measured")
+    parser.add_argument(
+        "--results", type=Path, default=BENCH / "results", help="folder for what is kept"
+    )
     parser.add_argument("--peer", default=OURS, choices=[peer.name for peer in PEERS])
     options = parser.parse_args()
     peer = named(options.peer)
@@ -114,6 +118,18 @@ def main() -> int:
         f"processor {100 * cpu:.0f} % of a core.\n"
         f"The generator's own lag: p99 {report.lag_ms.p99:.2f}, max {report.lag_ms.max:.2f} ms."
     )
+    kept = {
+        "calls": calls,
+        "frames": report.sent,
+        "lost": report.sent - report.echoed + report.skipped,
+        "late": report.late,
+        "first_p99_ms": verdict.p99_ms[0],
+        "last_p99_ms": verdict.p99_ms[1],
+        "first_memory_mib": verdict.memory_mib[0],
+        "last_memory_mib": verdict.memory_mib[1],
+        "cpu_share": cpu,
+    }
+    _keep(peer, kept, verdict.problems, options.results)
     if differences == []:
         print("Its metrics were the generator's count, to the last frame and byte.")
     print(
@@ -121,6 +137,15 @@ def main() -> int:
         or "Nothing grew or was lost."
     )
     return 1 if verdict.problems else 0
+
+
+def _keep(peer: Peer, figures: dict[str, float], problems: Sequence[str], folder: Path) -> None:
+    about = machine.provenance()
+    path = record.stem(folder, about["commit"], "soak").with_suffix(".json")
+    of_peer = {name: [value] for name, value in figures.items()}
+    found = {"labels": {peer.name: peer.label}, "figures": {peer.name: of_peer}}
+    record.write(path, {**about, **found, "notes": list(problems)})
+    print(f"kept: {path}", file=sys.stderr)
 
 
 def _soaked(

@@ -1,0 +1,148 @@
+"""The documents quote what the bench measured: each figure is compared with the file it is from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench import record
+from bench.peers.catalogue import LIMIT, OURS, PLAIN
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "bench" / "results"
+BENCH, PHONE = "bench/README.md", "docs/phone.md"
+
+
+def figures(name: str) -> dict[str, dict[str, float]]:
+    """Return the medians of a figures file, by server and figure."""
+    found = record.read(RESULTS / f"{name}.json")["figures"]
+    medians = {
+        peer: {figure: record.median(values) for figure, values in rounds.items()}
+        for peer, rounds in found.items()
+    }
+    return {
+        peer: {figure: value for figure, value in values.items() if value is not None}
+        for peer, values in medians.items()
+    }
+
+
+SERVERS = figures("2026-11-22-1956-8ee1620")
+GATEWAY = figures("2026-11-22-2102-79cdc8c")
+ANSWERS = figures("2026-11-22-2121-answers-79cdc8c")
+SOAK = figures("2026-11-22-soak")[OURS]
+LOAD = figures("2026-11-22-phone-load")
+BY_ITSELF = record.read(RESULTS / "2026-11-22-1956-8ee1620.json")
+HOP = record.read(RESULTS / "2026-11-22-2102-79cdc8c.json")["gateway"]
+ROWS = {
+    "epoll loop in C (the limit)": LIMIT,
+    "**echo-service**": OURS,
+    "picows, uvloop": "picows",
+    "Node ws": "node-ws",
+    "aiohttp, uvloop": "aiohttp",
+    "websockets, uvloop": "websockets-uvloop",
+    "websockets, asyncio's loop": PLAIN,
+    "Tornado, as in the original guide": "tornado",
+}
+
+
+def text_of(page: str) -> str:
+    """Return a page with its line breaks as spaces."""
+    return re.sub(r"\s+", " ", (ROOT / page).read_text())
+
+
+def in_kilo(figures: dict[str, float], name: str) -> str:
+    """Return instructions in thousands, as the tables write them."""
+    return f"{figures[name] / 1000:.1f}" if name in figures else "–"
+
+
+def server_row(label: str) -> str:
+    """Return a server's row of the README's table."""
+    peer = SERVERS[ROWS[label]]
+    held = peer["calls_held"]
+    kilo = (in_kilo(peer, f"flood{depth}_instructions_user") for depth in (1, 16))
+    return (
+        f"| {label} | {held:,.0f} | {held / SERVERS[LIMIT]['calls_held']:.2f} "
+        f"| {held / SERVERS[PLAIN]['calls_held']:.2f} | {' / '.join(kilo)} "
+        f"| {peer['flood1_cpu_us']:.1f} / {peer['flood16_cpu_us']:.1f} "
+        f"| {peer['kib_per_call']:.1f} |"
+    )
+
+
+def answers_row(label: str) -> str:
+    """Return ncco-service's row of the README's table."""
+    case = ANSWERS[label]
+    rate = f"{case['flat_out_per_second']:,.0f}" if "flat_out_per_second" in case else "–"
+    return f"| {label} | {rate} | {case['at_rate_p50_ms']:.2f} / {case['at_rate_p99_ms']:.2f} |"
+
+
+def load_row(calls: int) -> str:
+    """Return a row of the table of `phone load`."""
+    of = {name: LOAD[OURS][f"calls{calls}_{name}"] for name in ("lost", "late", "cpu_share")}
+    lag, delay = (
+        " / ".join(f"{LOAD[OURS][f'calls{calls}_{time}_{p}_ms']:.2f}" for p in ("p50", "p99"))
+        for time in ("lag", "delay")
+    )
+    return (
+        f"| {calls} | {of['lost']:.0f} | {of['late']:.0f} | {lag} | {delay} "
+        f"| {of['cpu_share']:.0%} |".replace("%", " %")
+    )
+
+
+@pytest.mark.parametrize(
+    ("page", "row", "labels"),
+    [
+        (BENCH, server_row, list(ROWS)),
+        (BENCH, answers_row, list(ANSWERS)),
+        (PHONE, load_row, [200, 400, 600]),
+    ],
+    ids=["servers", "answers", "load"],
+)
+def test_tables(page: str, row: Callable[[Any], str], labels: list[Any]) -> None:
+    """Every row of a table of results is made of the figures that are kept."""
+    lines = (ROOT / page).read_text().splitlines()
+    assert [line for label in labels if (line := row(label)) not in lines] == []
+
+
+def sentences() -> dict[str, list[str]]:
+    """Return what the pages must say, with the figures in it, by page."""
+    two, one = BY_ITSELF["replicas"]["two"], BY_ITSELF["replicas"]["one"]
+    ours, plain = SERVERS[OURS], SERVERS["websockets-uvloop"]
+    void = [outcome for _, outcome in HOP["trials"]].count("void")
+    per_call = GATEWAY["gateway"]["kib_per_call"]
+    return {
+        BENCH: [
+            f"held {two:,.0f} calls, one held {one:,.0f}: {two / one:.2f} times",
+            f"opens and closes {ours['handshakes_per_second']:,.0f} calls a second, plain "
+            f"`websockets` on the same loop {plain['handshakes_per_second']:,.0f}, picows "
+            f"{SERVERS['picows']['handshakes_per_second']:,.0f}.",
+            f"{SOAK['calls']:,.0f} calls: {SOAK['frames']:,.0f} frames, {SOAK['lost']:.0f} lost, "
+            f"{SOAK['late']:,.0f} ({SOAK['late'] / SOAK['frames'] * 100:.2f} %) more than 60 ms "
+            f"late; p99 went from {SOAK['first_p99_ms']:.1f} to {SOAK['last_p99_ms']:.1f} ms and "
+            f"memory from {SOAK['first_memory_mib']:.2f} to {SOAK['last_memory_mib']:.2f} MiB, at "
+            f"{SOAK['cpu_share'] * 100:.0f} % of a core",
+            f"{HOP['calls_held']} calls held, where one core without the gateway held "
+            f"{GATEWAY[OURS]['calls_held']:,.0f}",
+            f"{void} of {len(HOP['trials'])} trials were void",
+            f"Caddy takes {per_call:.0f} KiB a call",
+        ],
+        "docs/containers.md": [f"Caddy needs {per_call:.0f} KiB and two open files for a call"],
+        "docker-compose.yml": [f"{per_call / 2:.0f} KiB"],
+    }
+
+
+@pytest.mark.parametrize("page", sentences())
+def test_sentences(page: str) -> None:
+    """Figures in running text are those that are kept."""
+    text = text_of(page)
+    assert [sentence for sentence in sentences()[page] if sentence not in text] == []
+
+
+def test_share_of_the_documented_path() -> None:
+    """What is left of the capacity without the fast path is what the bench says of `websockets`."""
+    share = SERVERS["websockets-uvloop"]["calls_held"] / SERVERS[OURS]["calls_held"]
+    assert share == pytest.approx(1 / 3, abs=0.02)
+    assert "holds a third of the calls" in text_of(BENCH)
