@@ -68,7 +68,7 @@ test-others: setup ## call voice servers that others have written (they need npm
 	@$(MAKE) --no-print-directory -C phone/others test
 
 .PHONY: screenshot
-screenshot: demo ## take README's picture of a call anew (needs Chromium)
+screenshot: demo ## take the README's picture of a call again (needs Chromium)
 	@phone/screenshot out/demo.html docs/call.png
 
 .PHONY: lint

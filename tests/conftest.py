@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tools.compose import ComposeStack, unavailable
+from tests.compose import ComposeStack
+from tests.engine import unavailable
 from tools.processes import ProcessStack
 from tools.stack import SERVICES, Stack
 

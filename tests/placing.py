@@ -6,14 +6,14 @@ import contextlib
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from tests.waiting import until
 from tools.stack import Stack
 
-__all__ = ["Outcome", "during_a_call", "place", "until"]
+__all__ = ["Outcome", "during_a_call", "place"]
 
 CALL_SECONDS = 60.0
 
@@ -76,11 +76,3 @@ def during_a_call(stack: Stack, *arguments: str) -> Iterator[Callable[[], Outcom
     phone = _Phone(stack, *arguments)
     until(lambda: stack.logs("echo-service").count("call_started") > before, "the call to start")
     yield phone.outcome
-
-
-def until(condition: Callable[[], bool], what: str, seconds: float = 30.0) -> None:
-    """Return once *condition* holds; fail when it does not within *seconds*."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {seconds:g} s for {what}"
-        time.sleep(0.02)

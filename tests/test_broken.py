@@ -14,7 +14,8 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from tests.attempts import ATTEMPTS
-from tests.placing import during_a_call, place, until
+from tests.placing import during_a_call, place
+from tests.waiting import until
 from tools.stack import Stack
 
 MALFORMED_ANSWER_REQUESTS = [

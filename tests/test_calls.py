@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from tests.placing import place, until
+from tests.placing import place
+from tests.waiting import until
 from tools.stack import Stack
 
 

@@ -1,4 +1,4 @@
-"""The documents say what is so."""
+"""The documentation agrees with the code."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ def test_env_example_is_current() -> None:
             assert f"\n#{variable.name}=" in text, variable.name
 
 
-def test_settings_in_readme_exist() -> None:
-    """Every setting that README's table names is one."""
-    rows = re.findall(r"^\| `([A-Z_`, ]+)` \|", (ROOT / "README.md").read_text(), re.MULTILINE)
+def test_settings_exist() -> None:
+    """Every setting in the table of docs/settings.md exists."""
+    page = (ROOT / "docs/settings.md").read_text()
+    rows = re.findall(r"^\| `([A-Z_`, ]+)` \|", page, re.MULTILINE)
     named = {name for row in rows for name in re.findall(r"[A-Z_]+", row)}
     known = set(re.findall(r"^#([A-Z_]+)=", env_example.text(), re.MULTILINE))
     assert named
@@ -57,8 +58,9 @@ def test_make_targets_exist(page: str) -> None:
 
 
 def test_errors_exist() -> None:
-    """The errors that README and the page on the wire name are ones that ncco-service answers."""
-    named = re.findall(r"^\| \d{3}, `(\w+)` \|", (ROOT / "README.md").read_text(), re.MULTILINE)
+    """The errors in the documentation are ones that ncco-service answers."""
+    page = (ROOT / "docs/troubleshooting.md").read_text()
+    named = re.findall(r"^\| \d{3}, `(\w+)` \|", page, re.MULTILINE)
     named += re.findall(r'"error": "(\w+)"', (ROOT / "docs/wire.md").read_text())
     code = "".join(file.read_text() for file in ROOT.glob("ncco-service/ncco_service/**/*.py"))
     assert named

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.placing import during_a_call, until
+from tests.placing import during_a_call
+from tests.waiting import until
 from tools.processes import ProcessStack
 
 

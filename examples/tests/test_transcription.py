@@ -7,7 +7,8 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.placing import place, until
+from tests.placing import place
+from tests.waiting import until
 from tools.processes import ProcessStack
 
 WORST = 0.25

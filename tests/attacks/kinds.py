@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from tests.attacks.http import API_KEY, APPLICATION
 from tests.attacks.target import Limits
 from tests.attacks.tickets import SIGNATURE_SECRET, SOCKET_SECRET
-from tools.compose import ComposeStack
+from tests.compose import ComposeStack
 from tools.processes import ProcessStack
 from tools.stack import SERVICES, Service, Stack
 

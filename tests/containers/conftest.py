@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tools.compose import ComposeStack
+from tests.compose import ComposeStack
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -16,9 +16,10 @@ from typing import Any, Self
 
 import trustme
 
-from tools.compose import ComposeStack
+from tests.compose import ComposeStack
+from tests.waiting import until
 
-__all__ = ["FIRST", "SECOND", "Caller", "Endpoint", "TunnelStack", "until"]
+__all__ = ["FIRST", "SECOND", "Caller", "Endpoint", "TunnelStack"]
 
 HERE = Path(__file__).resolve().parent / "agent"
 FIRST, SECOND = "first.ngrok-free.test", "second.ngrok-free.test"
@@ -170,11 +171,3 @@ def ask(url: str, headers: Mapping[str, str] | None = None) -> tuple[int, Any]:
             return error.code, json.load(error)
     except OSError as error:
         return 0, str(error)
-
-
-def until(condition: Callable[[], bool], what: str, seconds: float) -> None:
-    """Return once *condition* holds; fail when it does not within *seconds*."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {seconds:g} s for {what}"
-        time.sleep(0.05)

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from phone import CallPlan, call
-from tools.compose import ComposeStack
+from tests.compose import ComposeStack
 
 CALLS = 1000  # MAX_CALLS unless set
 FILES = 4096  # GATEWAY_FILES unless set

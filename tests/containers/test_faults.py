@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from phone import CallPlan, CallReport, call
-from tests.containers.edge import until
-from tools.compose import ComposeStack
+from tests.compose import ComposeStack
+from tests.waiting import until
 
 CALLS = 10
 # A new call has to work so many seconds after the container is healthy again.

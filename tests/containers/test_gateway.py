@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from phone import CallPlan, call
-from tests.containers.edge import until
-from tools.compose import ROOT, ComposeStack, docker, free_port
+from tests.compose import ROOT, ComposeStack
+from tests.engine import docker, free_port
+from tests.waiting import until
 
 HERE = Path(__file__).resolve().parent
 NAME = "calls.localhost"  # for which Caddy is its own authority

@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
-from tests.containers.edge import ask, until
-from tools.compose import ROOT, docker, free_port
+from tests.compose import ROOT
+from tests.containers.edge import ask
+from tests.engine import docker, free_port
+from tests.waiting import until
 
 SERVICES = ("ncco-service", "echo-service", "gateway")
 # What the strictest hosts do, and one thing more: nothing but memory to write to.

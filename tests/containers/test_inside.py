@@ -7,7 +7,8 @@ import re
 
 import pytest
 
-from tools.compose import ComposeStack, docker
+from tests.compose import ComposeStack
+from tests.engine import docker
 
 PLACES = ("/", "/app", "/etc", "/usr/bin", "/opt/venv/lib", "/run", "/var")
 

@@ -15,7 +15,7 @@ import echo_service.settings
 import ncco_service.settings
 import pytest
 
-from tools.compose import ROOT, ComposeStack
+from tests.compose import ROOT, ComposeStack
 
 DOMAIN = ROOT / "docker-compose.domain.yml"
 IMAGES = ("ncco-service", "echo-service", "gateway", "phone", "secrets")

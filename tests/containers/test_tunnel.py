@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.containers.edge import FIRST, SECOND, Caller, Endpoint, TunnelStack, until
+from tests.containers.edge import FIRST, SECOND, Caller, Endpoint, TunnelStack
+from tests.waiting import until
 from tools.stack import StackError
 
 GATEWAY = "http://gateway:8080"

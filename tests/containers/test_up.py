@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.compose import ROOT, ComposeStack
 from tests.containers.edge import ask
-from tools.compose import ROOT, ComposeStack
 from tools.stack import StackError
 
 TOKEN_WORDS = ("there is no ngrok token", "NGROK_AUTHTOKEN=", "COMPOSE_PROFILES")
@@ -32,7 +32,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_up_with_nothing_configured_then_a_call() -> None:
-    """The two commands of the README, then the same again: nothing is made anew, all still works.
+    """The two commands of the README, twice: nothing is created again, and all still works.
 
     After `down` and `up` the socket's secret is the same; it was never said aloud.
     """

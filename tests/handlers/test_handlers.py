@@ -20,7 +20,8 @@ from bench.processes import Cores
 from tests.attempts import best_of, in_time
 from tests.handlers.crowd import crowd
 from tests.handlers.hearing import Heard, Samples, listen
-from tests.placing import during_a_call, place, until
+from tests.placing import during_a_call, place
+from tests.waiting import until
 from tools.processes import ProcessStack
 from tools.stack import StackError
 

@@ -1,15 +1,12 @@
-"""The stack in containers, under a name and on a port of its own: for the demo and the tests."""
+"""The stack in containers, as a Compose project with a name and a port of its own."""
 
 from __future__ import annotations
 
-import atexit
 import json
 import os
 import re
 import secrets
 import shlex
-import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -18,70 +15,20 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from tests.engine import BUILT, COMMAND_SECONDS, IMAGES, compose_command, docker, free_port
 from tools.stack import Service, StackError
 
-__all__ = ["ROOT", "ComposeStack", "docker", "free_port", "unavailable"]
+__all__ = ["ROOT", "ComposeStack"]
 
 ROOT = Path(__file__).resolve().parent.parent
-ENGINE = ["docker"]
-COMMAND_SECONDS = 300.0  # an image may have to be built, on a slow line
 START_SECONDS = 90
-LAST_LINES = 30  # of a command that failed; what it says before is progress
-STOP_SECONDS = 60.0
-# Stacks of one process share their images, so that only the first has to build them.
-IMAGES = f"caw-{secrets.token_hex(4)}"
-BUILT = ("ncco-service", "echo-service", "gateway", "phone", "secrets", "ngrok-token")
-# What this shell has set for Compose or the services would change what the stack is.
+LAST_LINES = 30
+"""Of a command that failed; what it prints before that is progress."""
 OWN_SETTINGS = re.compile(
     r"(COMPOSE_.*|HOST|PORT|LOG_.*|SOCKET_.*|NGROK_.*|NCCO_.*|VONAGE_.*|SITE_ADDRESS|"
     r"PUBLIC_URL|DRAIN_SECONDS|STOP_GRACE_PERIOD|LOCAL_HOSTS|TRUSTED_PROXIES|.*_PORT)$"
 )
-
-
-def unavailable() -> str | None:
-    """Return why no stack can be started on this machine, or None when one can."""
-    if not shutil.which(ENGINE[0]):
-        return "there is no docker command"
-    for command in ([*ENGINE, "info"], [*_compose(), "version"]):
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=30)
-        except (OSError, subprocess.TimeoutExpired) as error:
-            return f"`{shlex.join(command)}`: {error}"
-        if done.returncode:
-            return f"`{shlex.join(command)}` says: {done.stderr.strip().splitlines()[-1]}"
-    return None
-
-
-def docker(*arguments: str, timeout: float = COMMAND_SECONDS) -> str:
-    """Run the engine's client; return what it printed, standard error included.
-
-    Raises:
-        StackError: it failed.
-
-    """
-    done = subprocess.run(
-        [*ENGINE, *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        timeout=timeout,
-    )
-    if done.returncode:
-        raise StackError(f"`docker {shlex.join(arguments)}` says: {done.stdout.strip()}")
-    return done.stdout
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on, out of those that no outgoing connection is given."""
-    while True:
-        port = 20000 + secrets.randbelow(12000)
-        with socket.socket() as probe:
-            try:
-                probe.bind(("", port))
-            except OSError:
-                continue
-            return port
+"""Variables of this shell that are not passed on, since they would change the stack."""
 
 
 class ComposeStack:
@@ -177,7 +124,7 @@ class ComposeStack:
         """Run a ``docker compose`` command; standard error comes with the output."""
         self._used |= "config" not in arguments  # there may be something to take down
         files = [self._folder / "docker-compose.yml", *self._files, self._path("differences.json")]
-        command = _compose()
+        command = compose_command()
         command += ["--project-name", self.project, "--project-directory", str(self._folder)]
         command += ["--env-file", str(self._path(".env")), "--ansi", "never"]
         for file in files:
@@ -277,7 +224,7 @@ class ComposeStack:
         gateway = self.container("gateway")
 
         def ready() -> bool:
-            ask = [*ENGINE, "exec", gateway, "wget", "-qO", "-", "http://127.0.0.1:2020/readyz"]
+            ask = ["docker", "exec", gateway, "wget", "-qO", "-", "http://127.0.0.1:2020/readyz"]
             return subprocess.run(ask, capture_output=True, timeout=30).returncode == 0
 
         self._wait(ready, timeout, "a call to be possible")
@@ -309,19 +256,3 @@ class ComposeStack:
                     f"waited {seconds:g} s for {what}; the logs are in {self.save_logs()}"
                 )
             time.sleep(0.1)
-
-
-@atexit.register
-def _remove_images() -> None:
-    """Remove what the stacks of this process have built."""
-    if shutil.which(ENGINE[0]):
-        filters = ("--filter", f"reference={IMAGES}")
-        listed = subprocess.run(
-            [*ENGINE, "images", "--quiet", *filters], capture_output=True, text=True
-        )
-        if found := listed.stdout.split():
-            subprocess.run([*ENGINE, "rmi", "--force", *found], capture_output=True)
-
-
-def _compose() -> list[str]:
-    return shlex.split(os.environ.get("DOCKER_COMPOSE", "docker compose"))

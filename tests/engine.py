@@ -1,0 +1,85 @@
+"""Docker's client: whether an engine answers, its commands, and the images of one test run."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import secrets
+import shlex
+import shutil
+import socket
+import subprocess
+
+from tools.stack import StackError
+
+__all__ = ["BUILT", "IMAGES", "compose_command", "docker", "free_port", "unavailable"]
+
+COMMAND_SECONDS = 300.0
+"""An image may have to be built, on a slow line."""
+IMAGES = f"caw-{secrets.token_hex(4)}"
+"""Repository of the images that the stacks of this process share: only the first builds them."""
+BUILT = ("ncco-service", "echo-service", "gateway", "phone", "secrets", "ngrok-token")
+"""Services of docker-compose.yml whose images are built."""
+
+
+def compose_command() -> list[str]:
+    """Return the command that runs Compose: `docker compose`, or what DOCKER_COMPOSE says."""
+    return shlex.split(os.environ.get("DOCKER_COMPOSE", "docker compose"))
+
+
+def unavailable() -> str | None:
+    """Return why no stack can be started on this machine, or None when one can."""
+    if not shutil.which("docker"):
+        return "there is no docker command"
+    for command in (["docker", "info"], [*compose_command(), "version"]):
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return f"`{shlex.join(command)}`: {error}"
+        if done.returncode:
+            return f"`{shlex.join(command)}` says: {done.stderr.strip().splitlines()[-1]}"
+    return None
+
+
+def docker(*arguments: str, timeout: float = COMMAND_SECONDS) -> str:
+    """Run the engine's client; return what it printed, standard error included.
+
+    Raises:
+        StackError: it failed.
+
+    """
+    done = subprocess.run(
+        ["docker", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        timeout=timeout,
+    )
+    if done.returncode:
+        raise StackError(f"`docker {shlex.join(arguments)}` says: {done.stdout.strip()}")
+    return done.stdout
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on, out of those that no outgoing connection is given."""
+    while True:
+        port = 20000 + secrets.randbelow(12000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("", port))
+            except OSError:
+                continue
+            return port
+
+
+@atexit.register
+def _remove_images() -> None:
+    """Remove what the stacks of this process have built."""
+    if shutil.which("docker"):
+        filters = ("--filter", f"reference={IMAGES}")
+        listed = subprocess.run(
+            ["docker", "images", "--quiet", *filters], capture_output=True, text=True
+        )
+        if found := listed.stdout.split():
+            subprocess.run(["docker", "rmi", "--force", *found], capture_output=True)
