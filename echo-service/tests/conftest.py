@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import uvloop
 from echo_service.logs import set_up
-from echo_service.server import EchoService
+from echo_service.service import EchoService
 from echo_service.settings import Settings
 from hypothesis import HealthCheck, settings
 
@@ -66,6 +66,6 @@ def lines() -> Iterator[Callable[[], list[str]]]:
     root = logging.getLogger()
     before = root.handlers, root.level
     stream = io.StringIO()
-    set_up("debug", stream)
+    set_up("debug", stream=stream)
     yield lambda: [line.partition(" ")[2] for line in stream.getvalue().splitlines()]
     root.handlers, root.level = before

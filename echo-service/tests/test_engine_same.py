@@ -1,9 +1,9 @@
-"""The engine against the library's own connection: the same bytes out for the same bytes in.
+"""The fast path against the library's own connection: the same bytes out for the same bytes in.
 
 Both get the same random stream of frames, right and wrong ones. The library's own connection,
 with the echo of its documentation, gets it frame by frame, each when the one before is done. The
-engine gets it in random cuts, with a write side that fills up at random moments. What both write,
-what they hear, and how they end must be the same.
+fast path gets it in random cuts, with a write side that fills up at random moments. What both
+write, what they hear, and how they end must be the same.
 """
 
 from __future__ import annotations
@@ -16,19 +16,20 @@ from typing import Any
 
 import pytest
 from echo_service import handlers
-from echo_service.connection import CallConnection
-from echo_service.engine import EngineConnection
+from echo_service.call import CallStats
+from echo_service.calls import CallRegistry, PendingHandshakes
 from echo_service.handlers.echo import echo
+from echo_service.loop_monitor import LoopMonitor
+from echo_service.server import responses
 from echo_service.settings import Settings
-from echo_service.switchboard import Switchboard
-from echo_service.tally import Tally
-from echo_service.testing import BINARY, CLOSE, CONT, PING, PONG, TEXT, Peer, frame
+from echo_service.websocket import CallConnection, ConnectionOptions, FairQueue, FastConnection
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.protocol import State
 from websockets.server import ServerProtocol
+from wire_peer import BINARY, CLOSE, CONT, PING, PONG, TEXT, Peer, frame
 
 
 class Wire(asyncio.Transport):
@@ -91,18 +92,24 @@ class Server:
         return True
 
 
-class Board(Switchboard):
-    """A switchboard that keeps the texts it is given."""
+class Registry(CallRegistry):
+    """A registry that keeps the texts it is given."""
 
     def __init__(self, handler: handlers.Handler) -> None:
-        settings = Settings(max_texts_per_second=1_000_000)
-        super().__init__(settings, handler)
+        runner = handlers.HandlerRunner(handler, Settings(), LoopMonitor(), None)
+        super().__init__(
+            PendingHandshakes(10, 10),
+            None if handler is echo else runner,
+            texts_per_second=1_000_000,
+            log_numbers=False,
+            clock=asyncio.get_running_loop().time,
+        )
         self.heard: list[str] = []
 
     def text(self, connection: CallConnection, call: Any, text: str) -> None:
         """Keep a text, and do as little else as the library."""
         self.heard.append(text)
-        call.tally.texts += 1
+        call.stats.texts += 1
 
 
 async def settle() -> None:
@@ -167,19 +174,32 @@ async def by_the_library(case: Case) -> Outcome:
     return result
 
 
-async def by_the_engine(case: Case, handler: handlers.Handler = echo) -> tuple[Outcome, Tally]:
-    """Take the same stream with the engine, cut anywhere, while the write side pauses."""
+async def by_the_fast_path(
+    case: Case, handler: handlers.Handler = echo
+) -> tuple[Outcome, CallStats]:
+    """Take the same stream on the fast path, cut anywhere, while the write side pauses."""
     protocol = ServerProtocol(max_size=case.limit)
     wire, server = Wire(), Server()
-    board = Board(handler)
-    connection = EngineConnection(protocol, server, board=board)  # type: ignore[arg-type]  # likewise
+    registry = Registry(handler)
+    connection = FastConnection(
+        protocol,
+        server,  # type: ignore[arg-type]  # likewise
+        fair_queue=FairQueue(asyncio.get_running_loop()),
+        options=ConnectionOptions(
+            handshake_bytes=16384,
+            too_large=lambda: responses.too_large(16384),
+            message_bytes=16384,
+            close_seconds=5,
+            echo=handler is echo,
+        ),
+        events=registry,
+    )
     connection.connection_made(wire)
 
     async def serve() -> None:
         await connection.handshake()
         wire.written.clear()
-        board.lobby.leave(connection)
-        board.accepted(connection, None)
+        registry.accepted(connection)
         if connection.call is not None:
             await connection.serve(connection.call)
 
@@ -203,11 +223,11 @@ async def by_the_engine(case: Case, handler: handlers.Handler = echo) -> tuple[O
         connection.data_received(stream[start:end])
         await read_again(wire)
     await settle()
-    result = outcome(connection, wire, board.heard)
-    figures = connection.call.figures() if connection.call else Tally()
+    result = outcome(connection, wire, registry.heard)
+    stats = connection.call.stats if connection.call else CallStats()
     connection.connection_lost(None)
     await asyncio.gather(*tasks)
-    return result, figures
+    return result, stats
 
 
 async def read_again(wire: Wire) -> None:
@@ -352,15 +372,15 @@ def run(work: Coroutine[Any, Any, Any]) -> Any:
 @example(Case([HALF, frame(CONT, b"a" * 999)[:8]], [], set(), None, 1000))
 @given(case=cases())
 def test_same_bytes_for_same_bytes(case: Case) -> None:
-    """Whatever comes, and however it is cut, the engine writes and hears what the library does."""
+    """Whatever comes, however it is cut, the fast path writes and hears what the library does."""
 
     async def compare() -> None:
         expected = await by_the_library(case)
-        seen, figures = await by_the_engine(case)
+        seen, stats = await by_the_fast_path(case)
         assert seen == expected
         echoed = sizes_of_audio(expected.written)
-        assert figures.frames_in == figures.frames_out == len(echoed)
-        assert figures.bytes_in == figures.bytes_out == sum(echoed)
+        assert stats.frames_in == stats.frames_out == len(echoed)
+        assert stats.bytes_in == stats.bytes_out == sum(echoed)
 
     run(compare())
 
@@ -374,7 +394,7 @@ def test_same_bytes_one_by_one(case: Case) -> None:
 
     async def compare() -> None:
         expected = await by_the_library(case)
-        seen, _ = await by_the_engine(case)
+        seen, _ = await by_the_fast_path(case)
         assert seen == expected
 
     run(compare())
@@ -393,7 +413,7 @@ def test_a_handler_gets_what_an_echo_would(case: Case) -> None:
 
     async def compare() -> None:
         expected = await by_the_library(case)
-        await by_the_engine(case, listen)
+        await by_the_fast_path(case, listen)
         await settle()
         assert heard == audio_of(expected.written)
 
@@ -425,14 +445,14 @@ async def test_most_fragments(fragments: int) -> None:
     """A message has as many fragments as the library takes; one more ends the call with 1009."""
     parts = [frame(BINARY, b"a", fin=False), *[frame(CONT, b"a", fin=False)] * (fragments - 2)]
     case = Case([*parts, frame(CONT, b"a")], [], set(), None, 70_000)
-    seen, figures = await by_the_engine(case)
-    assert figures.frames_in == (1 if fragments == 4096 else 0)
+    seen, stats = await by_the_fast_path(case)
+    assert stats.frames_in == (1 if fragments == 4096 else 0)
     assert seen.code == ((None, None) if fragments == 4096 else (None, 1009))
 
 
 async def test_a_close_in_the_middle_of_a_message() -> None:
     """It is a close like any other, and the message is forgotten (RFC 6455, 5.4)."""
     case = one_by_one(HALF, frame(CLOSE, b"\x03\xe8"), frame(CONT, b"cd"))
-    seen, figures = await by_the_engine(case)
+    seen, stats = await by_the_fast_path(case)
     assert seen == Outcome(b"\x88\x02\x03\xe8", [], (1000, 1000), True)
-    assert figures.frames_in == 0
+    assert stats.frames_in == 0

@@ -8,11 +8,11 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
-from echo_service.fake_call import FakeCall
 from echo_service.handlers import AudioCall, AudioError, Cleared, Dtmf, Notify
 from echo_service.handlers.delay import Delay
 from echo_service.handlers.echo import echo
 from echo_service.handlers.play import Play
+from echo_service.testing import FakeCall
 
 RATE = 16000
 SIZE = 640
@@ -179,7 +179,7 @@ def test_what_the_platform_refuses_fails_the_test() -> None:
     for handler, error, complaint in (
         (short, AssertionError, "2 bytes were sent: the platform takes exactly 640"),
         (flood, AssertionError, "100 messages ahead: the platform keeps 100"),
-        (other_rate, AudioError, "a rate of 3 Hz is none"),
+        (other_rate, AudioError, "3 Hz is not a valid sample rate"),
     ):
         call = FakeCall(buffer=100)
         call.wait(1)
@@ -197,5 +197,5 @@ def test_a_handler_that_does_not_end_is_told() -> None:
 
     call = FakeCall()
     call.wait(0.1)
-    with pytest.raises(AssertionError, match=r"went on for 5 s after the call"):
+    with pytest.raises(AssertionError, match=r"continued for 5 s after the call"):
         call.run(endless)

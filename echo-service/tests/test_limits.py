@@ -9,10 +9,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
 import pytest
-from echo_service import wire
-from echo_service.connection import CallConnection
-from echo_service.server import EchoService
-from echo_service.testing import (
+from echo_service import protocol
+from echo_service.service import EchoService
+from echo_service.websocket import CallConnection
+from wire_peer import (
     BINARY,
     CLOSE,
     CONT,
@@ -37,7 +37,7 @@ def now() -> float:
 
 def only(service: EchoService) -> CallConnection:
     """The one connection that has a call."""
-    (connection,) = service.board.calls
+    (connection,) = service.registry.calls
     return connection
 
 
@@ -63,10 +63,10 @@ async def test_calls_at_once(start: Start) -> None:
             assert status == 503
             assert json.loads(body)["reasons"] == ["full: 2 of 2 calls are taken (MAX_CALLS)"]
         first.writer.transport.abort()
-        await until(lambda: len(service.board.calls) == 1)
+        await until(lambda: len(service.registry.calls) == 1)
         async with Peer.connect(service.port) as fourth:
             await echoed(fourth)
-        assert service.board.lobby.results["full"] == 1
+        assert service.pending.results["full"] == 1
 
 
 @pytest.mark.parametrize("behind", [b"", frame(TEXT, connected().encode())], ids=["", "text"])
@@ -76,12 +76,12 @@ async def test_who_hangs_up_behind_the_request_takes_no_place(start: Start, behi
         for _ in range(20):
             with socket.create_connection(("127.0.0.1", service.port)) as peer:
                 peer.sendall(Peer.handshake() + behind)
-        results = service.board.lobby.results
-        await until(lambda: sum(results.values()) >= 20 and not service.board.connections)
+        results = service.pending.results
+        await until(lambda: sum(results.values()) >= 20 and not service.registry.connections)
         async with Peer.connect(service.port) as peer:
             await echoed(peer)
-            assert len(service.board.calls) == 1
-        await until(service.board.idle.is_set)
+            assert len(service.registry.calls) == 1
+        await until(service.registry.idle.is_set)
 
 
 async def test_call_length(start: Start) -> None:
@@ -90,13 +90,13 @@ async def test_call_length(start: Start) -> None:
     async with start(max_call_seconds=100, silence_seconds=1000) as service:
         async with Peer.connect(service.port) as peer:
             await echoed(peer)
-            opened = next(iter(service.board.calls.values())).opened
-            service.board.sweeper.sweep(opened + 99.9)
+            opened = next(iter(service.registry.calls.values())).opened_at
+            service.reaper.sweep(opened + 99.9)
             await echoed(peer)
-            service.board.sweeper.sweep(opened + 100.1)
-            assert await peer.closed() == (wire.TOO_LONG, "the call is too long")
-        await until(lambda: not service.board.calls)
-        assert service.board.endings == {"too_long": 1}
+            service.reaper.sweep(opened + 100.1)
+            assert await peer.closed() == (protocol.TOO_LONG, "the call is too long")
+        await until(lambda: not service.registry.calls)
+        assert service.registry.close_reasons == {"too_long": 1}
 
 
 async def test_silence(start: Start) -> None:
@@ -105,16 +105,16 @@ async def test_silence(start: Start) -> None:
         for _ in range(4):
             await echoed(peer)
         heard = now()
-        service.board.sweeper.sweep(heard + 59)
+        service.reaper.sweep(heard + 59)
         await echoed(peer)
-        before = only(service).last_heard()
-        while only(service).last_heard() == before:
+        before = only(service).last_received
+        while only(service).last_received == before:
             peer.write(frame(PONG))
             await asyncio.sleep(0.001)
-        service.board.sweeper.sweep(heard + 59)
+        service.reaper.sweep(heard + 59)
         await echoed(peer)
-        service.board.sweeper.sweep(now() + 61)
-        assert await peer.closed() == (wire.SILENT, "nothing heard")
+        service.reaper.sweep(now() + 61)
+        assert await peer.closed() == (protocol.SILENT, "nothing heard")
 
 
 async def test_handshake_time(start: Start) -> None:
@@ -124,8 +124,8 @@ async def test_handshake_time(start: Start) -> None:
         with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
             async with asyncio.timeout(5):
                 await peer.reader.readexactly(1)
-        await until(lambda: not service.board.connections)
-        assert service.board.lobby.results == {"incomplete": 1}
+        await until(lambda: not service.registry.connections)
+        assert service.pending.results == {"incomplete": 1}
 
 
 async def test_handshake_size(start: Start) -> None:
@@ -139,15 +139,15 @@ async def test_handshake_size(start: Start) -> None:
             status, body = await peer.response()
             assert status == 431
             assert json.loads(body)["error"] == "handshake_too_large"
-        await until(lambda: not service.board.connections)
-        assert service.board.lobby.results == {"accepted": 1, "handshake_too_large": 1}
+        await until(lambda: not service.registry.connections)
+        assert service.pending.results == {"accepted": 1, "handshake_too_large": 1}
 
 
 @pytest.mark.parametrize("setting", ["max_handshakes", "max_handshakes_per_address"])
 async def test_unfinished_handshakes(start: Start, setting: str) -> None:
     """Over the limit the oldest connection without a handshake gives way; a call gets through."""
     async with start(**{setting: 3}) as service, AsyncExitStack() as stack:
-        board = service.board
+        board = service.registry
         silent: list[Peer] = []
         for _ in range(3):
             silent.append(await stack.enter_async_context(Peer.reach(service.port)))
@@ -157,8 +157,8 @@ async def test_unfinished_handshakes(start: Start, setting: str) -> None:
             with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
                 async with asyncio.timeout(5):
                     await silent[0].reader.readexactly(1)
-            assert len(service.board.connections) == 3
-        assert service.board.lobby.results["too_many_handshakes"] == 1
+            assert len(service.registry.connections) == 3
+        assert service.pending.results["too_many_handshakes"] == 1
 
 
 @pytest.mark.parametrize("opcode", [TEXT, BINARY])
@@ -187,14 +187,14 @@ async def test_texts_a_second(start: Start) -> None:
     """MAX_TEXTS_PER_SECOND at once are taken; one more ends the call with 1008."""
     async with start(max_texts_per_second=10) as service, AsyncExitStack() as stack:
         began = now()
-        service.board._clock = lambda: began  # no second passes
+        service.registry._clock = lambda: began  # no second passes
         peer = await stack.enter_async_context(Peer.connect(service.port))
         peer.write(frame(TEXT, connected(uuid="a").encode()) + frame(TEXT, b"{}") * 9)
         await echoed(peer)
         peer.write(frame(TEXT, b"{}") * 2)
         assert await peer.closed() == (1008, "over 10 texts a second")
-        (call,) = service.board.calls.values()
-        assert call.reason == "text_flood"
+        (call,) = service.registry.calls.values()
+        assert call.close_reason == "text_flood"
 
 
 @asynccontextmanager
@@ -226,20 +226,20 @@ async def test_a_peer_that_never_reads(start: Start, sent: bytes) -> None:
         connection = only(service)
         flood = sent * (3_000_000 // len(sent))
         peer.write(flood)
-        await until(lambda: connection.stalled is not None)
-        stalled = connection.stalled or 0.0
-        service.board.sweeper.sweep(stalled + 4.9)
-        assert connection.deadline is None
-        service.board.sweeper.sweep(stalled + 5.1)
+        await until(lambda: connection.write_blocked_since is not None)
+        stalled = connection.write_blocked_since or 0.0
+        service.reaper.sweep(stalled + 4.9)
+        assert connection.abort_at is None
+        service.reaper.sweep(stalled + 5.1)
         assert connection.call is not None
-        assert connection.call.reason == "slow_reader"
+        assert connection.call.close_reason == "slow_reader"
         # What the kernel holds for both sides, and we for this peer: no more was taken of it.
         assert len(flood) - peer.writer.transport.get_write_buffer_size() < 600_000
         assert connection.transport.get_write_buffer_size() < 32768 + 2 * 65536
-        service.board.sweeper.sweep(now() + 60)
-        await until(lambda: not service.board.connections)
-        await until(lambda: service.board.endings)
-        assert service.board.endings == {"slow_reader": 1}
+        service.reaper.sweep(now() + 60)
+        await until(lambda: not service.registry.connections)
+        await until(lambda: service.registry.close_reasons)
+        assert service.registry.close_reasons == {"slow_reader": 1}
 
 
 async def test_a_slow_peer_that_reads_again_loses_nothing(start: Start) -> None:
@@ -249,14 +249,14 @@ async def test_a_slow_peer_that_reads_again_loses_nothing(start: Start) -> None:
         frames = [frame(BINARY, number.to_bytes(2) * 320) for number in range(1500)]
         frames[700:700] = [frame(PING, b"p"), frame(TEXT, b"{}")]
         peer.write(b"".join(frames))
-        await until(lambda: connection.stalled is not None)
+        await until(lambda: connection.write_blocked_since is not None)
         number = 0
         while number < 1500:
             opcode, data = await peer.frame()
             if opcode == BINARY:
                 assert data == number.to_bytes(2) * 320
                 number += 1
-        await until(lambda: connection.stalled is None)
+        await until(lambda: connection.write_blocked_since is None)
         await echoed(peer)
 
 
@@ -268,12 +268,12 @@ async def test_a_close_that_is_not_answered(start: Start) -> None:
         Peer.connect(service.port) as stays,
     ):
         await echoed(deaf)
-        first = next(iter(service.board.calls))
-        first.end(1001, "enough", "stopped")
+        first = next(iter(service.registry.calls))
+        first.end_call(1001, "enough", "stopped")
         assert await deaf.closed() == (1001, "enough")
         stays.write(frame(CLOSE, b"\x03\xe8"))
         assert await stays.closed() == (1000, "")
-        service.board.sweeper.sweep(now())
-        assert len(service.board.connections) == 2
-        service.board.sweeper.sweep(now() + 6)
-        await until(lambda: not service.board.connections)
+        service.reaper.sweep(now())
+        assert len(service.registry.connections) == 2
+        service.reaper.sweep(now() + 6)
+        await until(lambda: not service.registry.connections)

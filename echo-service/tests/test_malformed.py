@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import pytest
-from echo_service.server import EchoService
-from echo_service.testing import BINARY, CLOSE, CONT, PING, TEXT, Peer, connected, frame, until
+from echo_service.service import EchoService
+from wire_peer import BINARY, CLOSE, CONT, PING, TEXT, Peer, connected, frame, until
 
 Lines = Callable[[], list[str]]
 
@@ -69,7 +69,7 @@ async def test_malformed(service: EchoService, lines: Lines, name: str) -> None:
         await until(lambda: any(wrong.logged in line for line in lines()))
         good.write(frame(BINARY, b"\x02" * 640))
         assert await good.frame() == (BINARY, b"\x02" * 640)
-    await until(lambda: not service.board.calls)
+    await until(lambda: not service.registry.calls)
     (line,) = (line for line in lines() if wrong.logged in line)
     assert " call=bad" in line
     assert not any("Traceback" in line or line.startswith("ERROR") for line in lines())
@@ -84,7 +84,7 @@ async def test_an_unknown_content_type_is_named(service: EchoService, lines: Lin
     (line,) = (line for line in lines() if " call_started " in line)
     assert line.startswith("WARNING")
     assert "content_type=audio/opus" in line
-    await until(lambda: not service.board.calls)
+    await until(lambda: not service.registry.calls)
 
 
 async def test_texts_are_logged_at_a_bounded_rate(service: EchoService, lines: Lines) -> None:
@@ -93,8 +93,8 @@ async def test_texts_are_logged_at_a_bounded_rate(service: EchoService, lines: L
         peer.write(frame(TEXT, b"hello") * 40 + frame(BINARY, b"done"))
         assert await peer.frame() == (BINARY, b"done")
         assert 20 <= sum(" text " in line for line in lines()) <= 25
-        (call,) = service.board.calls.values()
-        assert call.figures().texts == 40
+        (call,) = service.registry.calls.values()
+        assert call.stats.texts == 40
 
 
 async def test_keys_and_numbers_are_not_logged(service: EchoService, lines: Lines) -> None:

@@ -1,4 +1,4 @@
-"""Playing into a call, in virtual time."""
+"""PlaybackHandle into a call, in virtual time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from echo_service.playback import AudioError, CallEnded, Playback
-from echo_service.virtual_time import run
+from echo_service.testing.virtual_time import run
 
 RATE = 8000
 FRAME = 320
@@ -181,7 +181,6 @@ async def test_a_slow_source_leaves_gaps_and_goes_on() -> None:
     assert await (await line.playback.play(stalls())).wait()
     assert line.sound == sound(5) + sound(5, first=600)
     assert line.gaps() == [pytest.approx(0.9)]
-    assert line.playback.gaps == 1
 
 
 @case
@@ -265,7 +264,7 @@ async def test_what_cannot_be_played_leaves_the_rest_alone() -> None:
     """A wrong sound is refused at once, and what plays goes on, also when it was to be replaced."""
     line = Line()
     playing = await line.playback.play(sound(50))
-    with pytest.raises(AudioError, match="no whole number"):
+    with pytest.raises(AudioError, match="not a multiple of 2"):
         await line.playback.play(b"odd", replace=True)
     assert await playing.wait()
     assert line.clears == []

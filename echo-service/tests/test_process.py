@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from echo_service.testing import BINARY, CLOSE, TEXT, Peer, connected, frame
+from wire_peer import BINARY, CLOSE, TEXT, Peer, connected, frame
 
 PATIENCE = 20.0
 
@@ -55,7 +55,7 @@ class Running:
 async def running(**settings: str) -> AsyncIterator[Running]:
     """Start a service with settings in its environment; it is killed if it does not end."""
     ours = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
-    environ = {**ours, "PORT": "0", "OBSERVE_PORT": "0", **settings}
+    environ = {**ours, "PORT": "0", "METRICS_PORT": "0", **settings}
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -143,7 +143,7 @@ async def test_a_second_signal_stops_at_once() -> None:
         ({"PORT": "x"}, "PORT is 'x'"),
         ({"AUDIO_HANDLER": "nonsense"}, "there is no handler 'nonsense'"),
         ({"AUDIO_HANDLER": "nonsense.module:name"}, "cannot be imported"),
-        ({"AUDIO_HANDLER": "echo_service.wire:parse"}, "not an asynchronous function"),
+        ({"AUDIO_HANDLER": "echo_service.protocol:parse"}, "not an asynchronous function"),
         ({"AUDIO_HANDLER": "echo_service.handlers.echo:ecco"}, "handlers in there: echo"),
         ({"SOCKET_AUTH": "all"}, "give one of ticket, vonage, none\n"),
     ],
@@ -176,7 +176,7 @@ async def test_a_handler_that_cannot_be_imported(tmp_path: Path, code: str, word
         assert "Traceback" not in whole
 
 
-@pytest.mark.parametrize("setting", ["PORT", "OBSERVE_PORT"])
+@pytest.mark.parametrize("setting", ["PORT", "METRICS_PORT"])
 async def test_a_taken_port_stops_the_start(setting: str) -> None:
     """It says which port is taken, without a traceback, and ends with status 71."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -218,14 +218,6 @@ async def source(call):
     await call.play(sound())
     async for event in call:
         pass
-
-async def for_ever(call):
-    while True:
-        pass
-
-async def unread(call):
-    while True:
-        print("x" * 1000)
 """
 """Handlers that hold up the loop."""
 
@@ -238,12 +230,12 @@ async def test_what_blocks_is_named(tmp_path: Path, name: str, function: str) ->
     """The handler, a task of its, a sound's source: the log names the line, the metrics count."""
     (tmp_path / "blocking.py").write_text(BLOCKING)
     async with running(AUDIO_HANDLER=f"blocking:{name}", PYTHONPATH=str(tmp_path)) as service:
-        observed = await service.port("observing")
+        observed = await service.port("metrics_listening")
         async with Peer.connect(await service.port()) as peer:
             peer.write(frame(TEXT, connected(uuid="a").encode()) + frame(BINARY, bytes(640)))
             said = await service.line("loop_blocked")
             assert re.search(rf'blocking\.py:\d+ {re.escape(function)}" message=', said)
-            said = await service.line("loop_goes_on")
+            said = await service.line("loop_unblocked")
             assert re.search(rf'blocking\.py:\d+ {re.escape(function)}"$', said)
             async with Peer.reach(observed) as asker:
                 asker.write(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -252,45 +244,3 @@ async def test_what_blocks_is_named(tmp_path: Path, name: str, function: str) ->
     figures = {name: float(value) for name, value in seen}
     assert figures["blocked"] == 1
     assert 1.2 < figures["blocked_seconds"] < 5
-
-
-@pytest.mark.parametrize(("signals", "drain"), [(1, "0.5"), (2, "600")])
-async def test_a_blocked_loop_does_not_outlive_the_signal(
-    tmp_path: Path, signals: int, drain: str
-) -> None:
-    """A handler that never lets go cannot keep the process: status 70, and the line that did it."""
-    (tmp_path / "blocking.py").write_text(BLOCKING)
-    settings = {"DRAIN_SECONDS": drain, "PYTHONPATH": str(tmp_path)}
-    async with (
-        running(AUDIO_HANDLER="blocking:for_ever", **settings) as service,
-        Peer.connect(await service.port()) as peer,
-    ):
-        peer.write(frame(TEXT, connected(uuid="a").encode()) + frame(BINARY, bytes(640)))
-        await service.line("loop_blocked")
-        service.process.terminate()
-        if signals == 2:
-            # Two that come at the same time are one.
-            with pytest.raises(TimeoutError):
-                async with asyncio.timeout(1):
-                    await service.process.wait()
-            service.process.terminate()
-        said = await service.line("loop_blocked")
-        assert re.search(r'blocking\.py:\d+ for_ever" message=".*the process ends', said)
-        assert await service.end() == 70
-
-
-async def test_a_log_that_nobody_reads_does_not_keep_the_process(tmp_path: Path) -> None:
-    """Whatever writes to it waits for ever, and the process ends nevertheless."""
-    (tmp_path / "blocking.py").write_text(BLOCKING)
-    settings = {"DRAIN_SECONDS": "0.5", "PYTHONPATH": str(tmp_path)}
-    async with (
-        running(AUDIO_HANDLER="blocking:unread", **settings) as service,
-        Peer.connect(await service.port()) as peer,
-    ):
-        peer.write(frame(TEXT, connected(uuid="a").encode()) + frame(BINARY, bytes(640)))
-        await service.line("call_started")
-        service.process.terminate()
-        async with asyncio.timeout(PATIENCE):
-            while service.process.returncode is None:  # noqa: ASYNC110 - nobody may read here
-                await asyncio.sleep(0.05)
-        assert await service.end() == 70

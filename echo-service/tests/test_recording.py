@@ -19,16 +19,22 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-from echo_service import testing
-from echo_service.recording import Recorder, folder, masked
+from echo_service.logs import masked
+from echo_service.recording import Recorder, folder
 from echo_service.recording.stereo import HEADER_BYTES, StereoFile, header
-from echo_service.server import EchoService
-from echo_service.testing import BINARY, TEXT, Peer, connected, until
+from echo_service.service import EchoService
+from wire_peer import BINARY, TEXT, Peer, connected, until
+from wire_peer import frame as message
 
 Start = Callable[..., AbstractAsyncContextManager[EchoService]]
 
 RATE = 8000
 SAMPLES = 160
+
+
+def event_name(record: logging.LogRecord) -> object:
+    """The name of a logged event."""
+    return record.msg["event"] if isinstance(record.msg, dict) else record.msg
 
 
 class Clock:
@@ -89,10 +95,10 @@ async def test_both_directions_stand_at_their_time(where: Path, clock: Clock) ->
     async with Recorder(where, 0, clock) as recorder:
         recording = recorder.start("a-call", RATE)
         for number in range(100):
-            recording.heard(frame(number + 1))
+            recording.received(frame(number + 1))
             if number == 50:
                 for value in range(25):
-                    recording.said(frame(1000 + value))
+                    recording.sent(frame(1000 + value))
             clock.now += 0.02
         recording.end({"uuid": "a-call"}, {"frames_in": 100})
     left, right = channels(only(where, "*.wav"))
@@ -111,13 +117,13 @@ async def test_what_is_cleared_is_not_heard(where: Path, clock: Clock) -> None:
     async with Recorder(where, 0, clock) as recorder:
         recording = recorder.start("a-call", RATE)
         for value in range(500):
-            recording.said(frame(value + 1))
+            recording.sent(frame(value + 1))
         clock.now += 1
         recording.cleared()
-        recording.said(frame(9999))
+        recording.sent(frame(9999))
         clock.now += 1
         recording.end({}, {})
-    assert recorder.waiting == 0
+    assert recorder.waiting_bytes == 0
     _, right = channels(only(where, "*.wav"))
     assert right[: 50 * SAMPLES : SAMPLES].tolist() == list(range(1, 51))
     assert set(right[50 * SAMPLES : 51 * SAMPLES]) == {9999}
@@ -130,7 +136,7 @@ async def test_an_unfinished_file_can_be_played(where: Path, clock: Clock) -> No
     async with Recorder(where, 0, clock) as recorder:
         recording = recorder.start("a-call", RATE)
         for number in range(200):
-            recording.heard(frame(number + 1))
+            recording.received(frame(number + 1))
             clock.now += 0.02
         part = await until_there(where, "*.wav.part", 4.0)
         left, _ = channels(part)
@@ -143,7 +149,7 @@ async def test_facts_stand_beside_it(where: Path, clock: Clock) -> None:
     """A JSON file says which call it was; both files are for their owner alone."""
     async with Recorder(where, 0, clock) as recorder:
         recording = recorder.start("a-call", RATE)
-        recording.heard(frame(1))
+        recording.received(frame(1))
         clock.now += 2
         recording.end({"uuid": "a-call"}, {"frames_in": 1})
     facts = json.loads(only(where, "*.json").read_text())
@@ -189,9 +195,11 @@ async def test_a_folder_that_cannot_be_made(
         recording = recorder.start("a-call", RATE)
         await recording.task
         for _ in range(100):
-            recording.heard(frame(1))
+            recording.received(frame(1))
         recording.end({}, {})
-    assert [(r.levelno, r.message) for r in caplog.records] == [(logging.ERROR, "recording_failed")]
+    assert [(r.levelno, event_name(r)) for r in caplog.records] == [
+        (logging.ERROR, "recording_failed")
+    ]
     assert recorder.counts.failed == 1
     assert recorder.counts.finished == 0
 
@@ -215,17 +223,17 @@ async def test_a_disk_that_fills_up(
     async with Recorder(where, 0, clock) as recorder:
         recording = recorder.start("a-call", RATE)
         for _ in range(50):
-            recording.heard(frame(7))
+            recording.received(frame(7))
             clock.now += 0.02
         await until_there(where, "*.part", 1.0)
         full = True
         for _ in range(50):
-            recording.heard(frame(8))
+            recording.received(frame(8))
             clock.now += 0.02
         async with asyncio.timeout(5):
             while not recorder.counts.failed:
                 await asyncio.sleep(0.02)
-        recording.heard(frame(9))
+        recording.received(frame(9))
         recording.end({}, {})
     left, _ = channels(only(where, "*.wav"))
     assert set(left) == {7}
@@ -234,25 +242,26 @@ async def test_a_disk_that_fills_up(
     assert facts["seconds"] == len(left) / RATE
     assert facts["dropped_frames"] == 101 - len(left) // SAMPLES
     assert recorder.counts.dropped_frames == facts["dropped_frames"]
-    assert recorder.waiting == 0
+    assert recorder.waiting_bytes == 0
     # Nothing stands behind what the header speaks of.
     assert only(where, "*.wav").stat().st_size == HEADER_BYTES + 4 * len(left)
     (error,) = [r for r in caplog.records if r.levelno >= logging.ERROR]
-    assert error.__dict__["fields"]["error"] == "No space left on device"
-    assert "RECORDINGS_DIR" in error.__dict__["fields"]["message"]
+    assert isinstance(error.msg, dict)
+    assert error.msg["error"] == "No space left on device"
+    assert "RECORDINGS_DIR" in error.msg["message"]
 
 
 async def test_a_disk_that_hangs(where: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While the disk hangs, what waits for it is bounded, and what is missing is counted."""
     async with Recorder(where, 0) as recorder:
         recording = recorder.start("a-call", RATE)
-        monkeypatch.setattr("echo_service.recording.recording.WAITING", 10)
+        monkeypatch.setattr("echo_service.recording.recording.MAX_WAITING_FRAMES", 10)
         for _ in range(15):
-            recording.heard(frame(1))
+            recording.received(frame(1))
         assert recording.dropped == 5
         recording.end({}, {})
     assert recorder.counts.dropped_frames == 5
-    assert recorder.waiting == 0
+    assert recorder.waiting_bytes == 0
     assert json.loads(only(where, "*.json").read_text())["complete"] is False
 
 
@@ -261,14 +270,14 @@ async def test_all_calls_together_wait_for_the_disk_within_bounds(
 ) -> None:
     """However many calls there are, what the disk does not take costs so many bytes at most."""
     hangs = threading.Event()
-    monkeypatch.setattr("echo_service.recording.recording.WAITING_BYTES", 5 * len(frame(1)))
+    monkeypatch.setattr("echo_service.recording.recording.MAX_WAITING_BYTES", 5 * len(frame(1)))
     async with Recorder(where, 0) as recorder:
-        blocked = recorder.submit(hangs.wait, 20)
+        blocked = recorder._disk.submit(hangs.wait, 20)
         calls = [recorder.start(f"call-{number}", RATE) for number in range(4)]
         for call in calls:
-            call.heard(frame(1))
-            call.said(frame(2))
-        assert recorder.waiting == 5 * len(frame(1))
+            call.received(frame(1))
+            call.sent(frame(2))
+        assert recorder.waiting_bytes == 5 * len(frame(1))
         assert [call.dropped for call in calls] == [0, 0, 1, 2]
         hangs.set()
         assert blocked.result()
@@ -277,8 +286,8 @@ async def test_all_calls_together_wait_for_the_disk_within_bounds(
         # After its end a call takes room no more, whatever still comes.
         async with asyncio.timeout(10):
             await asyncio.wait([call.task for call in calls])
-        calls[0].heard(frame(1))
-        assert recorder.waiting == 0
+        calls[0].received(frame(1))
+        assert recorder.waiting_bytes == 0
     assert recorder.counts.finished == 4
 
 
@@ -308,17 +317,17 @@ async def test_old_recordings_go_when_none_are_made(where: Path, start: Start) -
     async with start(recordings_dir=str(where), recordings_days=1) as service:
         await until(lambda: not old.exists())
         async with Peer.connect(service.port) as peer:
-            peer.write(testing.frame(TEXT, connected(uuid="a").encode()))
-            peer.write(testing.frame(BINARY, bytes(640)))
-            (call,) = service.board.calls.values()
-            await until(lambda: call.figures().frames_out)
+            peer.write(message(TEXT, connected(uuid="a").encode()))
+            peer.write(message(BINARY, bytes(640)))
+            (call,) = service.registry.calls.values()
+            await until(lambda: call.stats.frames_out)
     assert not list(where.iterdir())
 
 
 async def test_nothing_to_remove(where: Path, caplog: pytest.LogCaptureFixture) -> None:
     """A folder that is not there yet is no error."""
     async with Recorder(where, days=1) as recorder:
-        await recorder.do(int)
+        await recorder._disk.run(int)
     assert caplog.records == []
 
 

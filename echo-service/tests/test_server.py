@@ -8,11 +8,11 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
 import pytest
-from echo_service.server import EchoService
-from echo_service.tally import LATE_MS
-from echo_service.testing import BINARY, CLOSE, PING, PONG, TEXT, Peer, connected, frame, until
-from echo_service.wire import FRAME_MS
+from echo_service.call.stats import LATE_MS
+from echo_service.protocol import FRAME_MS
+from echo_service.service import EchoService
 from websockets.asyncio.client import connect
+from wire_peer import BINARY, CLOSE, PING, PONG, TEXT, Peer, connected, frame, until
 
 Lines = Callable[[], list[str]]
 Start = Callable[..., AbstractAsyncContextManager[EchoService]]
@@ -63,12 +63,12 @@ async def test_a_peer_of_any_origin_and_subprotocol_is_taken(service: EchoServic
 
 async def test_a_call_is_listed_while_it_is_open(service: EchoService) -> None:
     """A call is among the live ones until it ends, and has its id from the first message."""
-    calls = service.board.calls
+    calls = service.registry.calls
     async with connect(f"ws://127.0.0.1:{service.port}/socket") as phone:
         await phone.send(connected(uuid="call-1", to="447700900456"))
         await until(lambda: [call.id for call in calls.values()] == ["call-1"])
         (call,) = calls.values()
-        assert (call.rate, call.frame_bytes) == (16000, 640)
+        assert (call.rate, call.stats.frame_bytes) == (16000, 640)
         assert call.metadata == {"uuid": "call-1", "to": "447700900456"}
     await until(lambda: not calls)
 
@@ -78,10 +78,10 @@ async def test_a_call_whose_peer_vanishes_is_forgotten(service: EchoService) -> 
     async with Peer.connect(service.port) as peer:
         peer.write(frame(BINARY, b"x"))
         assert await peer.frame() == (BINARY, b"x")
-        assert len(service.board.calls) == 1
-    await until(lambda: not service.board.calls)
-    await until(lambda: not service.board.connections)
-    assert service.board.endings == {"lost": 1}
+        assert len(service.registry.calls) == 1
+    await until(lambda: not service.registry.calls)
+    await until(lambda: not service.registry.connections)
+    assert service.registry.close_reasons == {"lost": 1}
 
 
 async def test_the_summary_is_exact(service: EchoService, lines: Lines) -> None:
@@ -93,7 +93,7 @@ async def test_the_summary_is_exact(service: EchoService, lines: Lines) -> None:
             await phone.send(bytes(size))
             await phone.recv()
         await phone.close(1000)
-    await until(lambda: service.board.endings)
+    await until(lambda: service.registry.close_reasons)
     fields = dict(part.split("=") for part in event(lines(), "call_ended").split()[2:])
     assert float(fields.pop("seconds")) >= 0
     # How late frames come is this machine's affair, but the two figures have to agree.
@@ -124,23 +124,23 @@ async def test_a_late_frame_is_counted(service: EchoService) -> None:
         await asyncio.sleep(0.15)
         peer.write(frame(BINARY, bytes(640)))
         await peer.frame()
-        (call,) = service.board.calls.values()
-        tally = call.figures()
-    assert tally.late >= 1
-    assert 0.14 < tally.longest_gap < 2
-    assert sum(tally.gap_counts()) == 3
-    assert tally.gap_seconds >= tally.longest_gap
+        (call,) = service.registry.calls.values()
+        stats = call.stats
+    assert stats.late_frames >= 1
+    assert 0.14 < stats.longest_gap < 2
+    assert sum(stats.gap_counts()) == 3
+    assert stats.gap_seconds >= stats.longest_gap
 
 
 async def test_a_probe_is_not_a_call(service: EchoService, lines: Lines) -> None:
     """A connection that never sends a message is logged for debugging only."""
     async with connect(f"ws://127.0.0.1:{service.port}/socket"):
         pass
-    await until(lambda: not service.board.calls)
+    await until(lambda: not service.registry.calls)
     names = [line.split()[:2] for line in lines()]
     assert ["DEBUG", "probe"] in names
     assert "call_ended" not in [name for _, name in names]
-    assert not service.board.endings
+    assert not service.registry.close_reasons
 
 
 async def test_frames_that_come_with_the_close_are_echoed(service: EchoService) -> None:
@@ -227,7 +227,7 @@ async def test_a_wrong_handshake_is_refused_in_the_one_shape(service: EchoServic
         status, body = await peer.response()
         assert status == 400
         assert json.loads(body)["error"] == "bad_handshake"
-        assert service.board.lobby.results == {"bad_handshake": 1}
+        assert service.pending.results == {"bad_handshake": 1}
 
 
 async def test_health(service: EchoService) -> None:

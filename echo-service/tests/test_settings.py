@@ -54,13 +54,13 @@ def test_wrong_values(name: str, value: str, hint: str) -> None:
     assert str(refused.value) == hint
 
 
-@pytest.mark.parametrize("environ", [{"PORT": "9001"}, {"OBSERVE_PORT": "8001"}])
+@pytest.mark.parametrize("environ", [{"PORT": "9001"}, {"METRICS_PORT": "8001"}])
 def test_two_ports_that_are_one(environ: dict[str, str]) -> None:
     """The port of the calls and that of the metrics are both named when they are the same."""
-    with pytest.raises(SettingsError, match="^PORT and OBSERVE_PORT are both '.*': give each"):
+    with pytest.raises(SettingsError, match="^PORT and METRICS_PORT are both '.*': give each"):
         Settings.from_env(environ)
-    free = Settings.from_env({"PORT": "0", "OBSERVE_PORT": "0"})
-    assert (free.port, free.observe_port) == (0, 0)
+    free = Settings.from_env({"PORT": "0", "METRICS_PORT": "0"})
+    assert (free.port, free.metrics_port) == (0, 0)
 
 
 def test_all_wrong_values_are_named_at_once() -> None:

@@ -1,4 +1,4 @@
-"""What an audio handler sees of a call, and what it can do with it."""
+"""Interface of a call for audio handlers."""
 
 from __future__ import annotations
 
@@ -6,26 +6,24 @@ import asyncio
 import json
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
-from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar
 
-from .. import wire
+from .. import protocol
 from ..call import Call
-from ..playback import Audio, AudioError, CallEnded, Playback, Playing
+from ..playback import Audio, AudioError, CallEnded, Playback, PlaybackHandle
+from ..recording import Recording
 
-if TYPE_CHECKING:
-    from ..recording import Recording
-
-__all__ = ["AudioCall", "Event", "Line"]
+__all__ = ["AudioCall", "CallControl", "Event"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-Event = bytes | wire.Message
-"""Audio, as it came in one binary message, or a text message that was understood or not."""
+Event = bytes | protocol.Message
+"""Audio of one binary message, or a text message, understood or not."""
 
 
-class Line(Protocol):
-    """The way to the platform."""
+class CallControl(Protocol):
+    """What a call is controlled by: where messages are sent, and where it is ended."""
 
     async def send(self, message: bytes | str) -> None:
         """Send one message; raises `CallEnded` when the call is over."""
@@ -34,11 +32,11 @@ class Line(Protocol):
         """End the call."""
 
     def failed(self, error: Exception) -> None:
-        """Say that a sound ended with an error."""
+        """Report that a sound ended with an error."""
 
 
 class AudioCall:
-    """A call, for a handler: iterate over what comes, play audio, hang up.
+    """A call, for a handler: iterate over its events, play audio, hang up.
 
         async def handler(call: AudioCall) -> None:
             await call.play("greeting.wav")
@@ -47,35 +45,40 @@ class AudioCall:
                     await call.clear()
 
     Iterating gives pairs of seconds since the call began and an event: `bytes` are audio, 20 ms
-    of it, linear PCM, 16 bit, little-endian, mono, at `rate` Hz; others are those of `wire`:
-    `Connected`, `Dtmf`, `Cleared`, `Notify`, `Other`. The iteration ends when the call ends. A
-    handler that is slower than the audio loses the oldest of what waits for it.
+    of it, linear PCM, 16 bit, little-endian, mono, at `rate` Hz; others are
+    `Connected`, `Dtmf`, `Cleared`, `Notify`, `Other`. The iteration ends when the call ends. For a
+    handler that is slower than the audio, the oldest waiting events are dropped.
 
-    What sends raises `CallEnded` once the call is over; a handler may let it pass.
+    Methods that send raise `CallEnded` once the call is over; a handler need not catch it.
 
     Args:
-        call: what is counted of it.
-        line: the way to the platform.
-        waiting: how many events may wait for the handler.
-        buffer: messages that the platform keeps.
-        recording: where the call is recorded, if it is.
+        call: its state.
+        control: sends its messages and ends it.
+        queue_events: how many events may wait for the handler.
+        buffer_messages: messages that the platform buffers.
+        recording: of the call, if it is recorded.
 
     """
 
     def __init__(
-        self, call: Call, line: Line, waiting: int, buffer: int, recording: Recording | None = None
+        self,
+        call: Call,
+        control: CallControl,
+        queue_events: int,
+        buffer_messages: int,
+        recording: Recording | None = None,
     ) -> None:
         self._call = call
-        self._line = line
-        self._waiting = waiting
-        self._buffer = buffer
+        self._control = control
+        self._queue_events = queue_events
+        self._buffer_messages = buffer_messages
         self._recording = recording
         self._events: deque[tuple[float, Event]] = deque()
-        self._more = asyncio.Event()
+        self._changed = asyncio.Event()
         self._ended = False
         self._playback: Playback | None = None
 
-    # What is known of it
+    # State
 
     @property
     def id(self) -> str:
@@ -84,20 +87,20 @@ class AudioCall:
 
     @property
     def metadata(self) -> Mapping[str, Any]:
-        """The NCCO's headers, as the first message had them: untrusted."""
+        """The NCCO's headers, from the first message: untrusted."""
         return self._call.metadata
 
     @property
     def rate(self) -> int | None:
-        """Samples a second, in Hz; None while the first message has not said."""
+        """Sample rate in Hz; None before the first message."""
         return self._call.rate
 
     @property
     def seconds(self) -> float:
-        """How long the call has lasted: the clock of the events."""
+        """Seconds since the call began: the clock of the events."""
         return self._call.seconds
 
-    # What comes
+    # Events
 
     async def __aiter__(self) -> AsyncIterator[tuple[float, Event]]:
         while True:
@@ -105,101 +108,101 @@ class AudioCall:
                 yield self._events.popleft()
             if self._ended:
                 return
-            self._more.clear()
-            await self._more.wait()
+            self._changed.clear()
+            await self._changed.wait()
 
-    # What can be done
+    # Actions
 
     async def play(
         self, audio: Audio, *, rate: int | None = None, replace: bool = False
-    ) -> Playing:
-        """Play a sound behind those that play already, and go on while it plays.
+    ) -> PlaybackHandle:
+        """Play a sound after those already queued; returns at once, while it plays.
 
-        It is sent in frames of 20 ms, ahead of real time, and never more than the platform keeps.
+        It is sent in frames of 20 ms, ahead of real time, never more than the platform buffers.
 
         Args:
             audio: bytes (PCM as on the wire, any length), an array of samples (int16, or float
                 from -1 to 1), the path of a WAV file, or an async iterator of bytes or arrays.
-            rate: Hz of what is no file; None for the call's. Another rate than the call's needs
+            rate: Hz of audio that is not a file; None for the call's rate. Any other rate needs
                 the extra `echo-service[audio]`.
-            replace: cut off all that plays or waits, and start at once.
+            replace: cut off everything that plays or is queued, and start at once.
 
         Returns:
-            The sound: `await playing.wait()` waits until it has been played, or was cut off.
+            A handle: `await handle.wait()` waits until the sound has been played, or was cut off.
 
         Raises:
-            AudioError: it cannot be played; what plays goes on.
+            AudioError: it cannot be played; other sounds continue.
             CallEnded: the call is over.
 
         """
-        return await self._player().play(audio, rate=rate, replace=replace)
+        return await self._started_playback().play(audio, rate=rate, replace=replace)
 
     @property
     def ahead(self) -> float:
-        """Seconds of sound that were sent and not played yet."""
+        """Seconds of audio that were sent and have not been played yet."""
         return self._playback.ahead if self._playback is not None else 0.0
 
     async def clear(self) -> None:
-        """Stop all that plays or waits, here and at the platform, which answers `Cleared`."""
+        """Stop everything that plays or is queued; the platform answers `Cleared`."""
         if self._playback is not None:
             await self._playback.clear()
         else:
-            await self._clear_there()
+            await self._clear_platform()
 
     async def notify(self, payload: Mapping[str, Any]) -> None:
-        """Have the platform answer `Notify` with this payload when it has played all sent so far.
+        """Have the platform answer `Notify` when it has played everything sent so far.
 
         Args:
-            payload: a JSON object.
+            payload: a JSON object, returned in the answer.
 
         """
         await self._send(json.dumps({"action": "notify", "payload": dict(payload)}))
 
     async def send(self, audio: bytes) -> None:
-        """Send one binary message as it is; the platform wants exactly 20 ms of audio in each.
+        """Send one binary message as it is; the platform requires exactly 20 ms of audio in each.
 
-        For audio that comes in real time, such as that of an echo. Do not mix it with `play`.
+        For audio that comes in real time, such as an echo. Do not mix it with `play`.
         """
         await self._send(audio)
-        self._call.frame_out(len(audio))
+        self._call.stats.sent(1, len(audio))
         if self._recording is not None:
-            self._recording.said(audio)
+            self._recording.sent(audio)
 
     async def hang_up(self) -> None:
-        """End the call. The platform asks ncco-service what comes next."""
-        self._line.hang_up()
+        """End the call. The platform then asks ncco-service what to do next."""
+        self._control.hang_up()
 
     def note(self, **facts: str | float | bool | None) -> None:
-        """Show facts with the live calls, and in the call's summary; None takes one back.
+        """Note facts, shown with the live calls and in the call's summary; None removes one.
 
         At most 16 facts are kept, and 200 characters of each.
         """
         self._call.note(facts)
 
     async def in_thread(self, work: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
-        """Run in a thread what takes its time, and wait for it without holding up other calls.
+        """Run slow work in a thread, and wait for it without blocking other calls.
 
-        Frames that come meanwhile wait, up to AUDIO_QUEUE_FRAMES; for longer work, iterate in a
-        task of its own.
+        Frames that come meanwhile are queued, up to AUDIO_QUEUE_FRAMES; for longer work, iterate
+        in a task of its own.
         """
         return await asyncio.to_thread(work, *args, **named)
 
-    # What the service calls
+    # For the service
 
     def put(self, event: Event) -> None:
-        """Let an event wait for the handler; the oldest gives way when too many wait."""
+        """Queue an event for the handler; if the queue is full, the oldest is dropped."""
         if self._recording is not None and isinstance(event, bytes):
-            self._recording.heard(event)
-        if len(self._events) >= self._waiting:
+            self._recording.received(event)
+        if len(self._events) >= self._queue_events:
             self._events.popleft()
-            self._call.tally.dropped += 1
+            self._call.stats.dropped_frames += 1
         self._events.append((self._call.seconds, event))
-        self._more.set()
+        self._changed.set()
 
     def end(self) -> None:
-        """Say that the call is over."""
+        """Tell the handler that the call is over."""
         self._ended = True
-        self._more.set()
+        self._changed.set()
         if self._playback is not None:
             self._playback.end()
 
@@ -211,21 +214,25 @@ class AudioCall:
     async def _send(self, message: bytes | str) -> None:
         if self._ended:
             raise CallEnded
-        await self._line.send(message)
+        await self._control.send(message)
 
-    async def _clear_there(self) -> None:
+    async def _clear_platform(self) -> None:
         if self._recording is not None:
             self._recording.cleared()
         await self._send(json.dumps({"action": "clear"}))
 
-    def _player(self) -> Playback:
+    def _started_playback(self) -> Playback:
         if self._playback is None:
             if self.rate is None:
                 raise AudioError(
                     f"the call's sample rate is not known: its content type is "
-                    f"{self._call.content_type!r}, not audio/l16;rate=N; see the NCCO"
+                    f"{self._call.content_type!r}; set audio/l16;rate=N in the NCCO"
                 )
             self._playback = Playback(
-                self.rate, self.send, self._clear_there, self._buffer, self._line.failed
+                self.rate,
+                self.send,
+                self._clear_platform,
+                self._buffer_messages,
+                self._control.failed,
             )
         return self._playback

@@ -1,33 +1,33 @@
-"""The caller hears herself a moment later: the example of a handler that keeps audio."""
+"""Delay handler: sends audio back after a delay. An example of a handler that keeps audio."""
 
 from __future__ import annotations
 
 import asyncio
 
-from .. import wire
+from .. import protocol
 from .audio_call import AudioCall
 
 __all__ = ["Delay"]
 
 SPARE = 100
-"""Frames beyond those of the delay that may wait, for peers that send in bursts."""
+"""Frames that may wait beyond those of the delay, for peers that send in bursts."""
 
 
 class Delay:
-    """Sends each frame back a while after it came.
+    """Sends each frame back some time after it came.
 
     Args:
-        ms: how much later, in milliseconds.
+        ms: delay in milliseconds.
 
     """
 
     def __init__(self, ms: int) -> None:
         self._seconds = ms / 1000
-        self._most = ms // wire.FRAME_MS + SPARE
+        self._max_frames = ms // protocol.FRAME_MS + SPARE
 
     async def __call__(self, call: AudioCall) -> None:
-        """Send the audio back later, for as long as the call lasts."""
-        held: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(self._most)
+        """Send audio back after the delay, as long as the call lasts."""
+        held: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(self._max_frames)
         sending = asyncio.create_task(self._send(call, held))
         try:
             async for at, event in call:

@@ -1,4 +1,4 @@
-"""The caller hears herself. The service knows this handler and does its work without a task."""
+"""Echo handler: sends audio back. Unless calls are recorded, connections echo without it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["echo"]
 
 
 async def echo(call: AudioCall) -> None:
-    """Send all audio back as it came."""
+    """Send all audio back unchanged."""
     async for _, event in call:
         if isinstance(event, bytes):
             await call.send(event)

@@ -1,4 +1,4 @@
-"""The caller hears a WAV file: the example of `AudioCall.play`."""
+"""Play handler: plays a WAV file. An example of `AudioCall.play`."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ __all__ = ["Play"]
 
 
 class Play:
-    """Plays a file once; the call goes on, in silence, until the caller hangs up.
+    """Plays a file once; the call continues in silence until the caller hangs up.
 
     Args:
-        file: of 16-bit PCM, at the call's rate; others need the extra `echo-service[audio]`.
+        file: WAV of 16-bit PCM; a rate other than the call's needs `echo-service[audio]`.
 
     """
 

@@ -1,4 +1,4 @@
-"""The caller hears herself, and is recorded: what is recorded where is the service's business."""
+"""Record handler: sends audio back. The service records the calls of this handler."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ __all__ = ["record"]
 
 
 async def record(call: AudioCall) -> None:
-    """Send all audio back as it came."""
+    """Send all audio back unchanged."""
     await echo(call)

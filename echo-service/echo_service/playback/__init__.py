@@ -1,9 +1,13 @@
-"""Playing audio into a call: sources of any kind, cut into frames, paced, taken back when asked."""
+"""Playback: audio of any source, cut into frames and sent at the right pace.
+
+Public: `Playback` (of one call), `PlaybackHandle` (of one sound), `Audio` (what can be played),
+the errors `AudioError`, `MissingExtra`, `CallEnded`, and the module `wav`.
+"""
 
 from . import wav
-from .queue import CallEnded, Playback, Playing
+from .queue import CallEnded, Playback, PlaybackHandle
 from .resample import MissingExtra
 from .samples import AudioError
 from .sources import Audio
 
-__all__ = ["Audio", "AudioError", "CallEnded", "MissingExtra", "Playback", "Playing", "wav"]
+__all__ = ["Audio", "AudioError", "CallEnded", "MissingExtra", "Playback", "PlaybackHandle", "wav"]

@@ -1,4 +1,4 @@
-"""Cutting audio into the wire's messages: exactly 20 ms each. Pure."""
+"""Framing: cuts audio into messages of exactly 20 ms. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["Framer"]
 
 
 class Framer:
-    """Cuts a stream of PCM into frames, across the ends of what it is fed.
+    """Cuts a stream of PCM into frames, whatever pieces it comes in.
 
     A message of another size makes the platform stop listening (Vonage WebSockets guide: each
     message is exactly 20 ms).
@@ -26,11 +26,11 @@ class Framer:
 
     @property
     def rest(self) -> int:
-        """Bytes that wait for the rest of their frame."""
+        """Bytes of an incomplete frame."""
         return len(self._rest)
 
     def feed(self, pcm: bytes) -> Iterator[bytes]:
-        """Yield the frames that are whole now."""
+        """Yield the frames that are complete now."""
         size = self._size
         start = 0
         if self._rest:
@@ -40,16 +40,16 @@ class Framer:
                 return
             frame, self._rest = self._rest, b""
             yield frame
-        whole = start + (len(pcm) - start) // size * size
-        self._rest = pcm[whole:]
-        for at in range(start, whole, size):
+        end = start + (len(pcm) - start) // size * size
+        self._rest = pcm[end:]
+        for at in range(start, end, size):
             yield pcm[at : at + size]
 
     def end(self) -> bytes | None:
-        """The last frame, filled up with silence; None when nothing is left."""
+        """Return the last frame, padded with silence; None if nothing is left."""
         rest, self._rest = self._rest, b""
         return rest + bytes(self._size - len(rest)) if rest else None
 
     def drop(self) -> None:
-        """Forget what waits for the rest of its frame."""
+        """Drop an incomplete frame."""
         self._rest = b""

@@ -1,4 +1,4 @@
-"""When audio may be sent: ahead of real time, never more than the platform can keep. Pure.
+"""Pace of audio: ahead of real time, never more than the platform can buffer. Pure.
 
 Audio may be sent faster than real time; the platform buffers 1,024 messages in older descriptions
 and 3,072 in the newest (Vonage WebSockets guide). What it does beyond that is not documented.
@@ -11,30 +11,28 @@ __all__ = ["FRAME_SECONDS", "Pace"]
 FRAME_SECONDS = 0.02
 
 FILL = 0.75
-"""The share of the buffer that is used: the rest is for clocks that differ, and for the way."""
+"""Share of the buffer that is used: the rest is for clock drift and network delay."""
 
 BURST = 10
-"""Frames sent in one go, and again every 20 ms while the buffer is filling: a call that starts to
-play does not hold up the others."""
+"""Frames sent at once, and again every 20 ms while the buffer is filling, so that a call that
+starts to play does not hold up the others."""
 
 
 class Pace:
-    """Reckons what the platform has still to play, on the clock of whoever asks.
+    """Computes what the platform still has to play, on the caller's clock.
 
     Args:
-        limit: messages that the platform keeps.
+        limit: messages that the platform buffers.
 
     """
 
-    __slots__ = ("_at", "_end", "_most", "_tokens", "gaps")
+    __slots__ = ("_at", "_end", "_max_ahead", "_tokens")
 
     def __init__(self, limit: int) -> None:
-        self._most = max(1, int(limit * FILL)) * FRAME_SECONDS
+        self._max_ahead = max(1, int(limit * FILL)) * FRAME_SECONDS
         self._end = float("-inf")
         self._tokens = float(BURST)
         self._at = float("inf")
-        self.gaps = 0
-        """How often a sound paused because the next frame came too late."""
 
     @property
     def end(self) -> float:
@@ -50,27 +48,24 @@ class Pace:
         self._tokens += max(0.0, now - self._at) * BURST / FRAME_SECONDS
         self._tokens = min(BURST, self._tokens)
         self._at = now
-        # A millionth of a second is the sums' rounding, no room.
-        return self._tokens >= 1 and self.ahead(now) + FRAME_SECONDS <= self._most + 1e-6
+        # A millionth of a second is rounding of the sums.
+        return self._tokens >= 1 and self.ahead(now) + FRAME_SECONDS <= self._max_ahead + 1e-6
 
     def pause(self, now: float) -> float:
-        """Seconds to wait once a frame is not allowed: a frame's time while the buffer fills.
+        """Seconds to wait when a frame is not allowed: 20 ms while the buffer fills.
 
-        When it is full it is what a burst takes to be played, at most, which is cheaper than to
-        wake up for every frame.
+        When it is full, at most the time in which a burst is played, which is cheaper than waking
+        up for every frame.
         """
-        batch = min(BURST * FRAME_SECONDS, self._most / 2)
-        return max(FRAME_SECONDS, self.ahead(now) - (self._most - batch))
+        batch = min(BURST * FRAME_SECONDS, self._max_ahead / 2)
+        return max(FRAME_SECONDS, self.ahead(now) - (self._max_ahead - batch))
 
-    def sent(self, now: float, follows: bool) -> None:
-        """Note that a frame was sent; `follows` if it belongs right behind the one before."""
-        if now > self._end:
-            self.gaps += follows
-            self._end = now
-        self._end += FRAME_SECONDS
+    def sent(self, now: float) -> None:
+        """Note that a frame was sent."""
+        self._end = max(self._end, now) + FRAME_SECONDS
         self._tokens -= 1
 
     def cleared(self, now: float) -> None:
-        """Note that the platform was told to forget what it has."""
+        """Note that the platform was told to drop what it has buffered."""
         self._end = min(self._end, now)
         self._tokens = float(BURST)

@@ -1,4 +1,4 @@
-"""Playing audio into a call: queued, cut into exact frames, paced, taken back when asked."""
+"""Playback queue of one call: sounds one after the other, in exact frames, paced."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ import contextlib
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
 
-from ..wire import frame_bytes
+from ..protocol import frame_bytes
 from .framing import Framer
 from .pace import FRAME_SECONDS, Pace
 from .sources import Audio, open_source
 
-__all__ = ["CallEnded", "Playback", "Playing"]
+__all__ = ["CallEnded", "Playback", "PlaybackHandle"]
 
-QUEUED = 64
-"""Sounds that may wait behind the one that is played; beyond that `play` waits for room."""
+MAX_QUEUED = 64
+"""Sounds that may wait behind the one that plays; beyond that `play` waits for room."""
 
 LAST_MOMENT = FRAME_SECONDS / 2
-"""How long before the end of what was sent a frame that is not whole is filled up with silence: a
-sound that comes until then joins without a gap."""
+"""An incomplete last frame is padded with silence this long before it is due. A sound that comes
+until then joins without a gap."""
 
 
 CLOSE_SECONDS = 1.0
@@ -27,11 +27,11 @@ CLOSE_SECONDS = 1.0
 
 
 class CallEnded(Exception):
-    """The call is over: nothing can be sent any more. A handler may let it pass."""
+    """The call is over: nothing can be sent any more. A handler need not catch it."""
 
 
-class Playing:
-    """A sound that was given to `play`: to wait for its end, or to learn that it was cut off."""
+class PlaybackHandle:
+    """Handle of a sound: waits for its end, and tells whether it was cut off."""
 
     __slots__ = ("_cut", "_end", "_sent", "error")
 
@@ -40,18 +40,18 @@ class Playing:
         self._sent = asyncio.Event()
         self._cut = asyncio.Event()
         self.error: Exception | None = None
-        """What its source raised: the sound ended there."""
+        """What its source raised, which ended the sound; None if it did not."""
 
     @property
     def cut(self) -> bool:
-        """Whether it was cut off: by `clear`, by a sound that replaced it, by the call's end."""
+        """Whether it was cut off: by `clear`, by a sound that replaced it, or by the call's end."""
         return self._cut.is_set()
 
     async def wait(self) -> bool:
         """Wait until the platform has played all of it, or it was cut off.
 
-        The end is reckoned on this side's clock, without the way to the platform; where that
-        matters, `Call.notify` asks the platform.
+        The end is computed on this side's clock, without the network delay to the platform; if
+        that matters, `AudioCall.notify` asks the platform.
 
         Returns:
             Whether it was played to its end.
@@ -78,14 +78,14 @@ class Playing:
 
 
 class Playback:
-    """What one call plays.
+    """Playback of one call.
 
     Args:
         rate: Hz of the call.
         send: sends one frame; raises `CallEnded` when the call is over.
-        clear: asks the platform to forget what it has.
-        limit: messages that the platform keeps.
-        failed: told what a source raised.
+        clear: asks the platform to drop what it has buffered.
+        limit: messages that the platform buffers.
+        failed: called with what a source raised.
 
     """
 
@@ -104,8 +104,8 @@ class Playback:
         self._loop = asyncio.get_running_loop()
         self._pace = Pace(limit)
         self._framer = Framer(frame_bytes(rate))
-        self._queue: deque[tuple[Playing, AsyncGenerator[bytes]]] = deque()
-        self._sounding: deque[Playing] = deque()
+        self._queue: deque[tuple[PlaybackHandle, AsyncGenerator[bytes]]] = deque()
+        self._sounding: deque[PlaybackHandle] = deque()
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._closing: set[asyncio.Task[None]] = set()
@@ -117,78 +117,73 @@ class Playback:
         return self._pace.ahead(self._loop.time())
 
     @property
-    def gaps(self) -> int:
-        """How often a sound paused because its source was too slow."""
-        return self._pace.gaps
-
-    @property
     def busy(self) -> bool:
-        """Whether there is anything to hear, here or at the platform."""
+        """Whether a sound is queued or handle."""
         return bool(self._queue) or self.ahead > 0
 
     async def play(
         self, audio: Audio, *, rate: int | None = None, replace: bool = False
-    ) -> Playing:
-        """Queue a sound behind those that play; waits only where too many are queued already.
+    ) -> PlaybackHandle:
+        """Queue a sound; waits only if too many are queued already.
 
         Args:
             audio: see `sources.Audio`.
             rate: Hz of bytes, arrays and iterators, None for the call's. A file knows its own.
-            replace: cut off all that plays or waits, and start at once.
+            replace: cut off everything that plays or is queued, and start at once.
 
         Raises:
-            AudioError: it cannot be played; what plays goes on.
+            AudioError: it cannot be played; other sounds continue.
             CallEnded: the call is over.
 
         """
         source = await open_source(audio, rate, self._rate)
         if replace and self.busy:
             await self.clear()
-        while len(self._queue) >= QUEUED and not self._closed:
+        while len(self._queue) >= MAX_QUEUED and not self._closed:
             self._changed.clear()
             await self._changed.wait()
         if self._closed:
             raise CallEnded
-        playing = Playing()
-        self._queue.append((playing, source))
+        handle = PlaybackHandle()
+        self._queue.append((handle, source))
         self._changed.set()
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run())
-        return playing
+        return handle
 
     async def clear(self) -> None:
-        """Cut off all that plays or waits, here and at the platform.
+        """Cut off everything that plays or is queued, here and at the platform.
 
         Raises:
             CallEnded: the call is over.
 
         """
-        self._forget()
+        self._cut_all()
         await self._clear()
 
     def end(self) -> None:
-        """The call is over: cut off everything."""
+        """Cut off everything: the call is over."""
         self._closed = True
-        self._forget()
+        self._cut_all()
 
     async def close(self) -> None:
-        """The call is over: cut off everything, and wait for sources to close."""
+        """Cut off everything, and wait for sources to close: the call is over."""
         self.end()
         if self._closing:
             await asyncio.wait(self._closing, timeout=CLOSE_SECONDS)
 
-    def _forget(self) -> None:
+    def _cut_all(self) -> None:
         now = self._loop.time()
         if self._task is not None and not self._task.done():
             self._task.cancel()
             self._closing.add(self._task)
             self._task.add_done_callback(self._closing.discard)
         self._task = None
-        for playing, _ in self._queue:
-            playing._cut_off()
-        for playing in self._sounding:
-            if playing._end > now:
-                playing._cut_off()
+        for handle, _ in self._queue:
+            handle._cut_off()
+        for handle in self._sounding:
+            if handle._end > now:
+                handle._cut_off()
         self._queue.clear()
         self._sounding.clear()
         self._framer.drop()
@@ -196,26 +191,24 @@ class Playback:
         self._changed.set()
 
     async def _run(self) -> None:
-        """Play what is queued; ends when there is nothing more."""
+        """Play what is queued; ends when the queue is empty."""
         try:
-            follows = False
             while self._queue:
-                playing, source = self._queue[0]
-                async with contextlib.aclosing(self._frames(playing, source)) as frames:
+                handle, source = self._queue[0]
+                async with contextlib.aclosing(self._frames(handle, source)) as frames:
                     async for frame in frames:
-                        await self._put(frame, follows)
-                        follows = True
+                        await self._send_paced(frame)
                 self._queue.popleft()
                 self._changed.set()
-                self._sounds(playing)
+                self._sounds(handle)
                 await self._complete()
         except CallEnded:
             self._closed = True
             self._task = None
-            self._forget()
+            self._cut_all()
 
     async def _frames(
-        self, playing: Playing, source: AsyncGenerator[bytes]
+        self, handle: PlaybackHandle, source: AsyncGenerator[bytes]
     ) -> AsyncGenerator[bytes]:
         try:
             async with contextlib.aclosing(source):
@@ -223,33 +216,33 @@ class Playback:
                     for frame in self._framer.feed(piece):
                         yield frame
         except Exception as error:
-            # Whatever an application's own iterator raises concerns this sound alone.
-            playing.error = error
+            # Whatever an application's own iterator raises ends this sound alone.
+            handle.error = error
             self._failed(error)
 
-    async def _put(self, frame: bytes, follows: bool) -> None:
+    async def _send_paced(self, frame: bytes) -> None:
         now = self._loop.time()
         while not self._pace.allows(now):
             await asyncio.sleep(self._pace.pause(now))
             now = self._loop.time()
-        self._pace.sent(now, follows)
+        self._pace.sent(now)
         await self._send(frame)
 
-    def _sounds(self, playing: Playing) -> None:
+    def _sounds(self, handle: PlaybackHandle) -> None:
         rest = self._framer.rest / (2 * self._rate)
-        playing._ends(max(self._pace.end, self._loop.time()) + rest)
-        self._sounding.append(playing)
+        handle._ends(max(self._pace.end, self._loop.time()) + rest)
+        self._sounding.append(handle)
         while self._sounding and self._sounding[0]._end <= self._loop.time():
             self._sounding.popleft()
 
     async def _complete(self) -> None:
-        """Fill up the last frame, unless another sound comes in time to join it."""
+        """Pad the last frame with silence, unless another sound comes in time to join it."""
         while self._framer.rest and not self._queue:
             left = self.ahead - LAST_MOMENT
             if left <= 0:
                 frame = self._framer.end()
                 if frame:
-                    await self._put(frame, follows=True)
+                    await self._send_paced(frame)
                 return
             self._changed.clear()
             with contextlib.suppress(TimeoutError):

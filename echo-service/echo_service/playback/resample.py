@@ -1,4 +1,4 @@
-"""From one sample rate to another, by soxr: the extra `echo-service[audio]`."""
+"""Conversion of sample rates, by soxr: the extra `echo-service[audio]`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .samples import AudioError
 __all__ = ["MissingExtra", "Resampler"]
 
 RATES = range(1000, 192_001)
-"""Hz that are taken for a sample rate; anything else is a mistake."""
+"""Valid sample rates in Hz."""
 
 
 class MissingExtra(AudioError):
@@ -18,7 +18,7 @@ class MissingExtra(AudioError):
 
 
 class Resampler:
-    """Converts a stream of PCM, piece by piece, keeping what lies between two pieces.
+    """Converts a stream of PCM, piece by piece, without a break between two pieces.
 
     Args:
         source: Hz of what comes in.
@@ -26,13 +26,15 @@ class Resampler:
 
     Raises:
         MissingExtra: soxr is not installed.
-        AudioError: a rate that is none.
+        AudioError: `source` is not a valid sample rate.
 
     """
 
     def __init__(self, source: int, target: int) -> None:
         if source not in RATES:
-            raise AudioError(f"a rate of {source} Hz is none; give one such as 8000 or 24000")
+            raise AudioError(
+                f"{source} Hz is not a valid sample rate; give one such as 8000 or 24000"
+            )
         try:
             soxr = importlib.import_module("soxr")
             self._numpy: Any = importlib.import_module("numpy")
@@ -44,11 +46,11 @@ class Resampler:
         self._stream: Any = soxr.ResampleStream(source, target, 1, dtype="int16")
 
     def feed(self, pcm: bytes) -> bytes:
-        """Convert 16-bit little-endian PCM; some of it comes out with the next piece."""
+        """Convert 16-bit little-endian PCM; some of it is returned with the next piece."""
         return self._convert(pcm, last=False)
 
     def end(self) -> bytes:
-        """Return what is still inside."""
+        """Return the rest."""
         return self._convert(b"", last=True)
 
     def _convert(self, pcm: bytes, last: bool) -> bytes:

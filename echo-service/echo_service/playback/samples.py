@@ -1,4 +1,4 @@
-"""Arrays of samples, whoever made them, as the wire's PCM: numpy is understood and not needed."""
+"""Conversion of arrays of samples to PCM. numpy arrays are accepted; numpy is not needed."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ Buffer: TypeAlias = Any
 View: TypeAlias = Any
 
 PIECE_BYTES = 4096
-"""About 100 ms: what is converted between two looks at anything else."""
+"""About 100 ms of audio: what is converted without a break."""
 
 
 class AudioError(ValueError):
-    """Something that cannot be played; the message says what was seen and what to do."""
+    """Audio that cannot be played; the message says what was seen and what to do."""
 
 
 def pieces(audio: Buffer) -> Iterator[bytes]:
     """Cut samples into pieces of 16-bit little-endian PCM, each converted when it is asked for.
 
     Args:
-        audio: bytes of the wire, or an array of int16 (the machine's byte order) or of float32 or
+        audio: PCM bytes, or an array of int16 (the machine's byte order) or of float32 or
             float64 from -1 to 1; one channel.
 
     Raises:
-        AudioError: it is nothing of that. Raised at once, not when the first piece is taken.
+        AudioError: it is anything else. Raised at once, not when the first piece is taken.
 
     """
     try:
@@ -48,17 +48,17 @@ def pieces(audio: Buffer) -> Iterator[bytes]:
         )
     if view.nbytes % 2:
         raise AudioError(
-            f"{view.nbytes} bytes are no whole number of 16-bit samples; audio is linear PCM, "
-            "16 bit, little-endian, mono"
+            f"{view.nbytes} bytes are not a multiple of 2; give linear PCM, 16 bit, "
+            "little-endian, mono"
         )
     if sum(length > 1 for length in view.shape or ()) > 1:
         raise AudioError(
-            f"an array of shape {view.shape} has several channels; mix them: a call is mono"
+            f"an array of shape {view.shape} has several channels; mix them to one: a call is mono"
         )
     if view.ndim != 1 or not view.c_contiguous:
         view = _flat(view, kind)
     step = PIECE_BYTES // view.itemsize
-    return (_wire(view[start : start + step], kind) for start in range(0, len(view), step))
+    return (_pcm(view[start : start + step], kind) for start in range(0, len(view), step))
 
 
 def _flat(view: View, kind: str) -> View:
@@ -73,13 +73,13 @@ def _flat(view: View, kind: str) -> View:
     return octets
 
 
-def _wire(view: View, kind: str) -> bytes:
+def _pcm(view: View, kind: str) -> bytes:
     if kind in ("f", "d"):
-        whole = array("h", [round(max(-1.0, min(1.0, sample)) * 32767) for sample in view])
+        samples = array("h", [round(max(-1.0, min(1.0, sample)) * 32767) for sample in view])
     elif kind == "h" and sys.byteorder == "big":
-        whole = array("h", view)
+        samples = array("h", view)
     else:
         return bytes(view.tobytes())
     if sys.byteorder == "big":
-        whole.byteswap()
-    return whole.tobytes()
+        samples.byteswap()
+    return samples.tobytes()

@@ -1,7 +1,7 @@
-"""What an application may play, turned into the call's own audio.
+"""Sources of audio: whatever an application may play, as PCM at the call's rate.
 
-A source is opened when it is handed over, so that a wrong one fails there and then, and is read
-as it is played, so that a long one costs little at a time.
+A source is opened when it is given to `play`, so that a wrong one fails there, and is read as it is
+played, so that a long one costs little at a time.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from .samples import AudioError, Buffer, pieces
 __all__ = ["Audio", "AudioError", "MissingExtra", "open_source"]
 
 Audio: TypeAlias = str | os.PathLike[str] | AsyncIterable[Buffer] | Buffer
-"""What can be played: bytes of the wire (PCM, 16 bit, little-endian, mono), an array of samples
+"""What can be played: bytes (PCM, 16 bit, little-endian, mono), an array of samples
 (int16, or float from -1 to 1), the path of a WAV file, or an async iterator of bytes or arrays."""
 
 
 async def open_source(audio: Audio, rate: int | None, call_rate: int) -> AsyncGenerator[bytes]:
-    """Open something to play.
+    """Open a source.
 
     Args:
         audio: see `Audio`.
@@ -36,27 +36,27 @@ async def open_source(audio: Audio, rate: int | None, call_rate: int) -> AsyncGe
         Pieces of any even length: PCM at the call's rate.
 
     Raises:
-        AudioError: it is nothing that can be played.
+        AudioError: it cannot be played.
         MissingExtra: its rate is not the call's, and the resampler is not installed.
 
     """
     if isinstance(audio, str | os.PathLike):
         if rate is not None:
             raise AudioError("a WAV file knows its own rate: leave `rate` out")
-        # Mixing and reading take a while, and so they leave the loop alone.
+        # Reading and mixing take a while: not in the event loop.
         file = await asyncio.to_thread(wav.read, Path(audio))
-        found, rate = _given(file.pcm), file.rate
+        found, rate = _pieces_of(file.pcm), file.rate
     elif isinstance(audio, AsyncIterable):
         found = _streamed(audio)
     else:
-        found = _given(audio)
+        found = _pieces_of(audio)
     if rate is None or rate == call_rate:
         return found
-    # The first one imports numpy, which would hold up every other call.
+    # The first one imports numpy, which would block every other call.
     return _resampled(found, await asyncio.to_thread(Resampler, rate, call_rate))
 
 
-def _given(audio: Buffer) -> AsyncGenerator[bytes]:
+def _pieces_of(audio: Buffer) -> AsyncGenerator[bytes]:
     cut = pieces(audio)
 
     async def read() -> AsyncGenerator[bytes]:
@@ -70,13 +70,13 @@ async def _streamed(items: AsyncIterable[Buffer]) -> AsyncGenerator[bytes]:
     odd = b""
     try:
         async for item in items:
-            whole = item
+            piece_of = item
             if isinstance(item, bytes | bytearray):
                 # Streams are cut anywhere, also in the middle of a sample.
                 data = odd + item
                 cut = len(data) & ~1
-                whole, odd = data[:cut], data[cut:]
-            for piece in pieces(whole):
+                piece_of, odd = data[:cut], data[cut:]
+            for piece in pieces(piece_of):
                 yield piece
     finally:
         if isinstance(items, AsyncGenerator):

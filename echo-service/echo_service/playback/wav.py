@@ -1,4 +1,4 @@
-"""WAV files of 16-bit PCM: what can be played is read, and mixed down to one channel."""
+"""Reading of WAV files of 16-bit PCM, mixed down to one channel."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pathlib import Path
 
 from .samples import AudioError
 
-__all__ = ["LONGEST_SECONDS", "Wav", "read"]
+__all__ = ["MAX_SECONDS", "Wav", "read"]
 
-LONGEST_SECONDS = 1800
-"""A file is read whole; a longer one is better streamed, by an async iterator."""
+MAX_SECONDS = 1800
+"""A file is read at once; a longer one should be streamed, by an async iterator."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Wav:
 
     @property
     def seconds(self) -> float:
-        """How long it is."""
+        """Length of the audio."""
         return len(self.pcm) / 2 / self.rate
 
 
@@ -36,7 +36,7 @@ def read(path: Path) -> Wav:
         path: of a file with 16-bit PCM, any rate, any number of channels.
 
     Raises:
-        AudioError: there is no such file, or it holds something else.
+        AudioError: the file cannot be read, or is not such a WAV.
 
     """
     try:
@@ -44,14 +44,14 @@ def read(path: Path) -> Wav:
             channels, width, rate = file.getnchannels(), file.getsampwidth(), file.getframerate()
             if width != 2:
                 raise AudioError(f"{path} has samples of {8 * width} bits; {_ADVICE.format(path)}")
-            if file.getnframes() > LONGEST_SECONDS * rate:
+            if file.getnframes() > MAX_SECONDS * rate:
                 raise AudioError(
-                    f"{path} is longer than {LONGEST_SECONDS} s; play it piece by piece, from an "
+                    f"{path} is longer than {MAX_SECONDS} s; play it piece by piece, from an "
                     "async iterator"
                 )
             pcm = file.readframes(file.getnframes())
     except (wave.Error, EOFError) as error:
-        raise AudioError(f"{path} is no WAV of PCM ({error}); {_ADVICE.format(path)}") from None
+        raise AudioError(f"{path} is not a WAV of PCM ({error}); {_ADVICE.format(path)}") from None
     except OSError as error:
         raise AudioError(f"{path} cannot be read: {error.strerror or error}") from None
     return Wav(_mixed(pcm, channels) if channels > 1 else pcm[: len(pcm) & ~1], rate)

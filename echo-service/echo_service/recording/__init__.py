@@ -1,7 +1,9 @@
-"""Recording calls: both directions of a call as the two channels of one WAV file."""
+"""Recording: both directions of a call as the two channels of one WAV file.
 
-from .folder import masked
+Public: `Recorder`, `Recording`.
+"""
+
 from .recorder import Recorder
 from .recording import Recording
 
-__all__ = ["Recorder", "Recording", "masked"]
+__all__ = ["Recorder", "Recording"]

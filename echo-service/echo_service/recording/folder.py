@@ -1,4 +1,4 @@
-"""The folder of recordings: names, what stands beside the sound, and what is too old to keep."""
+"""Folder of recordings: file names, the facts beside the audio, removal of old files."""
 
 from __future__ import annotations
 
@@ -9,32 +9,30 @@ import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from ..logs import mask
 from .stereo import StereoFile
 
-__all__ = ["Paths", "create", "finish", "masked", "remove_old"]
+__all__ = ["Paths", "create", "finish", "remove_old"]
 
-LONGEST_ID = 64
+MAX_ID_CHARACTERS = 64
 
 _OURS = re.compile(r"\d{8}T\d{6}\.\d{3}Z-[\w.-]+\.(wav|json|wav\.part|json\.part)")
 
 Paths = tuple[Path, Path]
-"""Where a recording is while it is written, and where it is when it is finished."""
+"""Path of a recording while it is written, and when it is finished."""
 
 
 def create(folder: Path, call: str, started: float, rate: int) -> tuple[Paths, StereoFile]:
-    """Make the file of a call, in a folder that is made too if need be. It blocks.
+    """Create the file of a call, and the folder if needed. It blocks.
 
     Args:
         folder: where recordings are kept.
-        call: the call's id, whatever characters the peer put into it.
+        call: the call's id, with any characters: it is text from outside.
         started: seconds since 1970.
         rate: Hz.
 
     Raises:
-        OSError: the folder cannot be written to.
+        OSError: the folder is not writable.
 
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -72,9 +70,9 @@ def finish(paths: Paths, facts: Mapping[str, object]) -> None:
 
 
 def remove_old(folder: Path, days: float, now: float) -> int:
-    """Remove the recordings that were last written more than so many days ago. It blocks.
+    """Remove recordings last written more than so many days ago. It blocks.
 
-    Files that are not named as recordings are left alone.
+    Files with names unlike those of recordings are left alone.
 
     Returns:
         How many files were removed.
@@ -94,26 +92,8 @@ def remove_old(folder: Path, days: float, now: float) -> int:
     return removed
 
 
-def masked(value: Any) -> Any:
-    """Mask what may be a telephone number anywhere in a JSON value, as the logs do."""
-    match value:
-        case str():
-            return mask(value)
-        case bool() | None:
-            return value
-        case int():
-            hidden = mask(str(value))
-            return value if hidden == str(value) else hidden
-        case dict():
-            return {mask(str(key)): masked(item) for key, item in value.items()}
-        case list():
-            return [masked(item) for item in value]
-        case _:
-            return value
-
-
 def _safe(text: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_-]+", "_", text)[:LONGEST_ID] or "call"
+    return re.sub(r"[^A-Za-z0-9_-]+", "_", text)[:MAX_ID_CHARACTERS] or "call"
 
 
 def _stamp(seconds: float) -> str:

@@ -1,69 +1,60 @@
-"""Recording calls: both directions of a call as the two channels of one WAV file.
+"""Recorder: starts recordings, finishes them when the service stops, and removes old ones.
 
-Left is what came from the call, right what was sent to it, each at the time at which it would be
-heard. The loop only notes frames; a thread that all calls share writes them, twice a second.
+Left is what came from the call, right what was sent to it, each at the time when it would be
+heard. The event loop only queues frames; a thread that all calls share writes them, twice a second.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TypeVar
 
-from ..logs import event
+from ..logs import get_logger
 from . import folder as files
+from .disk import Disk, RecordingCounts
 from .recording import Recording
 
-__all__ = ["Counts", "Recorder"]
+__all__ = ["Recorder"]
 
-T = TypeVar("T")
-
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 CLOSE_SECONDS = 10.0
 """How long the last files may take when the service stops."""
 
-SWEEP_SECONDS = 3600.0
-
-
-@dataclass
-class Counts:
-    """What became of recordings since the start of the process."""
-
-    finished: int = 0
-    failed: int = 0
-    dropped_frames: int = 0
+CLEANUP_SECONDS = 3600.0
 
 
 class Recorder:
     """Records calls into a folder: an asynchronous context manager.
 
     Args:
-        folder: where to; it is made if need be.
-        days: how long recordings are kept; 0 keeps them for ever.
-        clock: gives seconds, and never goes back.
+        folder: where to; it is created if needed.
+        days: how long recordings are kept; 0 keeps them.
+        clock: monotonic, in seconds.
 
     """
 
     def __init__(
         self, folder: Path, days: float, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self.folder = folder
-        self.counts = Counts()
-        self.waiting = 0
-        """Bytes of all calls that are not on the disk yet."""
+        self._disk = Disk(folder)
         self._days = days
         self._clock = clock
-        # One thread: a disk has one head. Each recording has at most one job in its queue.
-        self._thread = ThreadPoolExecutor(1, "recordings")
         self._live: set[asyncio.Task[None]] = set()
-        self._sweeper: asyncio.Task[None] | None = None
+        self._cleanup: asyncio.Task[None] | None = None
+
+    @property
+    def counts(self) -> RecordingCounts:
+        """Results of recordings since the start of the process."""
+        return self._disk.counts
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes of all recordings that have not been written yet."""
+        return self._disk.waiting_bytes
 
     async def __aenter__(self) -> Recorder:
         self.open()
@@ -78,51 +69,42 @@ class Recorder:
         await self.close()
 
     def open(self) -> None:
-        """Begin to remove what is too old."""
+        """Start to remove old recordings."""
         if self._days:
-            self._sweeper = asyncio.create_task(self._sweep())
+            self._cleanup = asyncio.create_task(self._remove_old())
 
     async def close(self) -> None:
         """Wait until the files of ended calls are finished."""
         tasks = [*self._live]
-        if self._sweeper is not None:
-            self._sweeper.cancel()
-            tasks.append(self._sweeper)
+        if self._cleanup is not None:
+            self._cleanup.cancel()
+            tasks.append(self._cleanup)
         if tasks:
             await asyncio.wait(tasks, timeout=CLOSE_SECONDS)
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        self._disk.close()
 
     def start(self, call: str, rate: int) -> Recording:
         """Record a call from now on; `call` is its id, `rate` its sample rate in Hz."""
-        recording = Recording(self, call, rate, self._clock)
+        recording = Recording(self._disk, call, rate, self._clock)
         self._live.add(recording.task)
         recording.task.add_done_callback(self._live.discard)
         return recording
 
-    def submit(self, work: Callable[..., T], *arguments: object) -> Future[T]:
-        """Have something that blocks run in the recordings' thread."""
-        return self._thread.submit(work, *arguments)
-
-    async def do(self, work: Callable[..., T], *arguments: object) -> T:
-        """Run something that blocks in the recordings' thread, and wait for it."""
-        return await asyncio.wrap_future(self.submit(work, *arguments))
-
-    async def _sweep(self) -> None:
+    async def _remove_old(self) -> None:
+        disk = self._disk
         while True:
             try:
-                removed = await self.do(files.remove_old, self.folder, self._days, time.time())
+                removed = await disk.run(files.remove_old, disk.folder, self._days, time.time())
             except FileNotFoundError:
                 removed = 0
             except OSError as error:
                 removed = 0
-                event(
-                    logger,
+                logger.error(
                     "recordings_kept",
-                    logging.ERROR,
-                    folder=self.folder,
+                    folder=disk.folder,
                     error=error.strerror or error,
-                    message="old recordings could not be removed; see to RECORDINGS_DIR",
+                    message="old recordings could not be removed; check who owns RECORDINGS_DIR",
                 )
             if removed:
-                event(logger, "recordings_removed", files=removed, days=self._days)
-            await asyncio.sleep(SWEEP_SECONDS)
+                logger.info("recordings_removed", files=removed, days=self._days)
+            await asyncio.sleep(CLEANUP_SECONDS)

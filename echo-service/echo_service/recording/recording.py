@@ -1,52 +1,55 @@
-"""One call that is being recorded: its frames wait here until they are written."""
+"""Recording of one call: queues its frames until they are written."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ..logs import event
+from ..logs import get_logger
 from . import folder as files
+from .disk import Disk
 from .stereo import Piece, StereoFile
 from .timeline import Track
 
-if TYPE_CHECKING:
-    from .recorder import Recorder
-
 __all__ = ["Recording"]
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 WRITE_SECONDS = 0.5
-"""Between two writes of a call: what a crash can cost."""
+"""Time between two writes of a call: what a crash can lose."""
 
 AHEAD_IN_SECONDS = 2.0
-"""How much faster than real time audio may come; what comes faster is not recorded."""
+"""How far ahead of real time audio may come; what comes earlier is not recorded."""
 
 AHEAD_OUT_SECONDS = 62.0
 """How far ahead audio may be sent: the platform keeps 3,072 messages (Vonage WebSockets guide)."""
 
-WAITING = 4000
-"""Frames of a call that may wait for the disk; what comes then is not recorded."""
+MAX_WAITING_FRAMES = 4000
+"""Frames of a call that may wait for the disk; further ones are not recorded."""
 
-WAITING_BYTES = 128 * 2**20
+MAX_WAITING_BYTES = 128 * 2**20
 """Bytes of all calls that may wait: a disk that hangs must not cost the process its memory.
 
-20 s of 100 calls at 16 kHz; sound that was sent ahead of its time waits, too, 0.5 MB of it a call.
+20 s of 100 calls at 16 kHz; audio that was sent ahead of time waits, too, 0.5 MB a call at most.
 """
 
 
 class Recording:
-    """One call that is being recorded; made by `Recorder.start`."""
+    """Recording of one call; made by `Recorder.start`.
 
-    def __init__(
-        self, recorder: Recorder, call: str, rate: int, clock: Callable[[], float]
-    ) -> None:
-        self._recorder = recorder
+    Args:
+        disk: to write to.
+        call: its id.
+        rate: Hz.
+        clock: monotonic, in seconds.
+
+    """
+
+    def __init__(self, disk: Disk, call: str, rate: int, clock: Callable[[], float]) -> None:
+        self._disk = disk
         self._call = call
         self._rate = rate
         self._clock = clock
@@ -56,7 +59,7 @@ class Recording:
         self._out = Track(rate, AHEAD_OUT_SECONDS)
         self._left: deque[Piece] = deque()
         self._right: deque[Piece] = deque()
-        # The sizes of the frames that the thread has.
+        # Sizes of the frames that the thread has.
         self._writing: list[int] = []
         self._over = False
         self._ended: float | None = None
@@ -65,90 +68,92 @@ class Recording:
         self.dropped = 0
         """Frames that are missing from the file."""
         self.task = asyncio.create_task(self._write())
-        """Ends when the file is finished, or given up."""
+        """Ends when the file is finished, or has failed."""
 
-    def heard(self, frame: bytes) -> None:
-        """Note a frame that came."""
-        self._note(self._in, self._left, frame)
+    def received(self, frame: bytes) -> None:
+        """Queue a frame that came."""
+        self._queue(self._in, self._left, frame)
 
-    def said(self, frame: bytes) -> None:
-        """Note a frame that was sent."""
-        self._note(self._out, self._right, frame)
+    def sent(self, frame: bytes) -> None:
+        """Queue a frame that was sent."""
+        self._queue(self._out, self._right, frame)
 
     def cleared(self) -> None:
-        """Note that the platform was told to forget what it has not played."""
+        """Drop what the platform was told not to play."""
         here = self._out.clear(self._clock() - self._began)
         while self._right and self._right[-1][0] >= here:
-            self._recorder.waiting -= len(self._right.pop()[1])
+            self._disk.waiting_bytes -= len(self._right.pop()[1])
 
     def end(self, metadata: Mapping[str, Any], summary: Mapping[str, object]) -> None:
         """The call is over: finish the file. Does not wait for it.
 
         Args:
-            metadata: what the first message said, as it may be shown.
-            summary: the figures of the call.
+            metadata: of the first message, masked if it must be.
+            summary: figures of the call.
 
         """
         self._facts = {"metadata": dict(metadata), "summary": dict(summary)}
         self._ended = self._clock()
         self._wake()
 
-    def _note(self, track: Track, pieces: deque[Piece], frame: bytes) -> None:
+    def _queue(self, track: Track, pieces: deque[Piece], frame: bytes) -> None:
         if self._over:
             if self._ended is None:
                 self._drop(1)
             return
         place = None
-        if len(pieces) < WAITING and self._recorder.waiting + len(frame) <= WAITING_BYTES:
+        if (
+            len(pieces) < MAX_WAITING_FRAMES
+            and self._disk.waiting_bytes + len(frame) <= MAX_WAITING_BYTES
+        ):
             place = track.place(len(frame) // 2, self._clock() - self._began)
         if place is None:
             self._drop(1)
         else:
             pieces.append((place, frame))
-            self._recorder.waiting += len(frame)
+            self._disk.waiting_bytes += len(frame)
 
     def _drop(self, frames: int) -> None:
         self.dropped += frames
-        self._recorder.counts.dropped_frames += frames
+        self._disk.counts.dropped_frames += frames
 
     async def _write(self) -> None:
         try:
-            paths, file = await self._recorder.do(
-                files.create, self._recorder.folder, self._call, self._started, self._rate
+            paths, file = await self._disk.run(
+                files.create, self._disk.folder, self._call, self._started, self._rate
             )
         except OSError as error:
-            self._give_up(error)
+            self._fail(error)
             return
         problem: OSError | None = None
         try:
-            job = self._recorder.submit(file.write, *self._taken())
+            job = self._disk.submit(file.write, *self._taken())
             while self._ended is None:
                 await self._pause(WRITE_SECONDS)
-                # What the thread has not come to yet is not made longer.
+                # While the thread is busy with the last write, no other is queued.
                 if job.done():
                     job.result()
-                    job = self._recorder.submit(file.write, *self._taken())
+                    job = self._disk.submit(file.write, *self._taken())
             await asyncio.wrap_future(job)
-            await self._recorder.do(file.write, *self._taken())
+            await self._disk.run(file.write, *self._taken())
         except OSError as error:
             problem = error
-            self._give_up(error)
-            # The file is whole up to here; what is known of the call comes at its end.
+            self._fail(error)
+            # The file is complete up to here; the facts about the call come at its end.
             while self._ended is None:
                 await self._pause(None)
         try:
-            await self._recorder.do(file.close)
-            await self._recorder.do(files.finish, paths, self._all_facts(paths, file, problem))
+            await self._disk.run(file.close)
+            await self._disk.run(files.finish, paths, self._all_facts(paths, file, problem))
         except OSError as error:
             if problem is None:
-                self._give_up(error)
+                self._fail(error)
             return
         if problem is None:
             self._over = True
-            self._forget()
-            self._recorder.counts.finished += 1
-            event(
-                logger,
+            self._discard()
+            self._disk.counts.finished += 1
+            logger.info(
                 "recorded",
                 call=self._call,
                 file=paths[1].name,
@@ -157,28 +162,28 @@ class Recording:
             )
 
     def _taken(self) -> tuple[list[Piece], list[Piece], int]:
-        """Take what is to be written: both channels, and the end of the time line."""
+        """Take what is due: the pieces of both channels, and the end of the time line."""
         now = self._clock() if self._ended is None else self._ended
         until = round((now - self._began) * self._rate)
         left, right = _before(self._left, until), _before(self._right, until)
-        self._let_go()
+        self._written()
         self._writing = [len(frame) for _, frame in (*left, *right)]
         return left, right, until
 
-    def _let_go(self) -> None:
-        """The thread is done with what it had."""
-        self._recorder.waiting -= sum(self._writing)
+    def _written(self) -> None:
+        """Note that the thread has written what it had."""
+        self._disk.waiting_bytes -= sum(self._writing)
         self._writing = []
 
-    def _forget(self) -> None:
-        """Nothing more will be written."""
-        self._let_go()
+    def _discard(self) -> None:
+        """Drop what waits: nothing more will be written."""
+        self._written()
         for pieces in (self._left, self._right):
-            self._recorder.waiting -= sum(len(frame) for _, frame in pieces)
+            self._disk.waiting_bytes -= sum(len(frame) for _, frame in pieces)
             pieces.clear()
 
     async def _pause(self, seconds: float | None) -> None:
-        # Lighter than a timeout around an event: this is done often.
+        # Cheaper than a timeout around an event: this is done often.
         loop = asyncio.get_running_loop()
         self._waking = loop.create_future()
         timer = None if seconds is None else loop.call_later(seconds, self._wake)
@@ -192,20 +197,18 @@ class Recording:
         if self._waking is not None and not self._waking.done():
             self._waking.set_result(None)
 
-    def _give_up(self, error: OSError) -> None:
+    def _fail(self, error: OSError) -> None:
         self._over = True
-        # What the failed write was to bring is missing, too: the header does not speak of it.
+        # What the failed write had is missing, too: the header does not cover it.
         self._drop(len(self._writing) + len(self._left) + len(self._right))
-        self._forget()
-        self._recorder.counts.failed += 1
-        event(
-            logger,
+        self._discard()
+        self._disk.counts.failed += 1
+        logger.error(
             "recording_failed",
-            logging.ERROR,
             call=self._call,
-            folder=self._recorder.folder,
+            folder=self._disk.folder,
             error=error.strerror or error,
-            message="the call goes on; see to the space and the owner of RECORDINGS_DIR",
+            message="the call continues; check the free space and the owner of RECORDINGS_DIR",
         )
 
     def _all_facts(

@@ -1,8 +1,7 @@
-"""A WAV file of two channels that grows, and can be played at any moment of its growth.
+"""WAV file of two channels that can be played while it grows.
 
-The file is written in order, with a header that is brought up to date after every write: sound
-first, then the header that speaks of it. So whatever ends the process, the file is whole up to
-the last write.
+Audio is written first, then the header that covers it. So whatever ends the process, the file is
+complete up to the last write.
 """
 
 from __future__ import annotations
@@ -20,15 +19,15 @@ Piece = tuple[int, bytes]
 
 HEADER_BYTES = 44
 CHANNELS, WIDTH = 2, 2
-MOST_BYTES = 0xFFFF_FFFF - HEADER_BYTES
-"""Of sound: sizes in a RIFF header have 32 bits. At 16 kHz that is more than 18 hours."""
+MAX_BYTES = 0xFFFF_FFFF - HEADER_BYTES
+"""Bytes of audio: sizes in a RIFF header have 32 bits. At 16 kHz that is more than 18 hours."""
 
 KEPT_SECONDS = 3
-"""What was written so recently can still be written over, by audio that was held up."""
+"""Audio that was held up may still be laid over what was written so recently."""
 
 
 def header(rate: int, size: int) -> bytes:
-    """A RIFF header for 16-bit stereo PCM: `rate` in Hz, `size` of the sound in bytes."""
+    """Return a RIFF header for 16-bit stereo PCM: `rate` in Hz, `size` of the audio in bytes."""
     block = CHANNELS * WIDTH
     return struct.pack(
         "<4sI4s4sIHHIIHH4sI",
@@ -49,14 +48,14 @@ def header(rate: int, size: int) -> bytes:
 
 
 class StereoFile:
-    """The file. All of it blocks: it is used in a thread.
+    """A growing WAV file. All of it blocks: use it in a thread.
 
     Args:
         path: must not exist.
         rate: Hz.
 
     Raises:
-        OSError: the file cannot be made.
+        OSError: the file cannot be created.
 
     """
 
@@ -75,11 +74,11 @@ class StereoFile:
 
     @property
     def seconds(self) -> float:
-        """How long it is."""
+        """Length of the audio."""
         return self._size / (CHANNELS * WIDTH * self._rate)
 
     def write(self, left: Iterable[Piece], right: Iterable[Piece], until: int) -> None:
-        """Lay audio into both channels, and make the file as long as the time line is.
+        """Lay audio into both channels, and extend the file to the end of the time line.
 
         Args:
             left: pieces of the left channel.
@@ -104,8 +103,8 @@ class StereoFile:
         self._reach(until)
         end = kept + len(window) // CHANNELS
         size = CHANNELS * WIDTH * end
-        if size > MOST_BYTES:
-            raise OSError(f"a WAV file holds {MOST_BYTES} bytes at most")
+        if size > MAX_BYTES:
+            raise OSError(f"a WAV file holds {MAX_BYTES} bytes at most")
         if dirty < end:
             changed = window[CHANNELS * (dirty - kept) :].tobytes()
             _write(self._file, changed, HEADER_BYTES + CHANNELS * WIDTH * dirty)
@@ -114,9 +113,9 @@ class StereoFile:
         self._forget(end - KEPT_SECONDS * self._rate)
 
     def close(self) -> None:
-        """Close the file, without what the header does not speak of.
+        """Close the file, and truncate it to what the header covers.
 
-        There is such sound when the disk was full: without it there is room for the facts.
+        After a full disk there is more: without it there is room for the facts.
 
         Raises:
             OSError: the disk is gone.

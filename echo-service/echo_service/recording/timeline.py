@@ -1,9 +1,9 @@
-"""Where audio belongs on a time line, when it came over a network without time stamps. Pure.
+"""Place of audio on a time line, from when it arrived. Pure.
 
-There is neither a number nor a time in an audio message (Vonage WebSockets guide), so its arrival
-is all there is. Arrivals jitter, and the sound must not: frames stand one behind the other as long
-as they come about in time. A stall is waited out, because what was held up comes in a rush; when
-it does not come, the missing time is filled with silence.
+An audio message has neither a sequence number nor a time stamp (Vonage WebSockets guide), so its
+arrival is all there is. Arrivals jitter, and the audio must not: frames follow each other without
+a gap as long as they come about in time. After a stall, frames that were held up come in a rush;
+if they do not come, the missing time is filled with silence.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from __future__ import annotations
 __all__ = ["Track"]
 
 JITTER_SECONDS = 0.1
-"""How late a frame may be without being taken for the first one after a pause."""
+"""How late a frame may be before it may be the first one after a pause."""
 
 PATIENCE_SECONDS = 0.5
-"""How long frames may go on being late before the time line moves on to where they are."""
+"""How long frames may stay late before the time line jumps to where they are."""
 
 LONGEST_STALL_SECONDS = 2.0
-"""A pause this long is a pause, whatever comes after it."""
+"""A gap longer than this is a pause, whatever comes after it."""
 
 
 class Track:
@@ -25,7 +25,7 @@ class Track:
 
     Args:
         rate: Hz.
-        ahead: seconds that audio may come before its time; more than that is refused.
+        ahead: seconds that audio may come ahead of time; what comes earlier is refused.
 
     """
 
@@ -39,14 +39,14 @@ class Track:
         self._late_since: int | None = None
 
     def place(self, samples: int, now: float) -> int | None:
-        """Find the place of audio that comes now.
+        """Return the place of audio that comes now.
 
         Args:
             samples: how many.
             now: seconds since the start of the time line.
 
         Returns:
-            The sample of the time line where it starts; None where it came too far ahead.
+            The sample of the time line where it starts; None if it came too far ahead.
 
         """
         here = round(now * self._rate)
@@ -63,7 +63,7 @@ class Track:
         return start
 
     def clear(self, now: float) -> int:
-        """Take back what lies ahead; returns the sample of the time line where that starts."""
+        """Drop what lies ahead of now; returns the sample of the time line where that starts."""
         here = round(now * self._rate)
         if self._cursor is not None:
             self._cursor = min(self._cursor, here)

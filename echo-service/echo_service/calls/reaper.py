@@ -1,0 +1,76 @@
+"""Reaper: ends calls and connections that have become silent, slow, too long, or deaf."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from websockets.protocol import State
+
+from .. import protocol
+from ..settings import Settings
+from ..websocket import CallConnection
+
+__all__ = ["Reaper"]
+
+SWEEP_SECONDS = 0.5
+
+
+class Reaper:
+    """Checks all connections twice a second: one timer instead of several for each.
+
+    Args:
+        connections: the live ones.
+        settings: of the process.
+        close_seconds: how long a peer may take to answer a close.
+
+    """
+
+    def __init__(
+        self, connections: Iterable[CallConnection], settings: Settings, close_seconds: float
+    ) -> None:
+        self._connections = connections
+        self._settings = settings
+        self._close_seconds = close_seconds
+        self._task: asyncio.Task[None]
+
+    def start(self) -> None:
+        """Start to sweep."""
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def stop(self) -> None:
+        """Stop to sweep."""
+        self._task.cancel()
+        await asyncio.wait([self._task])
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            self.sweep(asyncio.get_running_loop().time())
+
+    def sweep(self, now: float) -> None:
+        """End what must end by now.
+
+        Args:
+            now: seconds on the event loop's clock.
+
+        """
+        for connection in list(self._connections):
+            self._check(connection, now)
+
+    def _check(self, connection: CallConnection, now: float) -> None:
+        settings = self._settings
+        call, blocked_since = connection.call, connection.write_blocked_since
+        if connection.abort_at is not None:
+            if now > connection.abort_at:
+                connection.abort()
+        elif connection.state is State.CLOSING:
+            connection.abort_at = now + self._close_seconds
+        elif call is None:
+            pass  # The handshake has a time limit of its own.
+        elif blocked_since is not None and now - blocked_since > settings.slow_reader_seconds:
+            connection.end_call(protocol.SLOW_READER, "reads too slowly", "slow_reader")
+        elif now - connection.last_received > settings.silence_seconds:
+            connection.end_call(protocol.SILENT, "nothing heard", "silent")
+        elif now - call.opened_at > settings.max_call_seconds:
+            connection.end_call(protocol.TOO_LONG, "the call is too long", "too_long")

@@ -1,0 +1,164 @@
+"""Registry of live connections and calls."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import itertools
+import json
+from collections import Counter
+from collections.abc import Callable
+
+from websockets.frames import CloseCode
+
+from .. import protocol
+from ..call import Call, CallTotals
+from ..handlers import HandlerRunner, HandlerTask
+from ..logs import get_logger
+from ..websocket import CallConnection, CloseInfo
+from .pending_handshakes import PendingHandshakes
+from .text_log import log_text
+
+__all__ = ["CallRegistry"]
+
+logger = get_logger(__name__)
+
+HARMLESS = frozenset(("hang_up", "lost", "stopped"))
+"""How a connection may end that sent no message, without being logged as a call."""
+
+
+class CallRegistry:
+    """Registry of live connections and calls; what connections report to (`ConnectionEvents`).
+
+    Args:
+        pending: connections without a handshake.
+        runner: of the audio handlers; None if connections echo.
+        texts_per_second: text messages that a peer may send.
+        log_numbers: whether numbers of callers are logged in full.
+        clock: of the event loop.
+
+    """
+
+    def __init__(
+        self,
+        pending: PendingHandshakes,
+        runner: HandlerRunner | None,
+        *,
+        texts_per_second: int,
+        log_numbers: bool,
+        clock: Callable[[], float],
+    ) -> None:
+        self.connections: set[CallConnection] = set()
+        self.calls: dict[CallConnection, Call] = {}
+        self.idle = asyncio.Event()
+        """Set while there are no calls."""
+        self.idle.set()
+        self.close_reasons: Counter[str] = Counter()
+        """Calls that have ended since the start of the process, by reason."""
+        self._pending = pending
+        self._runner = runner
+        self._texts_per_second = texts_per_second
+        self._log_numbers = log_numbers
+        self._clock = clock
+        self._handler_tasks: dict[CallConnection, HandlerTask] = {}
+        self._ended_totals = CallTotals()
+        self._numbers = itertools.count(1)
+
+    def totals(self) -> CallTotals:
+        """Return the sums over all calls since the start of the process, live ones included."""
+        totals = copy.copy(self._ended_totals)
+        for call in self.calls.values():
+            totals.add(call.stats)
+        return totals
+
+    def accepted(self, connection: CallConnection) -> None:
+        """Open the call of a connection whose handshake is accepted."""
+        call = Call(next(self._numbers), self._texts_per_second, self._clock)
+        call.expected_id = connection.proved_call_id
+        call.id = connection.proved_call_id or call.id
+        connection.open_call(call)
+        self.calls[connection] = call
+        self.idle.clear()
+
+    # What connections report
+
+    def opened(self, connection: CallConnection) -> None:
+        """Add a new connection."""
+        self.connections.add(connection)
+        self._pending.add(connection)
+
+    def audio(self, connection: CallConnection, call: Call, data: bytes) -> None:
+        """Hand audio to the call's handler."""
+        if self._runner is not None:
+            self._handler_task(self._runner, connection, call).audio.put(data)
+
+    def text(self, connection: CallConnection, call: Call, text: str) -> None:
+        """Count, understand and log a text message, and hand it to the call's handler."""
+        call.stats.texts += 1
+        if call.close_reason is not None:
+            return
+        if not call.text_limit.take():
+            reason = f"over {self._texts_per_second} texts a second"
+            connection.end_call(CloseCode.POLICY_VIOLATION, reason, "text_flood")
+            return
+        message = protocol.parse(text)
+        if isinstance(message, protocol.Connected):
+            if call.content_type is not None:
+                message = protocol.Other(text, "connected a second time")
+            elif call.expected_id not in (None, message.metadata.get("uuid")):
+                self._refuse_wrong_call(connection, call, message)
+                return
+            else:
+                call.connected(message)
+        if self._runner is not None:
+            self._handler_task(self._runner, connection, call).audio.put(message)
+        log_text(call, message, self._log_numbers)
+
+    def lost(self, connection: CallConnection) -> None:
+        """Remove a connection that is gone."""
+        self.connections.discard(connection)
+        if self._pending.remove(connection):
+            self._pending.refused(connection.refusal or "incomplete", connection)
+
+    def ended(self, connection: CallConnection) -> None:
+        """End a call: the only place where that happens, whoever closed and why."""
+        call = self.calls.pop(connection, None)
+        if call is None:
+            return
+        close = CloseInfo.of(connection.protocol.close_exc, call.close_reason)
+        facts = call.summary() | {
+            "reason": close.reason,
+            "close_code": close.code,
+            "closed_by": close.closed_by,
+        }
+        if call.started or close.reason not in HARMLESS:
+            self._ended_totals.add(call.stats)
+            self.close_reasons[close.reason] += 1
+            notes = json.dumps(call.notes) if call.notes else None
+            logger.info("call_ended", **facts, notes=notes)
+        else:
+            logger.debug("probe", **facts)
+        task = self._handler_tasks.pop(connection, None)
+        if task is not None and self._runner is not None:
+            self._runner.finish(task, facts)
+        if not self.calls:
+            self.idle.set()
+
+    def _handler_task(
+        self, runner: HandlerRunner, connection: CallConnection, call: Call
+    ) -> HandlerTask:
+        task = self._handler_tasks.get(connection)
+        if task is None:
+            task = self._handler_tasks[connection] = runner.start(connection, call)
+        return task
+
+    def _refuse_wrong_call(
+        self, connection: CallConnection, call: Call, message: protocol.Connected
+    ) -> None:
+        connection.end_call(CloseCode.POLICY_VIOLATION, "not the call of the ticket", "wrong_call")
+        logger.warning(
+            "wrong_call",
+            call=call.id,
+            seen=protocol.call_id(message.metadata) or "no uuid",
+            message="the uuid of the first message is not that of the ticket",
+        )

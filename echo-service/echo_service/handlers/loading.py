@@ -1,0 +1,120 @@
+"""Loading of audio handlers, by name or by import path."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import traceback
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from ..playback import AudioError, wav
+from ..settings import Settings
+from .audio_call import AudioCall
+from .delay import Delay
+from .echo import echo
+from .play import Play
+from .record import record
+
+__all__ = ["BUILT_IN", "Handler", "HandlerError", "load"]
+
+Handler = Callable[[AudioCall], Coroutine[Any, Any, None]]
+"""An asynchronous function that runs as long as its call; when it returns, the call ends."""
+
+
+def _play(settings: Settings) -> Handler:
+    if not settings.play_file:
+        raise HandlerError("play needs PLAY_FILE: set it to the path of a WAV file")
+    path = Path(settings.play_file)
+    try:
+        wav.read(path)
+    except AudioError as error:
+        raise HandlerError(f"play cannot play PLAY_FILE: {error}") from None
+    return Play(path)
+
+
+BUILT_IN: dict[str, Callable[[Settings], Handler]] = {
+    "echo": lambda settings: echo,
+    "record": lambda settings: record,
+    "delay": lambda settings: Delay(settings.delay_ms),
+    "play": _play,
+}
+"""Built-in handlers: by name, a function that makes one from the settings."""
+
+
+_CHOICE = f"one of {', '.join(BUILT_IN)}, or package.module:name of your own"
+
+
+class HandlerError(ValueError):
+    """The audio handler cannot be used; says why, and which ones there are."""
+
+
+def load(settings: Settings) -> Handler:
+    """Return the handler that AUDIO_HANDLER names.
+
+    Args:
+        settings: AUDIO_HANDLER is the name of a built-in handler, or `package.module:name` of an
+            asynchronous function, or of a class whose instances are called like one.
+
+    Raises:
+        HandlerError: there is no such handler, or it cannot work with these settings.
+
+    """
+    name = settings.audio_handler
+    if name in BUILT_IN:
+        return BUILT_IN[name](settings)
+    module, colon, attribute = name.partition(":")
+    if not colon:
+        raise HandlerError(f"there is no handler {name!r}; give {_CHOICE}")
+    try:
+        imported = importlib.import_module(module)
+    except Exception as error:  # whatever an application's own code raises
+        raise HandlerError(
+            f"{name!r} cannot be imported ({_described(error)}); check that its folder is on "
+            f"PYTHONPATH, or give {_CHOICE}"
+        ) from error
+    found: Any = imported
+    for part in attribute.split("."):
+        found = getattr(found, part, None)
+    made = _maker(found) if inspect.isclass(found) else found
+    if made is None or (made is found and not _asynchronous(made)):
+        seen = f"{module} has no {attribute!r}"
+        if found is not None:
+            seen = f"{name!r} is not an asynchronous function: write `async def`"
+        raise HandlerError(f"{seen}; handlers in there: {', '.join(_handlers_in(imported))}")
+    handler: Handler = made
+    return handler
+
+
+def _described(error: Exception) -> str:
+    """Return what an import raised, and where if the error does not say so itself."""
+    said = f"{type(error).__name__}: {error}"
+    stack = traceback.extract_tb(error.__traceback__)
+    if isinstance(error, SyntaxError | ImportError) or not stack:
+        return said
+    return f"{said}, {stack[-1].filename}:{stack[-1].lineno}"
+
+
+def _handlers_in(module: ModuleType) -> list[str]:
+    named = [each for each in vars(module).items() if not each[0].startswith("_")]
+    usable = [
+        name
+        for name, value in named
+        if (_maker(value) if inspect.isclass(value) else _asynchronous(value))
+    ]
+    return usable or ["none"]
+
+
+def _asynchronous(handler: Any) -> bool:
+    return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(
+        getattr(handler, "__call__", None)  # noqa: B004 - it is what we ask about
+    )
+
+
+def _maker(kind: Any) -> Handler | None:
+    if not inspect.iscoroutinefunction(getattr(kind, "__call__", None)):  # noqa: B004 - as above
+        return None
+
+    return lambda call: kind()(call)

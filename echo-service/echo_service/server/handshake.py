@@ -1,0 +1,86 @@
+"""Handshakes: which ones are accepted, and what other requests get on the socket's port."""
+
+from __future__ import annotations
+
+import http
+from collections.abc import Callable
+from typing import cast
+
+from websockets.asyncio.server import ServerConnection
+from websockets.http11 import Request, Response
+
+from ..calls import PendingHandshakes
+from ..websocket import CallConnection
+from . import responses
+from .authentication import AuthenticationError, Authenticator
+from .health import Health
+
+__all__ = ["PATH", "Handshakes"]
+
+PATH = "/socket"
+
+
+class Handshakes:
+    """Answers requests on the socket's port.
+
+    Args:
+        pending: connections whose request has not come yet.
+        authenticator: of handshakes; None accepts all.
+        health: of the service.
+        accepted: called with a connection whose handshake is accepted.
+
+    """
+
+    def __init__(
+        self,
+        pending: PendingHandshakes,
+        authenticator: Authenticator | None,
+        health: Health,
+        accepted: Callable[[CallConnection], None],
+    ) -> None:
+        self._pending = pending
+        self._authenticator = authenticator
+        self._health = health
+        self._accepted = accepted
+
+    def request(self, connection: ServerConnection, request: Request) -> Response | None:
+        """Answer a request, or let the library continue with the handshake."""
+        peer = cast(CallConnection, connection)
+        if not self._pending.remove(peer) or peer.refusal is not None:
+            # The peer hung up behind its request, or was refused: the library answers all the
+            # same. A call that was opened now would never end.
+            return responses.unavailable("gone", "the peer hung up")
+        path = request.path.partition("?")[0]
+        if path == "/healthz":
+            return self._health.live()
+        if path == "/readyz":
+            return self._health.ready()
+        if path != PATH:
+            return responses.not_found(path, f"the socket is at {PATH}")
+        if "Upgrade" not in request.headers:
+            return responses.upgrade_required(PATH)
+        for reason, message in self._health.refusals().items():
+            self._pending.refused(reason, peer)
+            return responses.unavailable(reason, message)
+        if self._authenticator is not None:
+            given = request.headers.get_all("Authorization")
+            try:
+                peer.proved_call_id = self._authenticator.authenticate(given)
+            except AuthenticationError as error:
+                facts = {"check": error.check, "message": str(error), "hint": error.hint}
+                self._pending.refused("unauthorized", peer, **facts)
+                return responses.unauthorized(f"the handshake is refused: {error}", error.hint)
+        return None
+
+    def response(
+        self, connection: ServerConnection, request: Request, response: Response
+    ) -> Response | None:
+        """Open the call, or put the library's refusal into the shape of our errors."""
+        peer = cast(CallConnection, connection)
+        if response.status_code == http.HTTPStatus.SWITCHING_PROTOCOLS:
+            self._pending.accepted()
+            self._accepted(peer)
+        elif response.headers.get("Content-Type", "").startswith("text/plain"):
+            self._pending.refused("bad_handshake", peer)
+            return responses.bad_handshake(response)
+        return None

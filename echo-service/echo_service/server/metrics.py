@@ -1,0 +1,169 @@
+"""Metrics for Prometheus, and the list of live calls.
+
+Nothing here is done for a frame: the counters of live and ended calls are summed up when somebody
+asks, and asking changes nothing.
+"""
+
+from __future__ import annotations
+
+import datetime
+import itertools
+from collections.abc import Collection, Iterator, Mapping
+from typing import Protocol
+
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
+
+from ..call import Call, CallTotals
+from ..call.stats import GAP_BOUNDS_MS
+from ..calls import PendingHandshakes
+from ..logs import masked
+from ..loop_monitor import LoopMonitor
+from ..recording import Recorder
+from ..settings import Settings
+from ..websocket import CallConnection
+
+__all__ = ["CallFigures", "Metrics"]
+
+
+class CallFigures(Protocol):
+    """What the metrics read of the registry of calls."""
+
+    @property
+    def connections(self) -> Collection[CallConnection]:
+        """Live connections."""
+
+    @property
+    def calls(self) -> Mapping[CallConnection, Call]:
+        """Live calls, by connection."""
+
+    @property
+    def close_reasons(self) -> Mapping[str, int]:
+        """Ended calls, by reason."""
+
+    def totals(self) -> CallTotals:
+        """Return the sums over all calls."""
+
+
+class Metrics(Collector):
+    """All figures of the service.
+
+    Args:
+        registry: of calls.
+        pending: handshakes.
+        monitor: of the event loop.
+        recorder: of calls, if there is one.
+        settings: of the process.
+
+    """
+
+    def __init__(
+        self,
+        registry: CallFigures,
+        pending: PendingHandshakes,
+        monitor: LoopMonitor,
+        recorder: Recorder | None,
+        settings: Settings,
+    ) -> None:
+        self._registry = registry
+        self._pending = pending
+        self._monitor = monitor
+        self._recorder = recorder
+        self._settings = settings
+
+    def live_calls(self) -> list[dict[str, object]]:
+        """Return the live calls, the longest first, callers' numbers masked as in the logs."""
+        calls = []
+        for connection, call in self._registry.calls.items():
+            if not call.started:
+                continue
+            began = datetime.datetime.fromtimestamp(call.started_at, datetime.UTC)
+            metadata = dict(call.metadata)
+            calls.append(
+                call.summary()
+                | {
+                    "began": began.isoformat(timespec="milliseconds"),
+                    "peer": connection.address,
+                    "metadata": metadata if self._settings.log_numbers else masked(metadata),
+                    "notes": dict(call.notes),
+                }
+            )
+        return calls
+
+    def describe(self) -> list[Metric]:
+        """Return nothing: without this, registering would collect once to learn the names."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield all metrics."""
+        registry, monitor = self._registry, self._monitor
+        totals = registry.totals()
+        started = sum(call.started for call in registry.calls.values())
+        yield _gauge("live_calls", "Calls that are open now.", started)
+        yield _gauge(
+            "connections",
+            "TCP connections that are open now, calls or not.",
+            len(registry.connections),
+        )
+        yield _gauge("max_calls", "Calls that may be open at once.", self._settings.max_calls)
+        yield _labelled("calls_ended", "Calls that have ended.", "reason", registry.close_reasons)
+        yield _labelled("handshakes", "Handshakes, by result.", "result", self._pending.results)
+        both = {"in": totals.frames_in, "out": totals.frames_out}
+        yield _labelled("frames", "Audio frames.", "direction", both)
+        both = {"in": totals.bytes_in, "out": totals.bytes_out}
+        yield _labelled("audio_bytes", "Bytes of audio.", "direction", both)
+        yield _counter("odd_frames", "Frames of an unexpected size.", totals.odd_frames)
+        yield _counter(
+            "late_frames", "Frames more than 60 ms after they were due.", totals.late_frames
+        )
+        yield _counter(
+            "dropped_frames", "Frames that a slow audio handler missed.", totals.dropped_frames
+        )
+        yield _counter("texts", "Text messages.", totals.texts)
+        yield _gaps(totals)
+        yield _gauge("loop_lag_seconds", "How late the event loop was last.", monitor.lag)
+        yield _gauge("loop_lag_worst_seconds", "How late it was at worst.", monitor.worst_lag)
+        yield _counter(
+            "handler_blocked", "Times an audio handler blocked the loop.", monitor.blocked_times
+        )
+        yield _counter(
+            "handler_blocked_seconds", "Seconds for which it did.", monitor.blocked_seconds
+        )
+        if self._recorder is not None:
+            counts = self._recorder.counts
+            results = {"finished": counts.finished, "failed": counts.failed}
+            yield _labelled("recordings", "Recordings, by result.", "result", results)
+            yield _counter(
+                "recording_dropped_frames", "Frames not recorded.", counts.dropped_frames
+            )
+
+
+def _gauge(name: str, help: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"echo_{name}", help, value=value)
+
+
+def _counter(name: str, help: str, value: float) -> Metric:
+    return CounterMetricFamily(f"echo_{name}", help, value=value)
+
+
+def _labelled(name: str, help: str, label: str, values: Mapping[str, int]) -> Metric:
+    family = CounterMetricFamily(f"echo_{name}", help, labels=[label])
+    for word, value in values.items():
+        family.add_metric([word], value)
+    return family
+
+
+def _gaps(totals: CallTotals) -> Metric:
+    bounds = [*(str(bound) for bound in GAP_BOUNDS_MS), "+Inf"]
+    counts = itertools.accumulate(totals.gaps)
+    return HistogramMetricFamily(
+        "echo_frame_gap_ms",
+        "Milliseconds between two frames of a call.",
+        buckets=list(zip(bounds, counts, strict=True)),
+        sum_value=totals.gap_seconds * 1000,
+    )

@@ -1,0 +1,101 @@
+"""Server of metrics and of the list of live calls, on a port of its own.
+
+Whoever reaches the port may read them: it is on loopback unless METRICS_HOST says otherwise, and
+the gateway never leads there.
+"""
+
+from __future__ import annotations
+
+import http
+from types import TracebackType
+
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    GCCollector,
+    PlatformCollector,
+    ProcessCollector,
+    generate_latest,
+)
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.http11 import Request, Response
+
+from ..logs import get_logger
+from . import responses
+from .listening import listening_socket, url_of
+from .metrics import Metrics
+
+__all__ = ["MetricsServer"]
+
+logger = get_logger(__name__)
+
+REQUEST_SECONDS = 5.0
+"""How long a request may take."""
+
+
+class MetricsServer:
+    """Serves metrics over HTTP: an asynchronous context manager.
+
+    Args:
+        metrics: of the service.
+        host: to listen on.
+        port: likewise; 0 takes a free one.
+
+    Raises:
+        CannotListen: on entry, if the host is unknown or the port is taken.
+
+    """
+
+    def __init__(self, metrics: Metrics, host: str, port: int) -> None:
+        self._metrics = metrics
+        self._host = host
+        self._port = port
+        self._prometheus = CollectorRegistry()
+        self._prometheus.register(metrics)
+        ProcessCollector(registry=self._prometheus)
+        PlatformCollector(registry=self._prometheus)
+        GCCollector(registry=self._prometheus)
+        self._server: Server
+
+    async def __aenter__(self) -> MetricsServer:
+        self._server = await serve(
+            _no_websocket,
+            sock=listening_socket("METRICS_HOST", self._host, "METRICS_PORT", self._port),
+            compression=None,
+            process_request=self._respond,
+            server_header=None,
+            open_timeout=REQUEST_SECONDS,
+        )
+        logger.info("metrics_listening", url=self.url)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._server.close()
+        await self._server.wait_closed()
+
+    @property
+    def url(self) -> str:
+        """URL that it listens at."""
+        return url_of(self._server.sockets[0], self._host)
+
+    def _respond(self, connection: ServerConnection, request: Request) -> Response:
+        match request.path.partition("?")[0]:
+            case "/metrics":
+                body = generate_latest(self._prometheus)
+                return responses.response(http.HTTPStatus.OK, body, CONTENT_TYPE_LATEST)
+            case "/calls":
+                calls = {"calls": self._metrics.live_calls()}
+                return responses.json_response(http.HTTPStatus.OK, calls)
+            case "/healthz":
+                return responses.json_response(http.HTTPStatus.OK, {"status": "alive"})
+            case path:
+                return responses.not_found(path, "here are /metrics and /calls")
+
+
+async def _no_websocket(connection: ServerConnection) -> None:
+    """Serve no WebSocket: every request gets an ordinary response."""

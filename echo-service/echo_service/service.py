@@ -1,0 +1,202 @@
+"""Composition of the service, and its drain."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, cast
+
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.frames import CloseCode
+
+from . import handlers, server
+from .call import Call
+from .calls import CallRegistry, PendingHandshakes, Reaper
+from .handlers.echo import echo
+from .handlers.record import record
+from .logs import get_logger
+from .loop_monitor import LoopMonitor
+from .recording import Recorder
+from .server import responses
+from .settings import Settings
+from .websocket import (
+    CallConnection,
+    ConnectionOptions,
+    FairQueue,
+    FastConnection,
+    private_api,
+)
+
+__all__ = ["EchoService"]
+
+logger = get_logger(__name__)
+
+CLOSE_SECONDS = 5.0
+"""How long a peer may take to answer a close."""
+
+SPARE_FILES = 100
+"""Open files that are not connections of peers: logs, the event loop's, readers of metrics."""
+
+
+class EchoService:
+    """The service: an asynchronous context manager that listens while it is entered.
+
+    Args:
+        settings: of the process.
+
+    Raises:
+        HandlerError: the audio handler cannot be used.
+        CannotListen: on entry, if the host is unknown or the port is taken.
+
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        handler = handlers.load(settings)
+        records = settings.record or handler is record
+        # Old recordings are removed even if no new ones are made any more.
+        self._recorder = (
+            Recorder(Path(settings.recordings_dir), settings.recordings_days)
+            if records or settings.recordings_days
+            else None
+        )
+        self.monitor = LoopMonitor()
+        # Connections echo by themselves if nobody needs to see the audio.
+        self._runner = (
+            None
+            if handler is echo and not records
+            else handlers.HandlerRunner(
+                handler, settings, self.monitor, self._recorder if records else None
+            )
+        )
+        self.pending = PendingHandshakes(
+            settings.max_handshakes, settings.max_handshakes_per_address
+        )
+        self.registry = CallRegistry(
+            self.pending,
+            self._runner,
+            texts_per_second=settings.max_texts_per_second,
+            log_numbers=settings.log_numbers,
+            clock=asyncio.get_running_loop().time,
+        )
+        self.reaper = Reaper(self.registry.connections, settings, CLOSE_SECONDS)
+        self._health = server.Health(settings, self.registry.calls)
+        self.metrics = server.Metrics(
+            self.registry, self.pending, self.monitor, self._recorder, settings
+        )
+        self._handshakes = server.Handshakes(
+            self.pending,
+            server.authenticator(
+                settings.socket_auth_mode, settings.socket_secrets, settings.signature_secrets
+            ),
+            self._health,
+            self.registry.accepted,
+        )
+        self._server: Server
+
+    async def __aenter__(self) -> EchoService:
+        settings = self.settings
+        # A call may have a recording's file as well.
+        server.raise_file_limit(2 * settings.max_calls + settings.max_handshakes + SPARE_FILES)
+        self._server = await serve(
+            _serve_call,
+            sock=server.listening_socket("HOST", settings.host, "PORT", settings.port),
+            backlog=server.BACKLOG,
+            compression=None,
+            create_connection=cast("Any", self._connection_factory()),
+            process_request=self._handshakes.request,
+            process_response=self._handshakes.response,
+            server_header=None,
+            open_timeout=settings.handshake_seconds,
+            ping_interval=settings.ping_interval or None,
+            # A peer that answers no pings may still send audio: silence is what ends a call.
+            ping_timeout=None,
+            close_timeout=CLOSE_SECONDS,
+            max_size=settings.max_message_bytes,
+            write_limit=settings.slow_reader_bytes,
+        )
+        self.monitor.start()
+        self.reaper.start()
+        if self._recorder is not None:
+            self._recorder.open()
+        if settings.socket_auth_mode == "none":
+            logger.warning("open_to_anybody", message=server.OPEN)
+        if settings.socket_auth_mode == "unset":
+            logger.error("closed_to_everybody", message=server.UNSET)
+        logger.info("listening", url=self.url)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._server.close(reason="the service stops")
+        await self._server.wait_closed()
+        await self.reaper.stop()
+        if self._runner is not None:
+            await self._runner.stop()
+        if self._recorder is not None:
+            await self._recorder.close()
+        self.monitor.stop()
+
+    @property
+    def port(self) -> int:
+        """Port that it listens on."""
+        return int(self._server.sockets[0].getsockname()[1])
+
+    @property
+    def url(self) -> str:
+        """URL that it listens at."""
+        return server.url_of(self._server.sockets[0], self.settings.host)
+
+    async def drain(self) -> None:
+        """Take no new calls, and wait for the live ones, as long as the settings allow."""
+        self._health.draining = True
+        registry, limit = self.registry, self.settings.drain_seconds
+        for connection, call in list(registry.calls.items()):
+            if not call.started:
+                connection.end_call(CloseCode.GOING_AWAY, "the service stops", "stopped")
+        logger.info("draining", calls=len(registry.calls), seconds=limit)
+        try:
+            async with asyncio.timeout(limit):
+                await registry.idle.wait()
+        except TimeoutError:
+            logger.warning("drain_over", calls=len(registry.calls))
+
+    def abort(self) -> None:
+        """End every connection at once, without a close frame."""
+        for connection in list(self.registry.connections):
+            connection.abort()
+
+    def _connection_factory(self) -> Callable[..., CallConnection]:
+        """Return what makes a connection: on the fast path, if the library allows it."""
+        settings = self.settings
+        options = ConnectionOptions(
+            handshake_bytes=settings.handshake_bytes,
+            too_large=functools.partial(responses.too_large, settings.handshake_bytes),
+            message_bytes=settings.max_message_bytes,
+            close_seconds=CLOSE_SECONDS,
+            echo=self._runner is None,
+            echo_text=settings.echo_text,
+        )
+        known: dict[str, Any] = {"options": options, "events": self.registry}
+        if settings.engine == "auto" and private_api.problem is None:
+            queue = FairQueue(asyncio.get_running_loop())
+            return functools.partial(FastConnection, fair_queue=queue, **known)
+        if settings.engine == "auto":
+            logger.warning(
+                "slow_engine",
+                message=f"{private_api.problem}: using the documented path, which holds fewer "
+                "calls (bench/README.md)",
+            )
+        return functools.partial(CallConnection, **known)
+
+
+def _serve_call(connection: ServerConnection) -> Awaitable[None]:
+    accepted = cast(CallConnection, connection)
+    return accepted.serve(cast(Call, accepted.call))

@@ -1,0 +1,9 @@
+"""Settings of the service, from environment variables.
+
+Public: `Settings`, `SettingsError`, and `VARIABLES`, the table that documentation is made from.
+"""
+
+from .table import VARIABLES, Settings, SettingsError
+from .variables import Variable
+
+__all__ = ["VARIABLES", "Settings", "SettingsError", "Variable"]

@@ -1,0 +1,372 @@
+"""A connection on the fast path: audio goes back inside the connection's own callback.
+
+The library does the handshake, the control frames, fragments, text, limits and the close. Here,
+complete, final binary frames are unmasked and written back at once, all frames of a read in one
+write; a read that is one frame like the one before takes a shortcut. The same bytes go out as from
+the library alone, fed frame by frame, with one exception: see `_on_frame`.
+
+Incomplete frames are held here, so that the library is always between two frames.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from websockets.asyncio.server import Server, ServerConnection
+from websockets.frames import CLOSE, DATA_OPCODES, CloseCode, Frame
+from websockets.protocol import OPEN, Event
+from websockets.server import ServerProtocol
+
+from ..call import Call, CallStats
+from .connection import CallConnection
+from .fair_queue import FairQueue
+from .fragments import Fragments, TooManyFragments
+from .frame_layout import BINARY, MASKED, MAX_SIZE, FrameLayout, frame_layout, frame_length
+from .private_api import apply_mask, drop_fragments, fragmented, hook_frames, room_left
+
+__all__ = ["FastConnection"]
+
+TURN = 256
+"""Work of one turn, in frames of the fast path: some 0.3 ms."""
+
+SLOW_FRAME = 16
+"""What a frame that the library takes counts for in a turn."""
+
+NEVER = -1
+"""A length that no read has."""
+
+
+class FastConnection(CallConnection):
+    """A connection that takes and echoes messages in its own callback.
+
+    Args:
+        protocol: of the library.
+        server: of the library.
+        fair_queue: of all connections.
+        options: see `CallConnection`, as for what follows.
+
+    """
+
+    __slots__ = (
+        "_call",
+        "_fair_queue",
+        "_fragments",
+        "_head_in",
+        "_head_out",
+        "_last_size",
+        "_layout",
+        "_library_frame",
+        "_max_gap",
+        "_need",
+        "_now",
+        "_queued",
+        "_request",
+        "_rest",
+        "_shortcut_length",
+        "_stats",
+        "_unpack",
+        "_write",
+    )
+
+    def __init__(
+        self, protocol: ServerProtocol, server: Server, *, fair_queue: FairQueue, **options: Any
+    ) -> None:
+        super().__init__(protocol, server, **options)
+        self._fair_queue = fair_queue
+        self._library_frame = hook_frames(protocol, self._on_frame)
+        self._now = self.loop.time
+        # The call, from when its messages may be taken.
+        self._call: Call | None = None
+        self._stats: CallStats
+        # The shortcut is for reads of this length that begin with `_head_in`.
+        self._shortcut_length = NEVER
+        self._use(frame_layout(0))
+        self._last_size = NEVER
+        # Gaps between frames up to this need not be counted.
+        self._max_gap = 0.0
+        # What is not worked on yet: an incomplete frame of `_need` bytes, or the next turn's.
+        self._rest = bytearray()
+        self._need = 0
+        self._queued = False
+        # What has come of the request, and later of a message in fragments.
+        self._request = bytearray()
+        self._fragments = Fragments(self._options.message_bytes)
+
+    def _use(self, layout: FrameLayout) -> None:
+        self._layout = layout
+        self._head_in, self._head_out, self._unpack = (
+            layout.head_in,
+            layout.head_out,
+            layout.unpack,
+        )
+
+    async def serve(self, call: Call) -> None:
+        """Take the messages of a call until it ends."""
+        self._forget_handshake()
+        self._stats = call.stats
+        self._write = self.transport.write
+        self._call = call
+        if self._rest:
+            self._queue_turn()
+        await self.wait_closed()
+
+    async def send_audio(self, audio: bytes) -> None:
+        """Send one binary message, past the library if nothing is in the way."""
+        if self.state is OPEN and not self.paused and len(audio) <= MAX_SIZE:
+            self._write(frame_layout(len(audio)).head_out + audio)
+        else:
+            await self.send(audio)
+
+    @property
+    def last_received(self) -> float:
+        """When anything came, on the event loop's clock."""
+        last = self._last_received
+        return last if self._call is None else max(last, self._stats.last_frame_at)
+
+    async def close(
+        self, code: CloseCode | int = CloseCode.NORMAL_CLOSURE, reason: str = ""
+    ) -> None:
+        """Close the connection; no audio goes back from now on."""
+        self._shortcut_length = NEVER
+        await super().close(code, reason)
+
+    # Reading
+
+    def data_received(self, data: bytes) -> None:
+        """Take data; the shortcut is for one frame like the one before."""
+        if len(data) == self._shortcut_length:
+            head, mask, audio = self._unpack(data)
+            if head == self._head_in:
+                now = self._now
+                time = now()
+                stats = self._stats
+                gap = time - stats.last_frame_at
+                stats.last_frame_at = time
+                if gap > self._max_gap:
+                    self._max_gap = stats.gap(gap)
+                stats.run_frames += 1
+                write = self._write
+                write(self._head_out + apply_mask(audio, mask))
+                return
+        if self._call is None:
+            self._before_call(data)
+            return
+        self._last_received = self._now()
+        if len(data) > self._shortcut_length > 0:
+            data = self._echo_alike(data)
+            if not data:
+                return
+        if self._rest:
+            self._rest += data
+            if self._queued or len(self._rest) < self._need:
+                return
+            data = bytes(self._rest)
+            self._rest.clear()
+        self._work(data, self._call)
+
+    def _before_call(self, data: bytes) -> None:
+        """Give the library the request, and hold what came behind it too early."""
+        if self.request is None:
+            seen = len(self._request)
+            self._request += data
+            end = self._request.find(b"\r\n\r\n", max(0, seen - 3))
+            if end < 0:
+                super().data_received(data)
+                return
+            self._request.clear()
+            super().data_received(data[: end + 4 - seen])
+            data = data[end + 4 - seen :]
+        if data:
+            self._rest += data
+            self.transport.pause_reading()
+
+    def _echo_alike(self, data: bytes) -> bytes:
+        """Echo the frames at the start of a read if they are like the last one; return the rest.
+
+        Nothing here is done frame by frame in Python.
+        """
+        layout = self._layout
+        count = min(len(data) // layout.length, TURN)
+        end = count * layout.length
+        heads, masks, audios = zip(*layout.unpack_all(data[:end]), strict=True)
+        if heads.count(layout.head_in) < count:
+            return data
+        size = layout.size
+        self._count(count, count * size, count * int(size != self._stats.frame_bytes))
+        head = layout.head_out
+        self._write(head + head.join(map(apply_mask, audios, masks)))
+        return data[end:]
+
+    def _work(self, data: bytes, call: Call) -> None:
+        """Work on data, for one turn at most, and keep the rest."""
+        self._shortcut_length = NEVER
+        protocol, expected = self.protocol, self._stats.frame_bytes
+        echo = self._options.echo
+        limit = room_left(protocol)
+        fast = self.state is OPEN and call.close_reason is None and not fragmented(protocol)
+        frames = total = odd = need = 0
+        size = NEVER
+        head_out = b""
+        out: list[bytes] = []
+        at, end, work = 0, len(data), TURN
+        while at < end and work > 0 and not self.paused:
+            if fast and data[at] == BINARY and at + 8 <= end:
+                length = data[at + 1] - MASKED
+                start = at + 6
+                if length == 126:
+                    length = data[at + 2] << 8 | data[at + 3]
+                    start = at + 8
+                elif not 0 <= length < 126:
+                    length = limit + 1
+                after = start + length
+                if length <= limit and after <= end:
+                    if length != size:
+                        size = length
+                        head_out = frame_layout(size).head_out
+                    audio = apply_mask(data[start:after], data[start - 4 : start])
+                    if echo:
+                        out += (head_out, audio)
+                    else:
+                        self._events.audio(self, call, audio)
+                    frames += 1
+                    total += length
+                    if length != expected:
+                        odd += 1
+                    at = after
+                    work -= 1
+                    continue
+            need = frame_length(data, at, limit)
+            if at + need > end:
+                break
+            if out:
+                self._write(b"".join(out))
+                out.clear()
+            if frames:
+                self._count(frames, total, odd)
+                frames = total = odd = 0
+            after = at + need if need else end
+            ServerConnection.data_received(self, data[at:after])
+            at, need = after, 0
+            if self.state is not OPEN:
+                # The library decides about what comes after a close.
+                if at < end:
+                    ServerConnection.data_received(self, data[at:])
+                return
+            work -= SLOW_FRAME
+            limit, expected = room_left(protocol), self._stats.frame_bytes
+            fast = call.close_reason is None and not fragmented(protocol)
+        if out:
+            self._write(b"".join(out))
+        if frames:
+            self._count(frames, total, odd)
+            if size == self._last_size != self._layout.size:
+                self._stats.start_run(size)
+                self._use(frame_layout(size))
+            self._last_size = size
+        if at < end:
+            self._rest += data[at:]
+            self._need = need
+            if not need and not self.paused:
+                self._queue_turn()
+        else:
+            self._allow_shortcut()
+
+    def _allow_shortcut(self) -> None:
+        """Allow the shortcut if the next read may be a frame like the last one."""
+        if (
+            self._last_size == self._layout.size
+            and self._options.echo
+            and not self.paused
+            and self._call is not None
+            and self._call.close_reason is None
+            and self.state is OPEN
+            and not fragmented(self.protocol)
+        ):
+            self._shortcut_length = self._layout.length
+
+    def _queue_turn(self) -> None:
+        self._queued = True
+        self.transport.pause_reading()
+        self._fair_queue.add(self._turn)
+
+    def _turn(self) -> None:
+        self._queued = False
+        if self.transport.is_closing() or self._call is None:
+            return
+        data = bytes(self._rest)
+        self._rest.clear()
+        self._work(data, self._call)
+        if not self._queued and not self.paused and not self.transport.is_closing():
+            self.transport.resume_reading()
+
+    # Flow control
+
+    def pause_writing(self) -> None:
+        """Stop reading while the peer does not read."""
+        self._shortcut_length = NEVER
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        """Continue, first with what is held here."""
+        super().resume_writing()
+        if self.transport.is_closing() or self._call is None:
+            return
+        if self._queued:
+            self.transport.pause_reading()
+        elif self._rest and not self._need:
+            self._queue_turn()
+        elif not self._rest:
+            self._allow_shortcut()
+
+    # What the library takes
+
+    def _on_frame(self, frame: Frame) -> None:
+        """Take a frame in its place in the stream, whatever comes behind it in the same read.
+
+        Raises:
+            ProtocolError: as the library's own method does.
+            UnicodeDecodeError: a text is not UTF-8; the library closes with 1007.
+
+        """
+        was_open = self.state is OPEN
+        if frame.opcode is CLOSE:
+            # A peer may close in the middle of a message (RFC 6455, 5.4); the library would
+            # answer with 1002.
+            drop_fragments(self.protocol)
+        self._library_frame(frame)
+        call = self._call
+        if call is None or not was_open or call.close_reason is not None:
+            return
+        if frame.opcode in DATA_OPCODES:
+            try:
+                message = self._fragments.add(frame)
+            except TooManyFragments:
+                self.protocol.fail(CloseCode.MESSAGE_TOO_BIG, "too many fragments")
+            else:
+                if message is not None:
+                    self._on_message(call, *message)
+
+    def _on_message(self, call: Call, is_text: bool, data: bytes) -> None:
+        if is_text:
+            text = data.decode()
+            if self._options.echo_text:
+                self.protocol.send_text(data)
+            else:
+                self._events.text(self, call, text)
+            return
+        self._count(1, len(data), int(len(data) != self._stats.frame_bytes))
+        if self._options.echo:
+            self.protocol.send_binary(data)
+        else:
+            self._events.audio(self, call, data)
+
+    def process_event(self, event: Event) -> None:
+        """Pass control frames to the library; data has been taken already."""
+        if not (isinstance(event, Frame) and event.opcode in DATA_OPCODES):
+            super().process_event(event)
+
+    def _count(self, frames: int, total: int, odd: int) -> None:
+        """Count the frames of a read: how many, their bytes, how many of an unexpected size."""
+        self._max_gap = self._stats.received(self._now(), frames, total, odd)
+        if self._options.echo:
+            self._stats.sent(frames, total)
