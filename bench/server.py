@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0
 METRICS_SECONDS = 5.0
-OBSERVING = re.compile(r"\bobserving url=http://([^\s:]+):(\d+)")
+METRICS = re.compile(r"\bmetrics_listening url=http://([^\s:]+):(\d+)")
 LISTENING = re.compile(r"\blistening url=http://[^\s:]+:(\d+)")
 
 
@@ -120,7 +120,7 @@ class Server:
             OSError: it does not answer.
 
         """
-        found = OBSERVING.search(self.printed(whole=True))
+        found = METRICS.search(self.printed(whole=True))
         if found is None:
             return None
         connection = http.client.HTTPConnection(found[1], int(found[2]), timeout=METRICS_SECONDS)

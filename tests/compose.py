@@ -60,7 +60,7 @@ class ComposeStack:
         self._files = files
         self._env = {
             "GATEWAY_PORT": str(self.port),
-            "OBSERVE_PORT": str(free_port()),
+            "METRICS_PORT": str(free_port()),
             **(env or {}),
         }
         self._folder = folder

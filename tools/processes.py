@@ -154,7 +154,7 @@ class ProcessStack:
         if service == "ncco-service":
             own["SOCKET_URL"] = self.socket_url
         else:
-            own["OBSERVE_PORT"] = "0"
+            own["METRICS_PORT"] = "0"
         return inherited | own | dict(self._settings.get(service, {}))
 
     def _wait(

@@ -80,7 +80,7 @@ PEERS: tuple[Peer, ...] = (
         OURS,
         "echo-service",
         _python("echo_service"),
-        {"HOST": "127.0.0.1", "SOCKET_AUTH": "none", "OBSERVE_PORT": "0", "MAX_CALLS": "10000"},
+        {"HOST": "127.0.0.1", "SOCKET_AUTH": "none", "METRICS_PORT": "0", "MAX_CALLS": "10000"},
         _modules("echo_service", "uvloop"),
     ),
     Peer(

@@ -166,7 +166,7 @@ class EchoService:
             async with asyncio.timeout(limit):
                 await registry.idle.wait()
         except TimeoutError:
-            logger.warning("drain_over", calls=len(registry.calls))
+            logger.warning("drain_timed_out", calls=len(registry.calls))
 
     def abort(self) -> None:
         """End every connection at once, without a close frame."""
@@ -190,7 +190,7 @@ class EchoService:
             return functools.partial(FastConnection, fair_queue=queue, **known)
         if settings.engine == "auto":
             logger.warning(
-                "slow_engine",
+                "fast_path_unavailable",
                 message=f"{private_api.problem}: using the documented path, which holds fewer "
                 "calls (bench/README.md)",
             )

@@ -62,7 +62,7 @@ async def test_without_it_the_documented_path_is_taken(
                 (connection,) = service.registry.calls
                 assert type(connection) is CallConnection
             await until(lambda: not service.registry.calls)
-    (line,) = (line for line in lines() if " slow_engine " in line)
+    (line,) = (line for line in lines() if " fast_path_unavailable " in line)
     assert line.startswith("WARNING")
     assert "websockets 99.1 is something else" in line
 
@@ -74,7 +74,7 @@ async def test_the_fast_path_is_taken(lines: Lines) -> None:
         await peer.frame()
         (connection,) = service.registry.calls
         assert type(connection) is FastConnection
-    assert not any(" slow_engine " in line for line in lines())
+    assert not any(" fast_path_unavailable " in line for line in lines())
 
 
 async def test_turns_are_taken_one_in_a_round() -> None:

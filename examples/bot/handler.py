@@ -7,18 +7,17 @@ person by ending its part of the call: then the platform asks ncco-service what 
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 
 from echo_service.handlers import AudioCall, Dtmf
-from echo_service.logs import event as log
+from echo_service.logs import get_logger
 from speech.ear import Ear, Phrase, Started
 
 from .words import RATE, understand
 
 __all__ = ["bot"]
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 SOUNDS = Path(__file__).parent / "sounds"
 KEYS = {"1": "opening hours", "0": "operator"}
@@ -36,13 +35,13 @@ async def bot(call: AudioCall) -> None:
                     if isinstance(heard, Started):
                         # Who speaks is not listening.
                         await call.clear()
-                        log(logger, "barge_in", call=call.id, at=at)
+                        logger.info("barge_in", call=call.id, at=at)
                     if isinstance(heard, Phrase):
                         wish = await call.in_thread(understand, heard.pcm) or "?"
             case Dtmf(digit=digit):
                 wish = KEYS.get(digit, "?")
         if wish:
-            log(logger, "wish", call=call.id, at=at, wish=wish)
+            logger.info("wish", call=call.id, at=at, wish=wish)
             call.note(wish=wish)
         match wish:
             case "operator":

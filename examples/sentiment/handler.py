@@ -7,12 +7,11 @@ calls.
 from __future__ import annotations
 
 import json
-import logging
 import os
 import urllib.request
 
 from echo_service.handlers import AudioCall
-from echo_service.logs import event as log
+from echo_service.logs import get_logger
 from transcription.handler import words_of
 from vaderSentiment.vaderSentiment import (  # type: ignore[import-untyped]  # without types
     SentimentIntensityAnalyzer,
@@ -20,7 +19,7 @@ from vaderSentiment.vaderSentiment import (  # type: ignore[import-untyped]  # w
 
 __all__ = ["sentiment"]
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 WEBHOOK = os.environ.get("SENTIMENT_WEBHOOK", "")
 WEBHOOK_SECONDS = 5.0
@@ -36,13 +35,13 @@ async def sentiment(call: AudioCall) -> None:
         mood = _moods.polarity_scores(words)["compound"]
         overall = _moods.polarity_scores(" ".join(said))["compound"]
         call.note(mood=mood, mood_overall=overall)
-        log(logger, "mood", call=call.id, at=at, mood=mood, overall=overall, words=words)
+        logger.info("mood", call=call.id, at=at, mood=mood, overall=overall, words=words)
         if WEBHOOK:
             fact = {"call": call.id, "at": round(at, 2), "words": words, "mood": mood}
             try:
                 await call.in_thread(post, {**fact, "mood_overall": overall})
             except OSError as error:
-                log(logger, "webhook_failed", logging.WARNING, call=call.id, error=error)
+                logger.warning("webhook_failed", call=call.id, error=error)
 
 
 def post(fact: dict[str, object]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from bot import handler
-from echo_service.fake_call import FakeCall
+from echo_service.testing import FakeCall
 from phone.plan import CallPlan
 
 from tests.attempts import best_of, in_time

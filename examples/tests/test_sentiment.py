@@ -42,7 +42,7 @@ def webhook() -> Iterator[tuple[str, list[dict[str, Any]]]]:
 
 def calls_of(stack: ProcessStack) -> list[dict[str, Any]]:
     """What echo-service says of its live calls."""
-    found = re.search(r"\bobserving url=(\S+)", stack.logs("echo-service"))
+    found = re.search(r"\bmetrics_listening url=(\S+)", stack.logs("echo-service"))
     assert found
     with urllib.request.urlopen(f"{found[1]}/calls", timeout=15) as reply:
         return list(json.load(reply)["calls"])

@@ -6,17 +6,16 @@ Each phrase is logged as soon as it is over, and shown with the live calls.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator
 
 from echo_service.handlers import AudioCall
-from echo_service.logs import event as log
+from echo_service.logs import get_logger
 from speech.ear import Ear, Phrase
 from speech.whisper import RATE, write_down
 
 __all__ = ["transcribe", "words_of"]
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 WAITING = 8
 """Phrases that may wait for the recogniser; then the oldest is given up."""
@@ -25,7 +24,7 @@ WAITING = 8
 async def transcribe(call: AudioCall) -> None:
     """Log what is said."""
     async for at, words in words_of(call):
-        log(logger, "said", call=call.id, at=at, words=words)
+        logger.info("said", call=call.id, at=at, words=words)
         call.note(said=words)
 
 

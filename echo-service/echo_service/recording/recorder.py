@@ -100,7 +100,7 @@ class Recorder:
             except OSError as error:
                 removed = 0
                 logger.error(
-                    "recordings_kept",
+                    "recordings_not_removed",
                     folder=disk.folder,
                     error=error.strerror or error,
                     message="old recordings could not be removed; check who owns RECORDINGS_DIR",
