@@ -220,12 +220,11 @@ class ComposeStack:
         self._wait(lambda: self._health(service) == "healthy", timeout, f"{service} to be healthy")
 
     def wait_ready(self, timeout: float = START_SECONDS) -> None:
-        """Return when both services say through the gateway that a call would work."""
-        gateway = self.container("gateway")
+        """Return when a call would work, by what the container `ready` sees at this moment."""
+        look = ["docker", "exec", self.container("ready"), "python", "ready.py", "--once"]
 
         def ready() -> bool:
-            ask = ["docker", "exec", gateway, "wget", "-qO", "-", "http://127.0.0.1:2020/readyz"]
-            return subprocess.run(ask, capture_output=True, timeout=30).returncode == 0
+            return subprocess.run(look, capture_output=True, timeout=30).returncode == 0
 
         self._wait(ready, timeout, "a call to be possible")
 

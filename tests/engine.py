@@ -18,7 +18,7 @@ COMMAND_SECONDS = 300.0
 """An image may have to be built, on a slow line."""
 IMAGES = f"caw-{secrets.token_hex(4)}"
 """Repository of the images that the stacks of this process share: only the first builds them."""
-BUILT = ("ncco-service", "echo-service", "gateway", "phone", "secrets", "ngrok-token")
+BUILT = ("ncco-service", "echo-service", "gateway", "ready", "phone", "secrets", "ngrok-token")
 """Services of docker-compose.yml whose images are built."""
 
 

@@ -203,10 +203,8 @@ def test_nothing_private_listens_on_the_network(gateway: Gateway) -> None:
     assert docker("exec", f"{gateway.name}-backend", *ask).split() == ["8080"]
 
 
-def test_health_asks_both_services(gateway: Gateway) -> None:
-    """One page on loopback: the container's own check passes while both answer."""
-    page = docker("exec", gateway.name, "wget", "-qO-", "http://127.0.0.1:2020/readyz")
-    assert json.loads(page)["port"] == 8001, "the echo service has the last word"
+def test_its_health_is_its_own(gateway: Gateway) -> None:
+    """The container's check asks Caddy alone: whether a call would work, `ready` says."""
     until(
         lambda: "healthy" in docker("inspect", "-f", "{{.State.Health.Status}}", gateway.name),
         "the image's own health check",
@@ -223,9 +221,41 @@ def test_a_dead_service_is_503_which_the_platform_repeats(gateway: Gateway) -> N
             assert status == 503
             assert set(error) == {"error", "message", "hint"}
             assert headers["Retry-After"] == "1"
+            assert f'"uri": "{path}"' in docker("logs", gateway.name).splitlines()[-1]
     finally:
         docker("start", f"{gateway.name}-backend")
     until(lambda: gateway.get("/ncco")[0] == 200, "the gateway to forward again", 20)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [("/nothing", None, 404), ("/webhooks/events", b" " * 70_000, 413)],
+)
+def test_what_it_answers_itself_is_logged(
+    gateway: Gateway, path: str, body: bytes | None, status: int
+) -> None:
+    """With method, path and status; without the query, which has numbers, and the headers."""
+    connection = http.client.HTTPConnection("127.0.0.1", gateway.plain, timeout=20)
+    headers = {"Authorization": "Bearer a-ticket", "Content-Type": "application/json"}
+    connection.request("POST", f"{path}?from=447700900000", body, headers)
+    assert connection.getresponse().status == status
+    connection.close()
+    until(lambda: f'"status": {status}' in docker("logs", gateway.name), "a line", 10)
+    log = docker("logs", gateway.name)
+    (*_, line) = (line for line in log.splitlines() if f'"status": {status}' in line)
+    assert '"method": "POST"' in line
+    assert f'"uri": "{path}"' in line
+    assert "447700900000" not in log
+    assert "a-ticket" not in log
+
+
+def test_what_the_services_answer_they_log(gateway: Gateway) -> None:
+    """The gateway has no line for what it only forwards."""
+    assert gateway.get("/webhooks/forwarded")[0] == 200
+    assert gateway.get("/last")[0] == 404
+    until(lambda: '"uri": "/last"' in docker("logs", gateway.name), "a line", 10)
+    log = docker("logs", gateway.name)
+    assert "/webhooks/forwarded" not in log
 
 
 async def test_no_reload_cuts_a_call(running: ComposeStack) -> None:

@@ -27,7 +27,7 @@ def images() -> Iterator[dict[str, str]]:
     tag = f"caw-test-{secrets.token_hex(4)}"
     built = {}
     try:
-        for folder in (*SERVICES, "phone"):
+        for folder in (*SERVICES, "ready", "phone"):
             name = f"{tag}:{folder}"
             docker("build", "--quiet", "--tag", name, str(ROOT / folder))
             built[folder] = name
@@ -137,7 +137,7 @@ def test_no_tool_is_left_behind(images: dict[str, str], folder: str) -> None:
     assert docker("run", *options, images[folder], "-c", look).strip() == "[] [] []"
 
 
-@pytest.mark.parametrize("folder", [*SERVICES, "phone"])
+@pytest.mark.parametrize("folder", [*SERVICES, "ready", "phone"])
 def test_an_image_says_what_it_is(images: dict[str, str], folder: str) -> None:
     """Labels, a numeric user, a stop signal, and a health check or none on purpose."""
     config: dict[str, Any] = json.loads(docker("inspect", images[folder]))[0]["Config"]

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import socket
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.compose import ROOT, ComposeStack
 from tests.containers.edge import ask
+from tests.waiting import until
 from tools.stack import StackError
 
 TOKEN_WORDS = ("there is no ngrok token", "NGROK_AUTHTOKEN=", "COMPOSE_PROFILES")
@@ -21,8 +24,8 @@ TOKEN_WORDS = ("there is no ngrok token", "NGROK_AUTHTOKEN=", "COMPOSE_PROFILES"
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a fresh copy of what the stack is made from, as in another clone."""
     folder = tmp_path_factory.mktemp("clone")
-    files = ["docker-compose.yml", "ncco-service", "echo-service", "gateway", "phone", "ngrok"]
-    for name in [*files, "secrets"]:
+    folders = ["ncco-service", "echo-service", "gateway", "ready", "phone", "ngrok", "secrets"]
+    for name in ["docker-compose.yml", *folders]:
         if (ROOT / name).is_dir():
             ignore = shutil.ignore_patterns("__pycache__", "tests", "*.egg-info")
             shutil.copytree(ROOT / name, folder / name, ignore=ignore)
@@ -70,7 +73,32 @@ def test_an_older_build_is_replaced(clone: Path) -> None:
             document.write_text(text)
         assert said(stack).startswith("Good evening.")
         assert stack.container("ncco-service") != before
-        assert len(stack.compose("ps", "--quiet").split()) == 3, "none is left over"
+        assert len(stack.compose("ps", "--quiet").split()) == 4, "none is left over"
+
+
+def test_a_mistake_that_is_corrected_is_over(clone: Path, tmp_path: Path) -> None:
+    """However long it stood: the next `up --build` succeeds, and `ready` said what was wrong."""
+    soon = tmp_path / "soon.json"  # the same in seconds instead of a minute
+    health = {"interval": "1s", "start_period": "3s"}
+    soon.write_text(json.dumps({"services": {"ready": {"healthcheck": health}}}))
+    document = clone / "ncco-service" / "ncco.json"
+    text = document.read_text()
+    with ComposeStack(folder=clone, files=[soon]) as stack:
+        try:
+            document.write_text(text.replace('"connect"', '"conect"'))
+            stack.compose("up", "--detach", "--build")
+            until(lambda: health_of(stack, "ready")["Status"] == "unhealthy", "unhealthy", 60)
+        finally:
+            document.write_text(text)
+        assert "ncco-service does not answer" in health_of(stack, "ready")["Log"][-1]["Output"]
+        stack.up("--build")
+        assert ask(stack.answer_url)[0] == 200
+        assert "INFO ready: now call http://localhost" in stack.logs("ready")
+
+
+def health_of(stack: ComposeStack, service: str) -> dict[str, Any]:
+    """Return the engine's record of a container's health."""
+    return dict(stack.inspect(service)["State"]["Health"])
 
 
 def said(stack: ComposeStack) -> str:
