@@ -1,10 +1,9 @@
-"""``python -m ncco_service``: check everything, then serve."""
+"""``python -m ncco_service``: check the configuration, then serve."""
 
 from gevent import monkey  # type: ignore[import-untyped]  # gevent has no types
 
 monkey.patch_all()  # before anything else takes sockets, locks or threads from the standard library
 
-import logging.config
 import os
 import socket
 import sys
@@ -13,24 +12,24 @@ from gunicorn.app.wsgiapp import run  # type: ignore[import-untyped]  # gunicorn
 
 from ncco_service import logs
 from ncco_service.app import create_app
+from ncco_service.ncco import TemplateError
 from ncco_service.settings import Settings, SettingsError
-from ncco_service.template import TemplateError
 
-EX_CONFIG = 78  # sysexits.h: something is wrong with the configuration
+EX_CONFIG = 78  # sysexits.h: the configuration is wrong
 
 
 def main() -> None:
-    """Run the service until it is told to stop."""
+    """Run the service until SIGTERM or SIGINT."""
     try:
         settings = Settings.from_env(os.environ)
         create_app(settings)
     except (SettingsError, TemplateError) as error:
         print(error, file=sys.stderr)
         sys.exit(EX_CONFIG)
-    if problem := _taken(settings):
+    if problem := _port_problem(settings):
         print(problem, file=sys.stderr)
         sys.exit(1)
-    logging.config.dictConfig(logs.configuration(settings.log_level))
+    logs.configure(settings.log_level, settings.log_format)
     sys.argv = [
         "ncco-service",
         "--config=python:ncco_service.server",
@@ -39,8 +38,8 @@ def main() -> None:
     run()
 
 
-def _taken(settings: Settings) -> str | None:
-    """Say why the port cannot be listened on; gunicorn would only say it after five attempts."""
+def _port_problem(settings: Settings) -> str | None:
+    """Say why we cannot listen on the port; gunicorn would say so only after five attempts."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
         socket.create_server((settings.host, settings.port), family=family).close()
@@ -48,7 +47,7 @@ def _taken(settings: Settings) -> str | None:
         where = f"HOST={settings.host} PORT={settings.port}"
         return (
             f"{where} cannot be listened on ({os.strerror(error.errno or 0)}): "
-            "stop what listens there, or set PORT to another one (0 takes any that is free)"
+            "stop what listens there, or set PORT to another port (0 takes any free one)"
         )
     return None
 

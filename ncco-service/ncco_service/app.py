@@ -4,9 +4,10 @@ import os
 
 from flask import Flask
 
-from ncco_service import errors, health, webhooks
-from ncco_service.service import Service, build
+from ncco_service import errors
+from ncco_service.service import Service
 from ncco_service.settings import Settings
+from ncco_service.views import health, webhooks
 
 __all__ = ["create_app", "from_environment", "service_of"]
 
@@ -14,20 +15,23 @@ _EXTENSION = "ncco-service"
 
 
 def create_app(settings: Settings) -> Flask:
-    """Make the application; ``service_of(app).start()`` starts its background threads.
+    """Make the application; ``service_of(app).start()`` starts its background jobs.
 
     Raises:
         TemplateError: a document is wrong.
 
     """
     app = Flask(__name__, static_folder=None)
-    # One more than is taken: Werkzeug cuts a chunked body at its limit instead of refusing it, and
-    # this way the cut shows (see fields_of).
+    # One more than is accepted: Werkzeug cuts a chunked body at its limit instead of refusing it,
+    # and this way the cut shows (see body_of).
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes + 1
-    service = build(settings)
+    service = Service.build(settings)
     app.extensions[_EXTENSION] = service
-    app.register_blueprint(webhooks.blueprint(service))
-    app.register_blueprint(health.blueprint(service))
+    documents, discovery, check = service.documents, service.discovery, service.signature_check
+    app.register_blueprint(
+        webhooks.blueprint(documents, discovery, check, log_numbers=settings.log_numbers)
+    )
+    app.register_blueprint(health.blueprint(settings, discovery, check, service.warnings))
     errors.register(app)
     return app
 
@@ -38,6 +42,6 @@ def from_environment() -> Flask:
 
 
 def service_of(app: Flask) -> Service:
-    """Give the service inside an application."""
+    """Return the service inside an application."""
     service: Service = app.extensions[_EXTENSION]
     return service

@@ -1,18 +1,18 @@
-"""One shape for every error that leaves: ``{"error": ..., "message": ..., "hint": ...}``."""
+"""Error responses, all of one shape: ``{"error": ..., "message": ..., "hint": ...}``."""
 
 import json
-import logging
 
+import structlog
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
 __all__ = ["Problem", "register", "reply"]
 
-logger = logging.getLogger(__name__)
+logger = structlog.get_logger()
 
 _MESSAGES = {
-    404: "there is nothing at this path",
-    405: "this path does not take this method",
+    404: "nothing is served at this path",
+    405: "this path does not accept this method",
     413: "the body is too long",
 }
 _HINTS = {
@@ -25,7 +25,7 @@ _HINTS = {
 
 
 class Problem(Exception):
-    """A request that cannot be served, and what to tell its sender.
+    """A request that cannot be served, with the error response for its sender.
 
     Args:
         status: the HTTP status.
@@ -54,7 +54,7 @@ def reply(problem: Problem) -> Response:
 
 
 def register(app: Flask) -> None:
-    """Have the application answer every error in the one shape, and none with a traceback."""
+    """Make the application answer every error in this shape, and none with a traceback."""
     app.register_error_handler(Problem, reply)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _unexpected)
@@ -64,12 +64,12 @@ def _http(error: HTTPException) -> Response:
     status = error.code or 500
     slug = error.name.lower().replace(" ", "_")
     message = _MESSAGES.get(status, error.description or error.name)
-    hint = _HINTS.get(status, "see docs/wire.md for what is taken here")
+    hint = _HINTS.get(status, "docs/wire.md describes what is accepted here")
     headers = {name: value for name, value in error.get_headers() if name == "Allow"}
     return reply(Problem(status, slug, message, hint, headers))
 
 
 def _unexpected(error: Exception) -> Response:
-    logger.error("unexpected", exc_info=error, extra={"fields": {}})
-    problem = "something went wrong here"
-    return reply(Problem(500, "internal_error", problem, "the service's log names the place"))
+    logger.error("unexpected_error", exc_info=error)
+    problem = "an internal error occurred"
+    return reply(Problem(500, "internal_error", problem, "the service's log says where"))

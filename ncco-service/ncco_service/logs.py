@@ -1,102 +1,164 @@
-"""The log: events, one logfmt line each on standard output.
+"""The log: one line for each event on standard output, through structlog.
 
-``2026-11-22T12:00:00.123Z INFO answer call=aaaa-bbbb ms=1.4``
+Modules log with ``structlog.get_logger().info("event_name", field=value)``; a field that is None is
+left out. In logfmt, the default: ``2026-11-22T12:00:00.123Z INFO answer call=a-b ms=1.4``.
+What other libraries log becomes an event named ``log``.
 """
 
 import json
 import logging
 import logging.config
 import re
+import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
-__all__ = ["configuration", "event", "masked", "one_line"]
+import structlog
+from structlog.typing import EventDict, Processor
+
+__all__ = ["configure", "masked", "stdlib_configuration"]
 
 _LONGEST = 200  # characters of one value
 _PLAIN = re.compile(r"[!#-<>-\[\]-~]+")  # printable ASCII without blank, quote, = and backslash
 _DIGIT_BEFORE_THE_LAST_TWO = re.compile(r"[0-9](?=(?:[^0-9]*[0-9]){2})")
 
 
-def event(logger: logging.Logger, name: str, level: int = logging.INFO, **fields: object) -> None:
-    """Log one event.
+def configure(level: str, log_format: str) -> None:
+    """Send what this process logs to standard output.
 
     Args:
-        logger: where to.
-        name: what happened, in snake_case.
-        level: one of logging's levels.
-        fields: what belongs to it; those that are None are left out.
+        level: debug, info, warning or error.
+        log_format: logfmt, json or console.
 
     """
-    if logger.isEnabledFor(level):
-        logger.log(level, name, extra={"fields": fields})
+    structlog.configure(
+        processors=_processors(log_format),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.WriteLoggerFactory(sys.stdout),
+        cache_logger_on_first_use=True,
+    )
+    logging.config.dictConfig(stdlib_configuration(level, log_format))
 
 
-def one_line(value: object) -> str:
-    """Write a value so that it stays on one line, is unambiguous, and is at most 200 characters.
+def stdlib_configuration(level: str, log_format: str) -> dict[str, Any]:
+    """Describe for ``logging.config.dictConfig`` how other libraries' records are written.
 
-    Whatever is not printable ASCII is escaped as JSON does, so neither a line break nor a
-    terminal's control sequence from a caller gets into the log.
+    gunicorn takes the same description.
     """
-    if isinstance(value, float):
-        return f"{value:.3f}".rstrip("0").rstrip(".")
-    text = str(value)
-    if len(text) > _LONGEST:
-        text = text[: _LONGEST - 3] + "..."
-    if _PLAIN.fullmatch(text):
-        return text
-    return json.dumps(text).replace("\x7f", "\\u007f")
-
-
-def masked(number: str) -> str:
-    """Hide a telephone number but for its last two digits; whatever else it says stays."""
-    return _DIGIT_BEFORE_THE_LAST_TWO.sub("*", number)
-
-
-class Formatter(logging.Formatter):
-    """Write a record as logfmt; one from other people's code becomes a ``log`` event."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Write one line, without its end."""
-        moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
-        fields: dict[str, Any] | None = getattr(record, "fields", None)
-        name = record.msg
-        if fields is None:
-            name, fields = "log", {"logger": record.name, "message": record.getMessage()}
-        if record.exc_info and record.exc_info[1] is not None:
-            fields = {**fields, **_where(record.exc_info[1])}
-        words = [f"{moment}.{int(record.msecs):03d}Z", record.levelname, str(name)]
-        words += [f"{key}={one_line(value)}" for key, value in fields.items() if value is not None]
-        return " ".join(words)
-
-
-def _where(error: BaseException) -> dict[str, str]:
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else "unknown"
-    return {"error": f"{type(error).__name__}: {error}", "at": place}
-
-
-def configuration(level: str) -> dict[str, Any]:
-    """Describe the log for ``logging.config.dictConfig``; gunicorn takes the same description."""
+    formatter = {
+        "()": structlog.stdlib.ProcessorFormatter,
+        "processors": [_foreign, *_processors(log_format)],
+    }
+    stdout = {
+        "class": "logging.StreamHandler",
+        "formatter": "structlog",
+        "stream": "ext://sys.stdout",
+    }
+    # gunicorn's greetings say nothing that our own events do not.
+    gunicorn: dict[str, Any] = {
+        "level": "DEBUG" if level == "debug" else "WARNING",
+        "handlers": [],
+        "propagate": True,
+    }
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {"logfmt": {"()": Formatter}},
-        "handlers": {
-            "stdout": {
-                "class": "logging.StreamHandler",
-                "formatter": "logfmt",
-                "stream": "ext://sys.stdout",
-            }
-        },
+        "formatters": {"structlog": formatter},
+        "handlers": {"stdout": stdout},
         "root": {"level": level.upper(), "handlers": ["stdout"]},
-        "loggers": {
-            # Its greetings say nothing that our own lines do not.
-            "gunicorn.error": {
-                "level": "DEBUG" if level == "debug" else "WARNING",
-                "handlers": [],
-                "propagate": True,
-            },
-        },
+        "loggers": {"gunicorn.error": gunicorn},
     }
+
+
+def masked(number: str) -> str:
+    """Hide a telephone number but for its last two digits; other characters stay."""
+    return _DIGIT_BEFORE_THE_LAST_TWO.sub("*", number)
+
+
+def _processors(log_format: str) -> list[Processor]:
+    return [_level_and_time, _exception, _bounded, *_RENDERERS[log_format]()]
+
+
+def _level_and_time(_logger: Any, method: str, event: EventDict) -> EventDict:
+    now = time.time()
+    moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now))
+    name = event.pop("event")
+    event.setdefault("level", method)
+    return {
+        "timestamp": f"{moment}.{int(now * 1000) % 1000:03d}Z",
+        "level": event.pop("level"),
+        "event": name,
+        **event,
+    }
+
+
+def _exception(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    """Replace an exception by its text and its place: one line instead of a traceback."""
+    error = event.pop("exc_info", None)
+    if isinstance(error, tuple):
+        error = error[1]
+    if isinstance(error, BaseException):
+        trace = error.__traceback__
+        while trace is not None and trace.tb_next is not None:
+            trace = trace.tb_next
+        event["error"] = f"{type(error).__name__}: {error}"
+        event["at"] = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else None
+    return event
+
+
+def _bounded(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    """Leave out what is None, round floats, and cut values to 200 characters."""
+    return {name: _short(value) for name, value in event.items() if value is not None}
+
+
+def _short(value: object) -> str | int | float:
+    if isinstance(value, float):
+        return round(value, 3)
+    if isinstance(value, int):
+        return value
+    text = str(value)
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
+
+
+def _foreign(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    """Make an event of another library's record."""
+    record: logging.LogRecord = event["_record"]
+    return {
+        "event": "log",
+        "level": record.levelname.lower(),
+        "logger": record.name,
+        "message": event["event"],
+        "exc_info": event.get("exc_info"),
+    }
+
+
+def _escaped(value: object) -> str:
+    """Write as JSON in printable ASCII: no line break, no control sequence."""
+    return json.dumps(value).replace("\x7f", "\\u007f")
+
+
+def _escape_values(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    return {
+        name: _escaped(value)[1:-1] if isinstance(value, str) else value
+        for name, value in event.items()
+    }
+
+
+def _logfmt(_logger: Any, _method: str, event: EventDict) -> str:
+    words = [event.pop("timestamp"), event.pop("level").upper(), event.pop("event")]
+    for name, value in event.items():
+        text = f"{value:.3f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
+        words.append(f"{name}={text if _PLAIN.fullmatch(text) else _escaped(text)}")
+    return " ".join(words)
+
+
+def _json(_logger: Any, _method: str, event: EventDict) -> str:
+    return _escaped(event)
+
+
+_RENDERERS: dict[str, Callable[[], list[Processor]]] = {
+    "logfmt": lambda: [_logfmt],
+    "json": lambda: [_json],
+    "console": lambda: [_escape_values, structlog.dev.ConsoleRenderer(sort_keys=False)],
+}

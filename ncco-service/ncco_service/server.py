@@ -6,7 +6,6 @@ most WORKER_CONNECTIONS of them, so all bodies that are coming in have at most
 WORKER_CONNECTIONS x MAX_BODY_BYTES, and hold about 2.5 times as much memory.
 """
 
-import logging
 import os
 import socket
 import time
@@ -14,12 +13,15 @@ from contextlib import suppress
 from typing import Any
 
 import gevent  # type: ignore[import-untyped]  # has no types
+import structlog
 from gevent.socket import wait_read  # type: ignore[import-untyped]
 from gunicorn.workers.ggevent import GeventWorker  # type: ignore[import-untyped]
 
 from ncco_service import logs
 from ncco_service.app import service_of
 from ncco_service.settings import Settings
+
+logger = structlog.get_logger()
 
 _settings = Settings.from_env(os.environ)
 
@@ -98,17 +100,16 @@ secure_scheme_headers: dict[str, str] = {}
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - memory, not disk
 control_socket_disable = True  # nobody asks it, and it would need a writable home
 accesslog = None  # the webhooks have a line each of their own
-logconfig_dict = logs.configuration(_settings.log_level)
+logconfig_dict = logs.stdlib_configuration(_settings.log_level, _settings.log_format)
 
 
 def post_worker_init(running: Any) -> None:
     """Start the background jobs, which do not survive a fork, and log where we listen."""
     service_of(running.wsgi).start()
-    logger = logging.getLogger("ncco_service")
     for listener in running.sockets:
         host, port = listener.getsockname()[:2]
         url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-        logs.event(logger, "listening", url=url)
+        logger.info("listening", url=url)
 
 
 def worker_exit(_server: Any, exiting: Any) -> None:

@@ -1,8 +1,9 @@
-"""Is this request from Vonage? Source: Vonage's guide to signed webhooks.
+"""Signatures of webhooks: is this request from Vonage?
 
 A webhook carries ``Authorization: Bearer <JWT>``: HS256 with the account's signature secret, and a
-hash of what was sent. PyJWT does the cryptography; the SDK's own helper checks neither the age nor
-the hash and has no leeway for clocks.
+hash of what was sent. Source: Vonage's guide to signed webhooks. PyJWT checks the token and its
+standard claims; here are the checks that only this token needs: its account, the payload's hash,
+and replay. The SDK's own helper checks neither age nor hash and has no leeway for clocks.
 """
 
 import hashlib
@@ -15,6 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jwt
+from jwt.exceptions import InvalidJTIError
 
 __all__ = ["SignatureError", "Verifier", "query_payloads"]
 
@@ -34,18 +36,29 @@ class SignatureError(Exception):
         self.hint = hint
 
 
-_CLOCK_HINT = "check this machine's clock; a request that was saved cannot be sent again later"
-_ORIGIN_HINT = "was it sent by Vonage, and has a proxy changed it on its way?"
+_CLOCK_HINT = "check this machine's clock; a saved request cannot be sent again later"
+_ORIGIN_HINT = "check that Vonage sent it, and that no proxy changed it on its way"
+
+# What PyJWT found -> the check that failed, what was seen, what to do; subclasses come first.
+_REFUSALS: tuple[tuple[type[jwt.InvalidTokenError], str, str, str], ...] = (
+    (jwt.InvalidAlgorithmError, "algorithm", "the token is not signed with HS256", _ORIGIN_HINT),
+    (jwt.InvalidIssuerError, "iss", "the token's issuer is not Vonage", _ORIGIN_HINT),
+    (jwt.InvalidAudienceError, "aud", "the token is for another audience", _ORIGIN_HINT),
+    (jwt.InvalidIssuedAtError, "iat", "the token's time of issue is not a number", _ORIGIN_HINT),
+    (jwt.ImmatureSignatureError, "iat", "the token is not valid yet (iat or nbf)", _CLOCK_HINT),
+    (jwt.ExpiredSignatureError, "exp", "the token has expired", _CLOCK_HINT),
+    (InvalidJTIError, "jti", "the token's jti is not a string", _ORIGIN_HINT),
+)
 
 
 class Verifier:
     """Checks the tokens of webhooks.
 
     Args:
-        secrets: the signature secret; during a change of it, the former one, too.
+        secrets: the signature secret; during rotation the previous one, too.
         api_key: the account's key, checked if given.
         application_id: the application's id, checked if given.
-        clock: seconds since 1970.
+        clock: seconds since 1970, for the age of a token and what is remembered of it.
 
     """
 
@@ -59,7 +72,7 @@ class Verifier:
         self._keys = [_key(secret) for secret in secrets]
         self._expected = {"api_key": api_key, "application_id": application_id}
         self._clock = clock
-        self._seen = _Seen(MAX_REMEMBERED)
+        self._used = _UsedTokens(MAX_REMEMBERED)
 
     def verify(self, authorization: str | None, payloads: Sequence[bytes]) -> None:
         """Check a request.
@@ -74,19 +87,18 @@ class Verifier:
         """
         claims = self._claims(_token(authorization))
         now = self._clock()
-        _check_issuer(claims)
-        issued = _check_age(claims, now)
+        age = now - claims["iat"]
+        if age > MAX_AGE_SECONDS + LEEWAY_SECONDS:
+            seen = f"the token is {age:.0f} s old; at most {MAX_AGE_SECONDS} s are accepted"
+            raise SignatureError("iat", seen, _CLOCK_HINT)
         for name, expected in self._expected.items():
             _check_equal(claims, name, expected)
         digest = _check_payload(claims, payloads)
-        token_id = claims.get("jti")
-        if not isinstance(token_id, str) or not token_id:
-            raise SignatureError("jti", "the token has no jti", _ORIGIN_HINT)
         # The platform sends a webhook again when it got no answer, maybe with the same token.
-        expires = issued + MAX_AGE_SECONDS + LEEWAY_SECONDS
-        if not self._seen.is_first_or_same(token_id, digest, expires, now):
+        expires = claims["iat"] + MAX_AGE_SECONDS + LEEWAY_SECONDS
+        if not self._used.is_first_or_same(claims["jti"], digest, expires, now):
             seen = "the token's jti was used before, with another payload"
-            raise SignatureError("jti", seen, "a token is good for one webhook")
+            raise SignatureError("jti", seen, "send each webhook with a token of its own")
 
     def _claims(self, token: str) -> dict[str, Any]:
         for key in self._keys:
@@ -95,31 +107,27 @@ class Verifier:
                     token,
                     key,
                     algorithms=["HS256"],
-                    # The claims are checked below, by our clock and with our words.
-                    options={
-                        "verify_exp": False,
-                        "verify_nbf": False,
-                        "verify_iat": False,
-                        "verify_aud": False,
-                        "verify_iss": False,
-                        "verify_sub": False,
-                        "verify_jti": False,
-                    },
+                    issuer="Vonage",
+                    leeway=LEEWAY_SECONDS,
+                    options={"require": ["iss", "iat", "jti"]},
                 )
             except jwt.InvalidSignatureError:
                 continue
-            except jwt.InvalidAlgorithmError:
-                seen = "the token is not signed with HS256"
-                raise SignatureError("algorithm", seen, _ORIGIN_HINT) from None
-            except (jwt.InvalidTokenError, ValueError, RecursionError):
-                seen = "the Authorization header's token is not a JWT"
-                raise SignatureError("token", seen, _ORIGIN_HINT) from None
+            except jwt.MissingRequiredClaimError as error:
+                seen = f"the token has no {error.claim}"
+                raise SignatureError(error.claim, seen, _ORIGIN_HINT) from None
+            except (jwt.InvalidTokenError, ValueError, RecursionError) as error:
+                raise _refusal(error) from None
+            if isinstance(claims["iat"], bool | str):
+                raise _refusal(jwt.InvalidIssuedAtError())
+            if not claims["jti"]:
+                raise SignatureError("jti", "the token's jti is empty", _ORIGIN_HINT)
             return claims
         raise SignatureError(
             "signature",
             "the token was signed with another secret",
-            "VONAGE_SIGNATURE_SECRET has to be the signature secret of the account (dashboard, "
-            "settings), not its API secret and not the application's key",
+            "set VONAGE_SIGNATURE_SECRET to the signature secret of the account (dashboard, "
+            "settings), not to its API secret or to the application's key",
         )
 
 
@@ -147,25 +155,11 @@ def _token(authorization: str | None) -> str:
     return token.strip()
 
 
-def _check_issuer(claims: dict[str, Any]) -> None:
-    if claims.get("iss") != "Vonage":
-        raise SignatureError("iss", "the token's issuer is not Vonage", _ORIGIN_HINT)
-
-
-def _check_age(claims: dict[str, Any], now: float) -> float:
-    issued = claims.get("iat")
-    if isinstance(issued, bool) or not isinstance(issued, int | float) or not 0 < issued < 1e12:
-        raise SignatureError("iat", "the token does not say when it was issued", _ORIGIN_HINT)
-    if issued > now + LEEWAY_SECONDS:
-        seen = f"the token was issued {issued - now:.0f} s in the future"
-        raise SignatureError("iat", seen, _CLOCK_HINT)
-    if issued < now - MAX_AGE_SECONDS - LEEWAY_SECONDS:
-        seen = f"the token is {now - issued:.0f} s old; at most {MAX_AGE_SECONDS} are taken"
-        raise SignatureError("iat", seen, _CLOCK_HINT)
-    expires = claims.get("exp")  # not documented, but if it is there it counts
-    if isinstance(expires, int | float) and expires < now - LEEWAY_SECONDS:
-        raise SignatureError("exp", "the token has expired", _CLOCK_HINT)
-    return float(issued)
+def _refusal(error: Exception) -> SignatureError:
+    for kind, check, seen, hint in _REFUSALS:
+        if isinstance(error, kind):
+            return SignatureError(check, seen, hint)
+    return SignatureError("token", "the Authorization header's token is not a JWT", _ORIGIN_HINT)
 
 
 def _check_equal(claims: dict[str, Any], name: str, expected: str | None) -> None:
@@ -183,7 +177,7 @@ def _check_payload(claims: dict[str, Any], payloads: Sequence[bytes]) -> str:
     if not isinstance(digest, str):
         raise SignatureError("payload_hash", "the token has no payload_hash", _ORIGIN_HINT)
     if not any(_same(digest.lower(), hashlib.sha256(each).hexdigest()) for each in payloads):
-        seen = "the token's payload_hash is of something else than what was sent"
+        seen = "the token's payload_hash does not match what was sent"
         raise SignatureError("payload_hash", seen, _ORIGIN_HINT)
     return digest.lower()
 
@@ -195,13 +189,14 @@ def _same(one: str, other: str) -> bool:
 def _key(secret: str) -> bytes:
     """Pad a secret as HMAC itself does (RFC 2104).
 
-    That changes no signature, and spares PyJWT's warning of short secrets: Vonage chose its length.
+    That changes no signature, and avoids PyJWT's warning about short secrets: Vonage chose its
+    length.
     """
     return secret.encode().ljust(_HMAC_BLOCK, b"\0")
 
 
-class _Seen:
-    """Remembers the latest tokens, each until it is too old to be taken anyway."""
+class _UsedTokens:
+    """The latest tokens, each until it is too old to be accepted anyway."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit

@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import logging
 import os
 import queue
 import subprocess
@@ -21,6 +20,7 @@ from flask.testing import FlaskClient
 from hypothesis import HealthCheck, settings
 from ncco_service.app import create_app
 from ncco_service.settings import Settings
+from structlog.testing import capture_logs
 
 # How long an example takes is this machine's affair, which may freeze at any of them.
 settings.register_profile("frozen", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -58,15 +58,14 @@ def write(tmp_path: Path) -> Callable[[Any], Path]:
 
 
 @pytest.fixture
-def events(caplog: pytest.LogCaptureFixture) -> Callable[[str], list[dict[str, Any]]]:
-    """Give a reader of the log: the fields of every event of one name."""
-    caplog.set_level(logging.DEBUG)
-
-    def read(name: str) -> list[dict[str, Any]]:
-        found = [record for record in caplog.records if record.msg == name]
-        return [vars(record)["fields"] for record in found]
-
-    return read
+def events() -> Iterator[Callable[[str], list[dict[str, Any]]]]:
+    """Give a reader of the log: the fields of every event of one name, and its ``log_level``."""
+    with capture_logs() as logged:
+        yield lambda name: [
+            {key: value for key, value in entry.items() if key != "event"}
+            for entry in logged
+            if entry["event"] == name
+        ]
 
 
 class FakeAgent:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ncco_service.agent import AgentError, Endpoint, choose, endpoints_in
+from ncco_service.discovery.agent import AgentError, Endpoint, choose, endpoints_in
 
 WANTED = ("echo-service:8001", "gateway:8080")
 
@@ -156,7 +156,7 @@ def test_internal_and_plain_urls_are_refused() -> None:
     assert choice.url is None
     assert choice.problem == (
         "https://echo.internal is reachable only inside ngrok; "
-        "http://gate.example is not https, which the platform asks for"
+        "http://gate.example is not https, which the platform requires"
     )
     assert choose([internal, plain, GATE], WANTED).url == GATE.url
 

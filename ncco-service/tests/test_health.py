@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from ncco_service.agent_watch import Tunnel
 from ncco_service.app import service_of
+from ncco_service.discovery.agent_poller import Tunnel
 
 MakeApp = Callable[..., Flask]
 AGENT = "http://127.0.0.1:9"  # nobody asks it: no thread is started here
@@ -35,12 +35,12 @@ def test_ready_by_setting(make_app: MakeApp) -> None:
     }
 
 
-def test_ready_offline_for_a_local_asker_only(make_app: MakeApp) -> None:
+def test_ready_offline_for_a_local_caller_only(make_app: MakeApp) -> None:
     """With nothing configured, calls work on this machine."""
     client = make_app(SOCKET_URL="").test_client()
     local = client.get("/readyz", headers={"Host": "127.0.0.1:8000"})
     assert local.status_code == 200
-    assert local.get_json()["socket"] == {"url": "ws://127.0.0.1:8000/socket", "source": "asker"}
+    assert local.get_json()["socket"] == {"url": "ws://127.0.0.1:8000/socket", "source": "request"}
     far = client.get("/readyz", headers={"Host": "voice.example.org"})
     assert far.status_code == 503
     assert far.get_json()["status"] == "not ready"
@@ -48,7 +48,7 @@ def test_ready_offline_for_a_local_asker_only(make_app: MakeApp) -> None:
 
 
 def test_not_ready_before_the_agent_answers(make_app: MakeApp) -> None:
-    """Whoever names an agent expects calls from outside, so a local asker gets no yes."""
+    """Whoever names an agent expects calls from outside, so a local caller does not suffice."""
     client = make_app(SOCKET_URL="", NGROK_API_URL=AGENT, PROBE_SOCKET="0").test_client()
     answer = client.get("/readyz")
     assert answer.status_code == 503
@@ -62,7 +62,7 @@ def test_not_ready_before_the_agent_answers(make_app: MakeApp) -> None:
 def test_ready_by_the_agent(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
     """URL, source, age, and the trouble there may be meanwhile."""
     app = make_app(SOCKET_URL="", NGROK_API_URL=AGENT, PROBE_SOCKET="0")
-    watch = service_of(app).agent
+    watch = service_of(app).discovery.agent
     assert watch is not None
     monkeypatch.setattr(watch, "_clock", lambda: 112.345)
     watch.tunnel = Tunnel("https://gate", "https://gate", 100.0, "it did not answer in time")

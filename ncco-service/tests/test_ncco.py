@@ -1,9 +1,9 @@
-"""The NCCO's models: what the platform takes passes, all else is explained."""
+"""The NCCO's models: what this service sends passes, all else is explained."""
 
 from typing import Any
 
 import pytest
-from ncco_service.ncco import problems_of
+from ncco_service.ncco.validation import problems_of
 
 URL = "https://host.example/x"
 SOCKET = {
@@ -68,12 +68,6 @@ def to(**fields: Any) -> dict[str, Any]:
             eventMethod="POST",
             timeout=3,
             limit=7200,
-            machineDetection="hangup",
-            advancedMachineDetection={
-                "behavior": "continue",
-                "mode": "detect_beep",
-                "beep_timeout": 45,
-            },
             ringbackTone=URL,
         ),
         connect(randomFromNumber=True),
@@ -81,32 +75,6 @@ def to(**fields: Any) -> dict[str, Any]:
         to(uri="ws://localhost:8001/socket?x=y", **{"content-type": "audio/l16;rate=24000"}),
         to(authorization={"type": "vonage"}),
         to(authorization={"type": "custom", "value": "Bearer x"}),
-        {
-            "action": "connect",
-            "endpoint": [
-                {
-                    "type": "phone",
-                    "number": "447700900000",
-                    "dtmfAnswer": "1p2#",
-                    "onAnswer": {"url": URL, "ringbackTone": URL},
-                    "shaken": "x",
-                }
-            ],
-        },
-        {"action": "connect", "endpoint": [{"type": "app", "user": "alice"}]},
-        {
-            "action": "connect",
-            "endpoint": [
-                {
-                    "type": "sip",
-                    "uri": "sip:rebekka@sip.example.org",
-                    "headers": {"k": "v"},
-                    "standardHeaders": {"User-to-User": "3432"},
-                }
-            ],
-        },
-        {"action": "connect", "endpoint": [{"type": "sip", "user": "a", "domain": "d"}]},
-        {"action": "connect", "endpoint": [{"type": "vbc", "extension": "111"}]},
         {
             "action": "input",
             "type": ["dtmf", "speech"],
@@ -126,17 +94,10 @@ def to(**fields: Any) -> dict[str, Any]:
         },
         {"action": "notify", "payload": {"a": None}, "eventUrl": [URL], "eventMethod": "POST"},
         {"action": "wait", "timeout": 0.1},
-        {
-            "action": "transfer",
-            "conversationId": "CON-1",
-            "canHear": [],
-            "canSpeak": ["x"],
-            "mute": True,
-        },
     ],
 )
 def test_documented_actions_pass(action: dict[str, Any]) -> None:
-    """Every action and every field of the reference is taken."""
+    """Every action that this service sends, with every field of the reference, is accepted."""
     assert problems_of([action]) == []
 
 
@@ -186,9 +147,10 @@ def test_documented_actions_pass(action: dict[str, Any]) -> None:
         (connect(**{"from": "447700900000"}, randomFromNumber=True), 'either "from" or'),
         ({"action": "connect", "endpoint": []}, "endpoint: saw []; allowed: a list of at least 1"),
         ({"action": "connect", "endpoint": [SOCKET, SOCKET]}, "allowed: a list of at most 1"),
-        ({"action": "connect", "endpoint": [{"type": "fax"}]}, 'endpoint[0]: saw {"type": "fax"}'),
-        ({"action": "connect", "endpoint": [{"type": "fax"}]}, '"type" one of phone, app, websock'),
-        ({"action": "connect", "endpoint": [{}]}, '"type" one of phone, app, websocket, sip, vbc'),
+        (to(type="phone"), 'endpoint[0].type: saw "phone"; allowed: "websocket"'),
+        (to(number="447700900000"), "endpoint[0].number: saw"),
+        ({"action": "transfer"}, 'action: saw "transfer"; allowed: talk, stream'),
+        (connect(machineDetection="hangup"), "machineDetection: saw"),
         (to(uri="https://host/socket"), "endpoint[0].uri: saw"),
         (to(uri="https://host/socket"), "beginning with ws:// or wss://"),
         (to(uri="wss://host/socket#x"), "a URL without a # part"),
@@ -207,7 +169,6 @@ def test_documented_actions_pass(action: dict[str, Any]) -> None:
         (to(authorization={"type": "basic"}), "endpoint[0].authorization.type: saw (a value"),
         (to(authorization={"type": "custom"}), 'a "value" beside the type "custom"'),
         (to(authorization={"type": "custom", "value": "ä-secret"}), "printable ASCII"),
-        ({"action": "connect", "endpoint": [{"type": "sip"}]}, 'either "uri", or "domain"'),
     ],
 )
 def test_what_the_platform_refuses_is_explained(action: Any, problem: str) -> None:
@@ -251,10 +212,10 @@ def test_nothing_may_follow_a_websocket() -> None:
     """What follows would be played into the open socket, so it is refused with the reason."""
     lines = problems_of([connect(), {"action": "talk", "text": "bye"}])
     assert len(lines) == 1
-    assert lines[0].startswith("action 1 (connect): saw 1 more behind a websocket")
+    assert lines[0].startswith("action 1 (connect): saw 1 more after a websocket")
     assert "played while the socket is open" in lines[0]
-    phone = {"action": "connect", "endpoint": [{"type": "phone", "number": "447700900000"}]}
-    assert problems_of([phone, connect()]) == []
+    talk = {"action": "talk", "text": "hello"}
+    assert problems_of([talk, connect()]) == []
 
 
 @pytest.mark.parametrize("document", [{}, "talk", None, 3, []])

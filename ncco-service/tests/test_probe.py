@@ -1,5 +1,6 @@
 """The probe: a real handshake on the socket's public address, and what it tells."""
 
+import contextlib
 import queue
 import socket
 import ssl
@@ -13,10 +14,10 @@ import jwt
 import pytest
 import trustme
 from flask import Flask
-from ncco_service import probe
 from ncco_service.app import service_of
-from ncco_service.fetch import FetchError
-from ncco_service.probe import Probe, handshake
+from ncco_service.discovery import probe
+from ncco_service.discovery.fetch import FetchError
+from ncco_service.discovery.probe import Probe, handshake
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.sync.server import Server, ServerConnection, serve
@@ -122,6 +123,8 @@ def answer_with(reply: bytes, then: threading.Event) -> tuple[int, threading.Thr
         with listener, listener.accept()[0] as peer:
             peer.recv(4096)
             peer.sendall(reply)
+            if reply:
+                peer.shutdown(socket.SHUT_WR)
             then.wait(10)
 
     thread = threading.Thread(target=run)
@@ -140,7 +143,7 @@ def answer_with(reply: bytes, then: threading.Event) -> tuple[int, threading.Thr
 )
 def test_other_servers_are_told(reply: bytes, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not HTTP, not a WebSocket, or silent: within bounds, in words."""
-    monkeypatch.setattr(probe, "READ_SECONDS", 5.0 if reply else 0.3)
+    monkeypatch.setattr(probe, "OPEN_SECONDS", 5.0 if reply else 0.3)
     done = threading.Event()
     port, thread = answer_with(reply, done)
     try:
@@ -176,7 +179,7 @@ def test_it_is_modest(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def let_pass(seconds: int) -> None:
         for _ in range(seconds):
-            clock[0] += watch.look()
+            clock[0] += watch.poll()
 
     let_pass(3)
     assert tried == []
@@ -192,9 +195,9 @@ def test_vonages_socket_is_only_asked_for_its_question(echo: Echo) -> None:
     """Nobody else has Vonage's token: being asked for it is as far as a probe gets."""
     url = f"ws://127.0.0.1:{echo.port}/socket"
     echo.refuse = 401
-    for asks_for_vonage, problem in ((True, None), (False, f"{url} answered the WebSocket")):
-        watch = Probe(lambda: url, lambda: None, 30, asks_for_vonage=asks_for_vonage)
-        watch.look()
+    for only_vonage, problem in ((True, None), (False, f"{url} answered the WebSocket")):
+        watch = Probe(lambda: url, lambda: None, 30, only_vonage=only_vonage)
+        watch.poll()
         found = watch.problem(url)
         assert found == problem if problem is None else str(found).startswith(problem)
 
@@ -203,18 +206,18 @@ def test_the_readiness_waits_for_the_probe(make_app: MakeApp, echo: Echo) -> Non
     """Not tried, failed and well again, with a ticket of its own each time."""
     url = f"ws://127.0.0.1:{echo.port}/socket"
     app = make_app(SOCKET_URL=url, PROBE_SOCKET="1", SOCKET_SECRET=SECRET)
-    client, watch = app.test_client(), service_of(app).probe
+    client, watch = app.test_client(), service_of(app).discovery.probe
     assert watch is not None
     ready = client.get("/readyz")
     assert ready.status_code == 503
     assert ready.get_json()["reasons"] == ["the socket's public address has not been tried yet"]
     echo.refuse = 503
-    watch.look()
+    watch.poll()
     (reason,) = client.get("/readyz").get_json()["reasons"]
     assert reason == f"{url} answered the WebSocket handshake with 503"
     echo.refuse = None
     watch._clock = lambda: time.monotonic() + 60
-    watch.look()
+    watch.poll()
     ready = client.get("/readyz")
     assert ready.status_code == 200
     assert ready.get_json()["probe"]["url"] == url
@@ -230,7 +233,24 @@ def test_the_readiness_waits_for_the_probe(make_app: MakeApp, echo: Echo) -> Non
 def test_it_is_on_with_a_tunnel_unless_told_otherwise(make_app: MakeApp) -> None:
     """PROBE_SOCKET decides; unset, NGROK_API_URL does."""
     tunnel = "http://127.0.0.1:9"
-    assert service_of(make_app()).probe is None
-    assert service_of(make_app(PROBE_SOCKET="1")).probe is not None
-    assert service_of(make_app(NGROK_API_URL=tunnel)).probe is not None
-    assert service_of(make_app(NGROK_API_URL=tunnel, PROBE_SOCKET="0")).probe is None
+    assert service_of(make_app()).discovery.probe is None
+    assert service_of(make_app(PROBE_SOCKET="1")).discovery.probe is not None
+    assert service_of(make_app(NGROK_API_URL=tunnel)).discovery.probe is not None
+    assert service_of(make_app(NGROK_API_URL=tunnel, PROBE_SOCKET="0")).discovery.probe is None
+
+
+def test_it_works_in_the_service(start: Callable[..., Any], ask: Callable[..., Any]) -> None:
+    """As a background job under gevent: a good socket, then one that never answers."""
+    with contextlib.closing(Echo()) as good, socket.create_server(("127.0.0.1", 0)) as silent:
+        for port, error in (
+            (good.port, None),
+            (silent.getsockname()[1], "did not answer in time"),
+        ):
+            url = f"ws://127.0.0.1:{port}/socket"
+            service = start(SOCKET_URL=url, PROBE_SOCKET="1").listening()
+            deadline = time.monotonic() + 20
+            while (report := ask(f"{service}/readyz")[1]["probe"])["url"] is None:
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            assert report["error"] == (error and f"{url} {error}")
+            assert ask(f"{service}/readyz")[0] == (503 if error else 200)

@@ -54,10 +54,10 @@ def test_values_are_read() -> None:
     ("name", "value", "allowed"),
     [
         ("HOST", "not a host", "a host name or an IP address"),
-        ("PORT", "65536", "a whole number from 0 to 65535"),
-        ("PORT", "-1", "a whole number from 0 to 65535"),
-        ("PORT", "٣", "a whole number from 0 to 65535"),
-        ("WORKER_CONNECTIONS", "0", "a whole number from 1 to 100000"),
+        ("PORT", "65536", "an integer from 0 to 65535"),
+        ("PORT", "-1", "an integer from 0 to 65535"),
+        ("PORT", "٣", "an integer from 0 to 65535"),
+        ("WORKER_CONNECTIONS", "0", "an integer from 1 to 100000"),
         ("LOG_LEVEL", "loud", "one of debug, info, warning, error"),
         ("LOG_NUMBERS", "perhaps", "1 or 0"),
         ("SOCKET_URL", "https://voice.example.org/socket", "beginning with ws:// or wss://"),
@@ -72,7 +72,7 @@ def test_values_are_read() -> None:
         ("WEBHOOK_UPSTREAMS", "gateway:http", "host:port, such as gateway:8080"),
         ("AGENT_POLL_SECONDS", "0", "a number of seconds from 0.1 to 3600"),
         ("TRUSTED_PROXIES", "10.0.0.0/33", "addresses, networks such as 10.0.0.0/8"),
-        ("MAX_BODY_BYTES", "64k", "a whole number from 1024 to 16777216"),
+        ("MAX_BODY_BYTES", "64k", "an integer from 1024 to 16777216"),
     ],
 )
 def test_a_wrong_value_is_named(name: str, value: str, allowed: str) -> None:
@@ -132,7 +132,7 @@ def test_secrets_come_from_files_as_well(tmp_path: Path) -> None:
         ({"SOCKET_SECRET_FILE": "/nix"}, "SOCKET_SECRET_FILE is '/nix', which cannot be read (No"),
         (
             {"VONAGE_SIGNATURE_SECRET": "-----BEGIN PRIVATE KEY-----sesam"},
-            "the account's signature secret (dashboard, settings), one line, no key",
+            "the account's signature secret (dashboard, settings), one line, not a key",
         ),
         (
             {"SOCKET_AUTH": "ticket"},
@@ -140,7 +140,7 @@ def test_secrets_come_from_files_as_well(tmp_path: Path) -> None:
         ),
         ({"SOCKET_AUTH": "open"}, "it must be one of ticket, vonage, none"),
         ({"VONAGE_API_KEY": "a b"}, "it must be printable characters without blanks"),
-        ({"TICKET_SECONDS": "5"}, "a whole number from 10 to 3600"),
+        ({"TICKET_SECONDS": "5"}, "an integer from 10 to 3600"),
         ({"ECHO_READY_URL": "echo-service:8001"}, "beginning with https:// or http://"),
         ({"PROBE_SOCKET": "maybe"}, "1 or 0"),
     ],

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ncco_service.template import PLACEHOLDERS, TemplateError, fill, load
+from ncco_service.ncco.template import PLACEHOLDERS, TemplateError, fill, load
 
 HOME = Path(__file__).resolve().parent.parent
 Write = Callable[[Any], Path]
@@ -35,8 +35,8 @@ def test_the_documents_that_come_along_are_good() -> None:
 MALFORMED: list[tuple[Any, list[str]]] = [
     ("[{", ["is not JSON: line 1, column 3"]),
     ('[{"action": "talk", "text": "hi",}]', ["is not JSON: line 1"]),
-    ('[{"action": "talk", "text": "a", "text": "b"}]', ["the field text stands there more than"]),
-    ('[{"action": "talk", "text": "hi", "level": NaN}]', ["NaN is no JSON number"]),
+    ('[{"action": "talk", "text": "a", "text": "b"}]', ["the field text appears more than"]),
+    ('[{"action": "talk", "text": "hi", "level": NaN}]', ["NaN is not a JSON number"]),
     ("[" * 100_000, ["is nested too deeply"]),
     ("[" * 700 + "]" * 700, ["my-ncco.json"]),
     ({"action": "talk", "text": "hi"}, ["allowed: a list of actions"]),
@@ -52,7 +52,7 @@ MALFORMED: list[tuple[Any, list[str]]] = [
         ["action 1 (connect): endpoint[0].uri", "ws:// or wss://"],
     ),
     ([socket(headers={"event": "x"})], ["endpoint[0].headers", "the platform's own"]),
-    ([socket(), {"action": "talk", "text": "x"}], ["1 more behind a websocket"]),
+    ([socket(), {"action": "talk", "text": "x"}], ["1 more after a websocket"]),
     ([{"action": "connect", "endpoint": [], "form": "1"}], ["endpoint: saw []", 'form: saw "1"']),
     ([{"action": "connect", "from": "+1${from}", **socket()}], ["from: saw", "without +"]),
 ]

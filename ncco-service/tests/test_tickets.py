@@ -10,9 +10,9 @@ import pytest
 from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
-from ncco_service.ncco import problems_of
-from ncco_service.template import TemplateError
-from ncco_service.tickets import Tickets, with_authorization
+from ncco_service.ncco.template import TemplateError
+from ncco_service.ncco.tickets import Tickets, with_authorization
+from ncco_service.ncco.validation import problems_of
 
 MakeApp = Callable[..., Flask]
 
@@ -74,13 +74,11 @@ def test_any_call_id_makes_a_ticket_that_the_platform_takes(call: str) -> None:
     assert problems_of(document) == []
 
 
-def test_only_websockets_without_an_authorization_get_one() -> None:
-    """What the template says stays; telephones need none."""
+def test_a_websocket_with_an_authorization_keeps_it() -> None:
+    """What the template says stays."""
     own = {"type": "websocket", "uri": "wss://h/s", "authorization": {"type": "vonage"}}
-    phone = {"type": "phone", "number": "447700900000"}
     document: list[dict[str, Any]] = [
         {"action": "talk", "text": "hi"},
-        {"action": "connect", "endpoint": [phone]},
         {"action": "connect", "endpoint": [own]},
     ]
     assert with_authorization(document, {"type": "custom", "value": "x"}) == document

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from ncco_service.webhooks import FALLBACK_STATUSES
+from ncco_service.views.webhooks import FALLBACK_STATUSES
 
 MakeApp = Callable[..., Flask]
 Events = Callable[[str], list[dict[str, Any]]]
@@ -78,9 +78,9 @@ JSON_TYPE = {"Content-Type": "application/json"}
         (b"{", JSON_TYPE, 400, "bad_json", "not JSON at line 1, column 2"),
         (b"", JSON_TYPE, 400, "bad_json", "not JSON at line 1, column 1"),
         (b"hello", {}, 400, "bad_json", "not JSON at line 1, column 1"),
-        (b"[]", JSON_TYPE, 400, "bad_json", "a list, no object"),
-        (b'"text"', JSON_TYPE, 400, "bad_json", "a str, no object"),
-        (b'{"uuid": NaN}', JSON_TYPE, 400, "bad_json", "NaN is no JSON number"),
+        (b"[]", JSON_TYPE, 400, "bad_json", "not an object: list"),
+        (b'"text"', JSON_TYPE, 400, "bad_json", "not an object: str"),
+        (b'{"uuid": NaN}', JSON_TYPE, 400, "bad_json", "NaN is not a JSON number"),
         (b'{"uuid": "\xff"}', JSON_TYPE, 400, "bad_json", "not UTF-8 at byte 10"),
         (b'{"a":' * 30000, JSON_TYPE, 413, "request_entity_too_large", "too long"),
         (b'{"a":' * 12000, JSON_TYPE, 400, "bad_json", "nested too deeply"),
@@ -172,6 +172,7 @@ def test_an_answer_is_one_line_with_masked_numbers(client: FlaskClient, events: 
     (line,) = events("answer")
     assert 0 <= line.pop("ms") <= (time.monotonic() - began) * 1000 + 1
     assert {key: value for key, value in line.items() if value is not None} == {
+        "log_level": "info",
         "call": CALL["uuid"],
         "conversation": CALL["conversation_uuid"],
         "from": "**********23",
@@ -336,11 +337,11 @@ def test_the_last_resort_logs_why(client: FlaskClient, events: Events) -> None:
     client.post("/webhooks/fallback", json=FALLBACK)
     (line,) = events("fallback")
     assert line["reason"] == "Socket timeout."
-    assert line["asked"] == "https://voice.example.org/webhooks/answer"
+    assert line["requested"] == "https://voice.example.org/webhooks/answer"
 
 
 def test_a_fault_of_ours_shows_no_traceback(
-    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch, events: Events
 ) -> None:
     """The client gets the one shape; the log gets the place."""
     app = make_app()
@@ -348,11 +349,12 @@ def test_a_fault_of_ours_shows_no_traceback(
     def broken(*_: object) -> None:
         raise RuntimeError("secret of ours")
 
-    monkeypatch.setattr("ncco_service.template.Template.fill", broken)
+    monkeypatch.setattr("ncco_service.ncco.template.Template.fill", broken)
     answer = app.test_client().get("/ncco")
     assert answer.status_code == 500
     assert set(answer.get_json()) == {"error", "message", "hint"}
     assert "secret" not in answer.text
-    assert any(record.msg == "unexpected" and record.exc_info for record in caplog.records)
+    (line,) = events("unexpected_error")
+    assert isinstance(line["exc_info"], RuntimeError)
     monkeypatch.undo()
     works(app.test_client())

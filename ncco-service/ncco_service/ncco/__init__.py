@@ -1,5 +1,9 @@
-"""The NCCO: the list of actions that tells the platform what to do with a call."""
+"""The NCCO: the document that tells the platform what to do with a call.
 
-from ncco_service.ncco.check import problems_of
+Public: ``Documents``, what callers get; ``TemplateError``, when a document cannot be used.
+"""
 
-__all__ = ["problems_of"]
+from ncco_service.ncco.documents import Documents
+from ncco_service.ncco.template import TemplateError
+
+__all__ = ["Documents", "TemplateError"]

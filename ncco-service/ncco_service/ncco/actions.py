@@ -1,12 +1,11 @@
-"""The actions, as Vonage's NCCO reference documents them."""
+"""The actions that this service sends. Source: Vonage's NCCO reference."""
 
 import re
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from ncco_service.ncco.endpoints import Endpoint
-from ncco_service.ncco.fields import (
+from ncco_service.ncco.value_types import (
     HttpUrl,
     Language,
     Level,
@@ -17,6 +16,7 @@ from ncco_service.ncco.fields import (
     Strict,
     Text,
 )
+from ncco_service.ncco.websocket import Websocket
 
 MAX_SPOKEN_CHARACTERS = 1500
 
@@ -53,7 +53,7 @@ class Stream(Strict):
 
 
 class Transcription(Strict):
-    """Have a recording written down."""
+    """Transcribe a recording."""
 
     language: Language | None = None
     event_url: OneUrl | None = None
@@ -92,21 +92,11 @@ class Conversation(Strict):
     event_method: Method | None = None
 
 
-class AdvancedMachineDetection(Strict):
-    """Tell a person from an answering machine."""
-
-    behavior: Literal["continue", "hangup"] | None = None
-    mode: Literal["default", "detect", "detect_beep"] | None = None
-    beep_timeout: Annotated[int, Field(ge=45, le=120)] | None = Field(
-        default=None, alias="beep_timeout"
-    )
-
-
 class Connect(Strict):
-    """Connect the call to one endpoint."""
+    """Connect the call to a websocket."""
 
     action: Literal["connect"]
-    endpoint: Annotated[list[Endpoint], Field(min_length=1, max_length=1)]
+    endpoint: Annotated[list[Websocket], Field(min_length=1, max_length=1)]
     from_: PhoneNumber | None = Field(default=None, alias="from")
     random_from_number: bool | None = None
     event_type: Literal["synchronous"] | None = None
@@ -114,8 +104,6 @@ class Connect(Strict):
     event_method: Method | None = None
     timeout: Annotated[int, Field(ge=3, le=7200)] | None = None
     limit: Annotated[int, Field(ge=1, le=7200)] | None = None
-    machine_detection: Literal["continue", "hangup"] | None = None
-    advanced_machine_detection: AdvancedMachineDetection | None = None
     ringback_tone: HttpUrl | None = None
 
     @model_validator(mode="after")
@@ -126,7 +114,7 @@ class Connect(Strict):
 
 
 class Dtmf(Strict):
-    """How keys are collected."""
+    """How digits are collected."""
 
     time_out: Annotated[int, Field(ge=0, le=10)] | None = None
     max_digits: Annotated[int, Field(ge=1, le=20)] | None = None
@@ -147,7 +135,7 @@ class Speech(Strict):
 
 
 class Input(Strict):
-    """Collect keys or speech."""
+    """Collect digits or speech."""
 
     action: Literal["input"]
     type: Annotated[list[Literal["dtmf", "speech"]], Field(min_length=1, max_length=2)]
@@ -174,16 +162,6 @@ class Wait(Strict):
     timeout: Annotated[float, Field(ge=0.1, le=7200)] | None = None
 
 
-class Transfer(Strict):
-    """Move all legs to another conversation."""
-
-    action: Literal["transfer"]
-    conversation_id: Text
-    can_hear: list[Text] | None = None
-    can_speak: list[Text] | None = None
-    mute: bool | None = None
-
-
 ACTIONS: dict[str, type[Strict]] = {
     "talk": Talk,
     "stream": Stream,
@@ -193,5 +171,4 @@ ACTIONS: dict[str, type[Strict]] = {
     "input": Input,
     "notify": Notify,
     "wait": Wait,
-    "transfer": Transfer,
 }

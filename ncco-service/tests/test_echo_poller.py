@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from ncco_service.app import service_of
-from ncco_service.echo_watch import EchoWatch
+from ncco_service.discovery.echo_poller import EchoPoller
 
 MakeApp = Callable[..., Flask]
 Events = Callable[[str], list[dict[str, Any]]]
@@ -21,9 +21,9 @@ def app(make_app: MakeApp, agent: Any) -> Flask:
 
 
 @pytest.fixture
-def watch(app: Flask) -> EchoWatch:
+def watch(app: Flask) -> EchoPoller:
     """Give its watch."""
-    found = service_of(app).echo
+    found = service_of(app).discovery.echo
     assert found is not None
     return found
 
@@ -33,10 +33,10 @@ def answered(app: Flask) -> list[str]:
     return [action["action"] for action in app.test_client().get("/ncco").get_json()]
 
 
-def test_a_ready_service_is_connected_to(app: Flask, agent: Any, watch: EchoWatch) -> None:
+def test_a_ready_service_is_connected_to(app: Flask, agent: Any, watch: EchoPoller) -> None:
     """Ready is ready."""
     agent.pages["/readyz"] = (200, {"status": "ready", "calls": 1})
-    assert watch.look() == 2.0
+    assert watch.poll() == 2.0
     assert answered(app) == ["talk", "connect"]
     ready = app.test_client().get("/readyz")
     assert ready.status_code == 200
@@ -45,12 +45,12 @@ def test_a_ready_service_is_connected_to(app: Flask, agent: Any, watch: EchoWatc
 
 
 def test_a_full_service_is_told_to_the_caller(
-    app: Flask, agent: Any, watch: EchoWatch, events: Events
+    app: Flask, agent: Any, watch: EchoPoller, events: Events
 ) -> None:
     """Spoken; and as soon as there is room, calls are connected again."""
     agent.pages["/readyz"] = (503, FULL)
-    watch.look()
-    watch.look()
+    watch.poll()
+    watch.poll()
     answer = app.test_client().get("/ncco?uuid=u1")
     assert [action["action"] for action in answer.get_json()] == ["talk"]
     assert "busy" in answer.get_json()[0]["text"]
@@ -61,15 +61,15 @@ def test_a_full_service_is_told_to_the_caller(
         "the echo service is busy: full: 100 of 100 calls; draining"
     ]
     agent.pages["/readyz"] = (200, {"status": "ready"})
-    watch.look()
+    watch.poll()
     assert answered(app) == ["talk", "connect"]
     assert [fields["state"] for fields in events("echo_service")] == ["busy", "ready"]
 
 
-def test_an_unreachable_service_is_not_ready(app: Flask, agent: Any, watch: EchoWatch) -> None:
+def test_an_unreachable_service_is_not_ready(app: Flask, agent: Any, watch: EchoPoller) -> None:
     """Calls are still tried, for the platform knows more; the readiness has the reason."""
     agent.close()
-    watch.look()
+    watch.poll()
     assert answered(app) == ["talk", "connect"]
     ready = app.test_client().get("/readyz")
     assert ready.status_code == 503
@@ -81,22 +81,22 @@ def test_an_unreachable_service_is_not_ready(app: Flask, agent: Any, watch: Echo
 @pytest.mark.parametrize(
     ("page", "state", "problem"),
     [
-        ((404, {}), "unreachable", "answered 404; is ECHO_READY_URL right?"),
-        ((503, b"<html>"), "busy", "it takes no calls and does not say why"),
-        ((503, []), "busy", "it takes no calls and does not say why"),
-        ((503, {"reasons": 7}), "busy", "it takes no calls and does not say why"),
+        ((404, {}), "unreachable", "answered 404; check ECHO_READY_URL"),
+        ((503, b"<html>"), "busy", "it accepts no calls and does not say why"),
+        ((503, []), "busy", "it accepts no calls and does not say why"),
+        ((503, {"reasons": 7}), "busy", "it accepts no calls and does not say why"),
         ((503, {"reasons": ["x" * 9000]}), "busy", "xxx"),
     ],
 )
 def test_odd_answers_are_understood(
-    agent: Any, watch: EchoWatch, page: tuple[int, Any], state: str, problem: str
+    agent: Any, watch: EchoPoller, page: tuple[int, Any], state: str, problem: str
 ) -> None:
     """What counts is the status."""
     agent.pages["/readyz"] = page
-    watch.look()
-    assert watch.echo.state == state
-    assert problem in str(watch.echo.problem)
-    assert len(str(watch.echo.problem)) <= 600
+    watch.poll()
+    assert watch.readiness.state == state
+    assert problem in str(watch.readiness.problem)
+    assert len(str(watch.readiness.problem)) <= 600
 
 
 def test_before_the_first_answer_it_is_not_ready(app: Flask) -> None:
@@ -111,5 +111,5 @@ def test_before_the_first_answer_it_is_not_ready(app: Flask) -> None:
 def test_without_the_setting_nobody_is_asked(make_app: MakeApp) -> None:
     """The service runs alone, too."""
     app = make_app()
-    assert service_of(app).echo is None
+    assert service_of(app).discovery.echo is None
     assert "echo" not in app.test_client().get("/readyz").get_json()

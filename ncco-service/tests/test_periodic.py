@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ncco_service import background
-from ncco_service.background import Periodic
+from ncco_service.discovery import periodic
+from ncco_service.discovery.periodic import Periodic
 
 Events = Callable[[str], list[dict[str, Any]]]
 
@@ -20,34 +20,34 @@ def test_a_job_repeats_until_stopped() -> None:
         runs.put(len(pauses))
         return pauses.pop(0)
 
-    periodic = Periodic("test", job)
-    periodic.start()
+    background = Periodic("test", job)
+    background.start()
     assert [runs.get(timeout=20) for _ in range(3)] == [3, 2, 1]
-    periodic.stop()
-    periodic.join(5)
-    assert not periodic._thread.is_alive()
+    background.stop()
+    background.join(5)
+    assert not background._thread.is_alive()
 
 
 def test_a_fault_does_not_end_it(monkeypatch: pytest.MonkeyPatch, events: Events) -> None:
-    """It is logged with the thread's name, and the job runs again."""
-    monkeypatch.setattr(background, "_AFTER_A_FAULT", 0.001)
+    """It is logged with the job's name, and the job runs again."""
+    monkeypatch.setattr(periodic, "_AFTER_FAILURE_SECONDS", 0.001)
     runs: queue.Queue[None] = queue.Queue()
 
     def job() -> float:
         runs.put(None)
         raise RuntimeError("a bug")
 
-    periodic = Periodic("broken", job)
-    periodic.start()
+    background = Periodic("broken", job)
+    background.start()
     for _ in range(3):
         runs.get(timeout=20)
-    periodic.stop()
-    periodic.join(5)
-    assert {fields["thread"] for fields in events("background_fault")} == {"broken"}
+    background.stop()
+    background.join(5)
+    assert {fields["job"] for fields in events("background_job_failed")} == {"broken"}
 
 
 def test_stopping_what_never_started_is_no_harm() -> None:
     """A service that is built only to be checked has no threads."""
-    periodic = Periodic("test", lambda: 1.0)
-    periodic.stop()
-    periodic.join(1)
+    background = Periodic("test", lambda: 1.0)
+    background.stop()
+    background.join(1)

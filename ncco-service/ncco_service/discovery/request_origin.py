@@ -1,4 +1,4 @@
-"""By which name a request reached us, and whether its proxy may tell."""
+"""Request origin; X-Forwarded-* from trusted proxies only."""
 
 import ipaddress
 import re
@@ -7,26 +7,44 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ncco_service.parse import Network
+from ncco_service.settings import Network
 
-__all__ = ["Asker", "TrustedProxies", "asker_of"]
+__all__ = ["RequestOrigin", "TrustedProxies"]
 
 _HOST = re.compile(r"(?P<name>[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?")
 _REFRESH_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
-class Asker:
-    """The origin that the asker used: ``scheme`` http or https, ``host`` with its port.
+class RequestOrigin:
+    """The origin that a request was sent to: ``scheme`` http or https, ``host`` with its port.
 
-    ``host`` is "" when there was none, or none that could stand in a URL.
+    ``host`` is "" when the request names none that could stand in a URL.
     """
 
     scheme: str
     host: str
 
+    @classmethod
+    def of(cls, environ: Mapping[str, Any], trusted: bool) -> "RequestOrigin":
+        """Read the origin from a WSGI environment.
+
+        Args:
+            environ: of the request.
+            trusted: whether X-Forwarded-Proto and X-Forwarded-Host may be believed. Of several
+                values the last counts: it is the nearest proxy's own.
+
+        """
+        scheme = str(environ.get("wsgi.url_scheme", "http"))
+        host = str(environ.get("HTTP_HOST", ""))
+        if trusted:
+            scheme = _last(environ.get("HTTP_X_FORWARDED_PROTO")) or scheme
+            host = _last(environ.get("HTTP_X_FORWARDED_HOST")) or host
+        scheme = "https" if scheme.lower() == "https" else "http"
+        return cls(scheme, host if _HOST.fullmatch(host) else "")
+
     def is_local(self, names: Sequence[str]) -> bool:
-        """Tell whether the name leads to this machine: localhost, loopback, or one of the names."""
+        """Tell whether the host is this machine: localhost, loopback, or one of the names."""
         match = _HOST.fullmatch(self.host)
         if match is None:
             return False
@@ -39,33 +57,11 @@ class Asker:
             return False
 
 
-def asker_of(environ: Mapping[str, Any], trusted: bool) -> Asker:
-    """Read the asker's origin from a WSGI environment.
-
-    Args:
-        environ: of the request.
-        trusted: whether X-Forwarded-Proto and X-Forwarded-Host may be believed. Of several values
-            the last counts: it is the nearest proxy's own.
-
-    """
-    scheme = str(environ.get("wsgi.url_scheme", "http"))
-    host = str(environ.get("HTTP_HOST", ""))
-    if trusted:
-        scheme = _last(environ.get("HTTP_X_FORWARDED_PROTO")) or scheme
-        host = _last(environ.get("HTTP_X_FORWARDED_HOST")) or host
-    scheme = "https" if scheme.lower() == "https" else "http"
-    return Asker(scheme, host if _HOST.fullmatch(host) else "")
-
-
-def _last(header: Any) -> str:
-    return str(header or "").rpartition(",")[2].strip()
-
-
 class TrustedProxies:
-    """The peers whose forwarded headers are believed.
+    """The peers whose X-Forwarded-* headers are believed.
 
-    Host names are resolved by ``refresh``, the job of a background thread, since a name server can
-    take seconds; until then a name is nobody.
+    ``poll``, a background job, resolves host names, since a name server can take seconds; until
+    then a name matches no peer.
     """
 
     def __init__(self, entries: Sequence[Network | str]) -> None:
@@ -82,7 +78,11 @@ class TrustedProxies:
             peer = peer.ipv4_mapped
         return str(peer) in self._addresses or any(peer in network for network in self._networks)
 
-    def refresh(self) -> float:
+    def origin(self, environ: Mapping[str, Any]) -> RequestOrigin:
+        """Read a request's origin from its WSGI environment."""
+        return RequestOrigin.of(environ, environ.get("REMOTE_ADDR") in self)
+
+    def poll(self) -> float:
         """Resolve the names again; return the seconds until the next time."""
         addresses: set[str] = set()
         for name in self.names:
@@ -93,3 +93,7 @@ class TrustedProxies:
             addresses.update(str(address[0]) for *_, address in found)
         self._addresses = frozenset(addresses)
         return _REFRESH_SECONDS
+
+
+def _last(header: Any) -> str:
+    return str(header or "").rpartition(",")[2].strip()

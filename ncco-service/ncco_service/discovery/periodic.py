@@ -1,18 +1,19 @@
-"""Work that repeats beside the requests, so that no request ever waits for it."""
+"""Background jobs that repeat, so that no request waits for what they do."""
 
-import logging
 import threading
 from collections.abc import Callable
 
+import structlog
+
 __all__ = ["Periodic"]
 
-logger = logging.getLogger(__name__)
+logger = structlog.get_logger()
 
-_AFTER_A_FAULT = 5.0  # seconds
+_AFTER_FAILURE_SECONDS = 5.0
 
 
 class Periodic:
-    """A daemon thread that runs a job again and again; a fault in the job never ends it.
+    """A thread (under gevent a greenlet) that runs a job again and again, whatever it raises.
 
     Args:
         name: the thread's name.
@@ -27,16 +28,16 @@ class Periodic:
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
-        """Start the thread. After a fork, for threads do not survive one."""
+        """Start the thread; after a fork, since threads do not survive one."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Have the thread end after its present run."""
+        """Make the thread end after its current run."""
         self._stopping = True
         self._wake.set()
 
     def join(self, seconds: float) -> None:
-        """Wait for its end, at most so many seconds; whatever it is at may be cut off."""
+        """Wait for its end, at most so many seconds."""
         if self._thread.is_alive():
             self._thread.join(seconds)
 
@@ -45,8 +46,7 @@ class Periodic:
             try:
                 pause = self._job()
             except Exception as error:
-                fields = {"thread": self._thread.name}
-                logger.error("background_fault", exc_info=error, extra={"fields": fields})
-                pause = _AFTER_A_FAULT
+                logger.error("background_job_failed", job=self._thread.name, exc_info=error)
+                pause = _AFTER_FAILURE_SECONDS
             self._wake.wait(pause)
             self._wake.clear()

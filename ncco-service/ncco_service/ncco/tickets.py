@@ -1,4 +1,4 @@
-"""A pass for the socket: shows the echo service that this service answered this call."""
+"""Tickets for the socket: they show the echo service that this service answered the call."""
 
 import json
 import secrets
@@ -8,13 +8,13 @@ from typing import Any
 
 import jwt
 
-__all__ = ["Tickets", "without_call", "with_authorization"]
+__all__ = ["Tickets", "without_uuid", "with_authorization"]
 
 Authorization = dict[str, str]
 
 
 class Tickets:
-    """Issues tickets: JWTs with HS256, for one call, good for a few minutes and for one use.
+    """Issues tickets: JWTs with HS256, for one call, valid for a few minutes and for one use.
 
     Args:
         secret: shared with the echo service.
@@ -55,8 +55,8 @@ def with_authorization(
     ]
 
 
-def without_call(document: list[dict[str, Any]]) -> list[str]:
-    """List the endpoints of a template that would get a ticket and could not use it.
+def without_uuid(document: list[dict[str, Any]]) -> list[str]:
+    """List the endpoints of a template whose calls could not use their tickets.
 
     The echo service closes a call whose first message does not carry the ticket's uuid; that
     message holds the endpoint's headers.
@@ -82,7 +82,7 @@ def _seen(endpoint: dict[str, Any]) -> str:
 
 
 def _gets_ticket(endpoint: dict[str, Any]) -> bool:
-    return endpoint["type"] == "websocket" and "authorization" not in endpoint
+    return "authorization" not in endpoint
 
 
 def _authorized(endpoint: dict[str, Any], authorization: Authorization) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What a ``connect`` can lead to: a phone, an app's user, a websocket, a SIP or a VBC line."""
+"""The endpoint of a ``connect``: a websocket."""
 
 import json
 import re
@@ -6,11 +6,11 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from ncco_service.ncco.fields import HttpUrl, PhoneNumber, SocketUrl, Strict, Text
+from ncco_service.ncco.value_types import SocketUrl, Strict
 
 MAX_HEADERS_BYTES = 512  # Vonage WebSockets guide; counted here as compact JSON in UTF-8
 
-# The first message on the socket is flat: there these two keys are the platform's own.
+# The first message on the socket is flat, and these two of its keys are the platform's own.
 RESERVED_HEADERS = ("event", "content-type")
 
 
@@ -44,7 +44,7 @@ def _header_value(text: str) -> str:
 
 
 class Authorization(Strict):
-    """What the platform shows at the socket's door: its own JWT, or a value of ours."""
+    """The Authorization header of the handshake: the platform's own JWT, or a value of ours."""
 
     type: Literal["vonage", "custom"]
     value: Annotated[str, AfterValidator(_header_value)] | None = None
@@ -66,69 +66,3 @@ class Websocket(Strict):
     )
     headers: Annotated[dict[str, Any], AfterValidator(_headers)] = Field(default_factory=dict)
     authorization: Authorization | None = None
-
-
-class OnAnswer(Strict):
-    """What the called person hears or does before being connected."""
-
-    url: HttpUrl
-    ringback_tone: HttpUrl | None = None
-    ringback: HttpUrl | None = None  # the older name, still understood
-
-
-class Phone(Strict):
-    """A telephone number."""
-
-    type: Literal["phone"]
-    number: PhoneNumber
-    dtmf_answer: Annotated[str, Field(pattern=r"^[0-9*#p]+$")] | None = None
-    on_answer: OnAnswer | None = None
-    shaken: Text | None = None
-
-
-class App(Strict):
-    """A user of an application with the Client SDK."""
-
-    type: Literal["app"]
-    user: Text
-
-
-class StandardHeaders(Strict):
-    """The one standard SIP header that can be set."""
-
-    user_to_user: Annotated[str, Field(max_length=256)] = Field(alias="User-to-User")
-
-
-class Sip(Strict):
-    """A SIP address, whole as ``uri`` or as ``user`` and ``domain``."""
-
-    type: Literal["sip"]
-    uri: Annotated[str, Field(pattern=r"^sips?:[^\s]+$")] | None = None
-    user: Text | None = None
-    domain: Text | None = None
-    headers: dict[str, Any] | None = None
-    standard_headers: StandardHeaders | None = None
-
-    @model_validator(mode="after")
-    def _one_address(self) -> Self:
-        if (self.uri is None) == (self.domain is None):
-            raise ValueError('either "uri", or "domain" with "user"')
-        return self
-
-
-class Vbc(Strict):
-    """An extension of Vonage Business Communications."""
-
-    type: Literal["vbc"]
-    extension: Text
-
-
-Endpoint = Annotated[Phone | App | Websocket | Sip | Vbc, Field(discriminator="type")]
-
-ENDPOINTS: dict[str, type[Strict]] = {
-    "phone": Phone,
-    "app": App,
-    "websocket": Websocket,
-    "sip": Sip,
-    "vbc": Vbc,
-}

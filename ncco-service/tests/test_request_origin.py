@@ -1,10 +1,10 @@
-"""Who asked by which name; whose word counts for it."""
+"""Request origin: X-Forwarded-* counts only from trusted proxies."""
 
 import socket
 from typing import Any
 
 import pytest
-from ncco_service.asker import Asker, TrustedProxies, asker_of
+from ncco_service.discovery.request_origin import RequestOrigin, TrustedProxies
 from ncco_service.settings import Settings
 
 FORWARDED = {
@@ -17,8 +17,8 @@ FORWARDED = {
 
 def test_forwarded_headers_count_only_from_a_trusted_peer() -> None:
     """The nearest proxy's word is the last one."""
-    assert asker_of(FORWARDED, trusted=True) == Asker("https", "voice.example.org")
-    assert asker_of(FORWARDED, trusted=False) == Asker("http", "ncco-service:8000")
+    assert RequestOrigin.of(FORWARDED, trusted=True) == RequestOrigin("https", "voice.example.org")
+    assert RequestOrigin.of(FORWARDED, trusted=False) == RequestOrigin("http", "ncco-service:8000")
 
 
 @pytest.mark.parametrize(
@@ -26,13 +26,15 @@ def test_forwarded_headers_count_only_from_a_trusted_peer() -> None:
 )
 def test_a_host_that_cannot_stand_in_a_url_is_none(host: str) -> None:
     """Nothing from a header gets into a URL unless it is a host."""
-    assert asker_of({"wsgi.url_scheme": "http", "HTTP_HOST": host}, trusted=False).host == ""
+    assert (
+        RequestOrigin.of({"wsgi.url_scheme": "http", "HTTP_HOST": host}, trusted=False).host == ""
+    )
 
 
 def test_odd_schemes_are_plain_http() -> None:
     """Only https is https."""
     environ = {**FORWARDED, "HTTP_X_FORWARDED_PROTO": "javascript"}
-    assert asker_of(environ, trusted=True).scheme == "http"
+    assert RequestOrigin.of(environ, trusted=True).scheme == "http"
 
 
 def proxies(text: str) -> TrustedProxies:
@@ -41,7 +43,7 @@ def proxies(text: str) -> TrustedProxies:
 
 
 def test_nobody_is_trusted_by_default() -> None:
-    """Without the setting no peer may speak for the asker."""
+    """Without the setting no peer may say where a request came from."""
     assert "127.0.0.1" not in proxies("")
 
 
@@ -66,12 +68,12 @@ def test_names_are_resolved_in_the_background(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
     trusted = proxies("gateway,gone")
     assert "172.18.0.3" not in trusted
-    assert trusted.refresh() > 0
+    assert trusted.poll() > 0
     assert "172.18.0.3" in trusted
     answers["gateway"] = [(2, 1, 6, "", ("172.18.0.9", 0))]
-    trusted.refresh()
+    trusted.poll()
     assert "172.18.0.3" not in trusted
     assert "172.18.0.9" in trusted
     answers.clear()
-    trusted.refresh()
+    trusted.poll()
     assert "172.18.0.9" not in trusted

@@ -1,4 +1,4 @@
-"""The documents that a user edits: read, checked, and filled for one call.
+"""Templates: documents that a user edits, read, checked, and filled for one call.
 
 Placeholders such as ``${uuid}`` stand inside string values. They are filled after the JSON was
 parsed and in one pass, so nothing that a caller sends changes the shape of the document or is
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ncco_service.ncco import problems_of
+from ncco_service.ncco.validation import problems_of
 
 __all__ = ["PLACEHOLDERS", "Template", "TemplateError", "fill", "load"]
 
@@ -30,7 +30,7 @@ _NUMBER = re.compile(r"[1-9][0-9]{6,14}")
 
 
 class TemplateError(Exception):
-    """A document cannot be used; ``problems`` has a line for each thing to repair."""
+    """A document cannot be used; ``problems`` has a line for each thing to correct."""
 
     def __init__(self, file: Path, problems: list[str]) -> None:
         super().__init__("\n".join(f"{file}: {problem}" for problem in problems))
@@ -38,7 +38,7 @@ class TemplateError(Exception):
 
 
 class Template:
-    """A good document with placeholders, which ``document`` still holds unfilled."""
+    """A valid document with placeholders; ``document`` holds it unfilled."""
 
     def __init__(self, file: Path, document: list[dict[str, Any]]) -> None:
         self.file = file
@@ -47,14 +47,14 @@ class Template:
     def fill(self, values: Mapping[str, str]) -> list[dict[str, Any]]:
         """Make the document for one call.
 
-        A ``from`` in a ``connect`` that is no number afterwards (a hidden caller, an app's user) is
-        left out: it is optional, and the platform takes nothing but numbers there.
+        A ``from`` in a ``connect`` that is not a number afterwards (a hidden caller, an app's user)
+        is left out: it is optional, and the platform accepts only numbers there.
 
         Args:
             values: the placeholders' values, all of PLACEHOLDERS.
 
         Raises:
-            TemplateError: the values make it a document that the platform would not take.
+            TemplateError: the values make it a document that the platform would refuse.
 
         """
         document = [_without_bad_from(action) for action in fill(self.document, values)]
@@ -80,11 +80,11 @@ def fill(value: Any, values: Mapping[str, str]) -> Any:
 
 
 def load(file: Path, *, placeholders: bool = True) -> Template:
-    """Read a document and check it as the platform would.
+    """Read a document and validate it.
 
     Args:
         file: JSON, UTF-8.
-        placeholders: whether it may hold any; a fallback may not, for it must be right whatever
+        placeholders: whether it may hold any; a fallback may not, since it must be valid whatever
             a caller sends.
 
     Raises:
@@ -110,7 +110,8 @@ def _read(file: Path) -> Any:
             parse_constant=_no_constant,
         )
     except OSError as error:
-        problem = f"cannot be read ({error.strerror}); check the path in NCCO_FILE or its like"
+        settings = "NCCO_FILE, NCCO_FALLBACK_FILE or NCCO_BUSY_FILE"
+        problem = f"cannot be read ({error.strerror}); check the path in {settings}"
     except UnicodeDecodeError as error:
         problem = f"is not UTF-8 at byte {error.start}; save it as UTF-8"
     except json.JSONDecodeError as error:
@@ -118,7 +119,7 @@ def _read(file: Path) -> Any:
     except RecursionError:
         problem = "is nested too deeply"
     except ValueError as error:
-        problem = f"is not JSON as the platform takes it: {error}"
+        problem = f"is not JSON as the platform accepts it: {error}"
     raise TemplateError(file, [problem])
 
 
@@ -127,12 +128,12 @@ def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(fields) < len(pairs):
         names = [name for name, _ in pairs]
         twice = sorted({name for name in names if names.count(name) > 1})
-        raise ValueError(f"the field {', '.join(twice)} stands there more than once")
+        raise ValueError(f"the field {', '.join(twice)} appears more than once")
     return fields
 
 
 def _no_constant(word: str) -> None:
-    raise ValueError(f"{word} is no JSON number")
+    raise ValueError(f"{word} is not a JSON number")
 
 
 def _wrong_placeholders(value: Any, known: Mapping[str, str], path: str = "") -> list[str]:

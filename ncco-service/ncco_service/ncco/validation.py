@@ -1,4 +1,4 @@
-"""Check a document, and say what is wrong with it in words that help to repair it."""
+"""Validation of a document, with a line for each problem that says how to correct it."""
 
 import json
 from typing import Any, get_args
@@ -7,7 +7,6 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from ncco_service.ncco.actions import ACTIONS
-from ncco_service.ncco.endpoints import ENDPOINTS
 
 __all__ = ["problems_of"]
 
@@ -15,7 +14,7 @@ _LONGEST_SEEN = 80  # characters
 
 
 def problems_of(document: object) -> list[str]:
-    """List everything that the platform would not take.
+    """List everything that the platform would refuse.
 
     Args:
         document: the NCCO as parsed from JSON.
@@ -50,25 +49,18 @@ def _in_action(number: int, action: object) -> list[str]:
 
 
 def _in_order(document: list[Any]) -> list[str]:
-    """Find actions behind a websocket.
+    """Find actions after a websocket.
 
-    The platform plays them into the call as soon as the socket is open, not after it closes, as
-    developers found in 2026; a spoken fallback belongs into the answer to the event instead.
+    The platform runs them as soon as the socket is open, not after it closes, as developers found
+    in 2026; a spoken fallback belongs in the answer to the event instead.
     """
     return [
-        f"action {number} (connect): saw {len(document) - number} more behind a websocket; "
+        f"action {number} (connect): saw {len(document) - number} more after a websocket; "
         "allowed: a websocket connect as the last action, since what follows is played while the "
-        "socket is open. What is to be said when the socket fails belongs into NCCO_FALLBACK_FILE"
+        "socket is open. What callers hear when the socket fails belongs in NCCO_FALLBACK_FILE"
         for number, action in enumerate(document[:-1], 1)
-        if isinstance(action, dict) and action.get("action") == "connect" and _dials(action)
+        if isinstance(action, dict) and action.get("action") == "connect"
     ]
-
-
-def _dials(action: dict[str, Any]) -> bool:
-    endpoints = action.get("endpoint")
-    return isinstance(endpoints, list) and any(
-        isinstance(endpoint, dict) and endpoint.get("type") == "websocket" for endpoint in endpoints
-    )
 
 
 def _line(model: type[BaseModel], detail: ErrorDetails) -> str:
@@ -89,8 +81,6 @@ def _allowed(model: type[BaseModel], detail: ErrorDetails) -> str:
             return "this field is required"
         case "value_error":
             return str(context["error"])
-        case "union_tag_invalid" | "union_tag_not_found":
-            return f'"type" one of {", ".join(ENDPOINTS)}'
         case "too_short":
             return f"a list of at least {context['min_length']}"
         case "too_long":
@@ -102,13 +92,10 @@ def _allowed(model: type[BaseModel], detail: ErrorDetails) -> str:
 def _walk(model: type[BaseModel], location: tuple[int | str, ...]) -> tuple[str, type[BaseModel]]:
     """Write a location as a path of wire names, and find the model that its last name is in."""
     path = ""
-    within: type[BaseModel] = model
-    inner: type[BaseModel] | None = None
+    within, inner = model, None
     for part in location:
         if isinstance(part, int):
             path += f"[{part}]"
-        elif path.endswith("endpoint[0]") and part in ENDPOINTS:
-            inner = ENDPOINTS[part]  # the tag that pydantic puts into the location
         else:
             within, path = inner or within, f"{path}.{part}" if path else part
             inner = _model_of(within, part)

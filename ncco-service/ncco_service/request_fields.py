@@ -1,6 +1,6 @@
-"""The fields of a webhook, however they were sent. Source: Vonage's webhook reference.
+"""The fields of a webhook: the query of a GET, or the JSON object of a POST.
 
-A GET carries them in its query, a POST as a JSON object. What is not known is let pass.
+Source: Vonage's webhook reference. Unknown fields are ignored.
 """
 
 import json
@@ -53,7 +53,7 @@ def fields_of(request: Request) -> dict[str, Any]:
         raise Problem(400, "bad_json", f"the body is not JSON: {error}", _HINT) from None
     if not isinstance(fields, dict):
         kind = type(fields).__name__
-        raise Problem(400, "bad_json", f"the body is JSON, but a {kind}, no object", _HINT)
+        raise Problem(400, "bad_json", f"the body is JSON, but not an object: {kind}", _HINT)
     return fields
 
 
@@ -71,7 +71,7 @@ def body_of(request: Request) -> bytes:
 
 
 def text(fields: Mapping[str, Any], name: str) -> str:
-    """Take a field as text: "" when it is missing or null, numbers and booleans as written.
+    """Return a field as text: "" when it is missing or null, numbers and booleans as written.
 
     Raises:
         Problem: 400 when it is a list or an object, or holds half a character.
@@ -89,7 +89,7 @@ def text(fields: Mapping[str, Any], name: str) -> str:
 
 
 def lenient_text(fields: Mapping[str, Any], name: str) -> str:
-    """Take a field as text if it is one, else ""."""
+    """Return a field as text; "" for a list or an object, too."""
     value = fields.get(name)
     return "" if isinstance(value, list | dict) else _written(value)
 
@@ -101,4 +101,4 @@ def _written(value: object) -> str:
 
 
 def _no_constant(word: str) -> None:
-    raise ValueError(f"{word} is no JSON number")
+    raise ValueError(f"{word} is not a JSON number")

@@ -1,24 +1,22 @@
-"""What the platform asks: how to answer a call, what happened to it, what to do when all failed."""
+"""The platform's webhooks: answer a call, note its events, answer after a failure."""
 
-import json
-import logging
 import re
 import time
 
+import structlog
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import HTTPException
 
-from ncco_service import logs
+from ncco_service.discovery import Discovery, NotKnown
 from ncco_service.errors import Problem
-from ncco_service.fields import fields_of, lenient_text, text
-from ncco_service.public_url import NotKnown
-from ncco_service.service import Service
-from ncco_service.template import TemplateError
-from ncco_service.tickets import with_authorization
+from ncco_service.logs import masked
+from ncco_service.ncco import Documents, TemplateError
+from ncco_service.request_fields import fields_of, lenient_text, text
+from ncco_service.views.signature_check import SignatureCheck
 
 __all__ = ["FALLBACK_STATUSES", "blueprint"]
 
-logger = logging.getLogger(__name__)
+logger = structlog.get_logger()
 
 # Vonage WebSockets guide: in these states of a synchronous connect the reply may hold an NCCO.
 FALLBACK_STATUSES = frozenset(
@@ -28,22 +26,36 @@ _ANSWER_FIELDS = ("from", "to", "uuid", "conversation_uuid")
 _SOCKET = re.compile(r"wss?:", re.IGNORECASE)
 
 
-def blueprint(service: Service) -> Blueprint:
-    """Make the webhooks of a service."""
+def blueprint(
+    documents: Documents,
+    discovery: Discovery,
+    signature_check: SignatureCheck | None,
+    *,
+    log_numbers: bool,
+) -> Blueprint:
+    """Make the webhooks.
+
+    Args:
+        documents: what callers get.
+        discovery: where the platform reaches the socket and the webhooks.
+        signature_check: refuses webhooks that are not Vonage's; None accepts all.
+        log_numbers: whether numbers are logged unmasked.
+
+    """
     hooks = Blueprint("webhooks", __name__)
     methods = ["GET", "POST"]
 
     @hooks.before_request
-    def admit() -> None:
-        if service.gate:
-            service.gate.admit(request)
+    def require_signature() -> None:
+        if signature_check:
+            signature_check.require(request)
 
     def shown(number: str) -> str | None:
         if not number:
             return None
         if _SOCKET.match(number):
             return number.partition("?")[0]  # a query may hold a secret
-        return number if service.settings.log_numbers else logs.masked(number)
+        return number if log_numbers else masked(number)
 
     @hooks.route("/webhooks/answer", methods=methods)
     @hooks.route("/ncco", methods=methods)  # its name in Vonage's old guide
@@ -52,29 +64,24 @@ def blueprint(service: Service) -> Blueprint:
         began = time.perf_counter()
         fields = fields_of(request)
         values = {name: text(fields, name) for name in _ANSWER_FIELDS}
-        if service.is_busy:
-            call, caller = values["uuid"], shown(values["from"])
-            logs.event(logger, "answer_busy", logging.WARNING, call=call, **{"from": caller})
-            return _ncco(service.busy)
-        asker = service.asker(request)
+        if discovery.all_lines_are_busy:
+            logger.warning("answer_busy", call=values["uuid"], **{"from": shown(values["from"])})
+            return _ncco(documents.busy)
+        origin = discovery.proxies.origin(request.environ)
         try:
-            socket = service.public_url.socket(asker)
-            events = service.public_url.events(asker)
+            socket = discovery.public_url.socket(origin)
+            events = discovery.public_url.events(origin)
         except NotKnown as error:
             # 503, which the platform tries again, unlike 500.
             raise Problem(503, "not_ready", str(error), error.hint, {"Retry-After": "1"}) from None
         values |= {"socket_url": socket.url, "events_url": events.url}
         try:
-            document = service.answer.fill(values)
-            if authorization := service.authorization(values["uuid"]):
-                document = with_authorization(document, authorization)
-            body, problem = json.dumps(document), None
+            body, problem = documents.answer(values), None
         except TemplateError as error:
-            body, problem = service.fallback, str(error)
-        logs.event(
-            logger,
+            body, problem = documents.fallback, str(error)
+        log = logger.error if problem else logger.info
+        log(
             "answer_refused" if problem else "answer",
-            logging.ERROR if problem else logging.INFO,
             call=values["uuid"],
             conversation=values["conversation_uuid"],
             to=shown(values["to"]),
@@ -89,15 +96,14 @@ def blueprint(service: Service) -> Blueprint:
 
     @hooks.route("/webhooks/events", methods=methods)
     def events() -> Response:
-        """Take note of an event; say what the caller hears when the socket failed."""
+        """Log an event; when the socket failed, answer with what the caller hears."""
         fields = fields_of(request)
         status = lenient_text(fields, "status").lower()
         to = lenient_text(fields, "to").strip()
         failed = bool(_SOCKET.match(to)) and status in FALLBACK_STATUSES
-        logs.event(
-            logger,
+        log = logger.warning if failed else logger.info
+        log(
             "event",
-            logging.WARNING if failed else logging.INFO,
             status=status or None,
             kind=None if status else _kind(fields),
             leg="socket" if _SOCKET.match(to) else None,
@@ -111,26 +117,24 @@ def blueprint(service: Service) -> Blueprint:
             reply="fallback" if failed else None,
             **{"from": shown(lenient_text(fields, "from"))},
         )
-        return _ncco(service.fallback) if failed else Response(status=204)
+        return _ncco(documents.fallback) if failed else Response(status=204)
 
     @hooks.route("/webhooks/fallback", methods=methods)
     def fallback() -> Response:
-        """Answer when the answer or an event could not be had; always, whatever was sent."""
+        """Answer after the answer or an event webhook failed, whatever was sent."""
         try:
             fields = fields_of(request)
         except (Problem, HTTPException):
             fields = {}
         original = fields.get("original_request")
-        logs.event(
-            logger,
+        logger.warning(
             "fallback",
-            logging.WARNING,
             call=lenient_text(fields, "uuid") or None,
             conversation=lenient_text(fields, "conversation_uuid") or None,
             reason=lenient_text(fields, "reason") or None,
-            asked=lenient_text(original, "url") if isinstance(original, dict) else None,
+            requested=lenient_text(original, "url") if isinstance(original, dict) else None,
         )
-        return _ncco(service.fallback)
+        return _ncco(documents.fallback)
 
     return hooks
 

@@ -1,35 +1,42 @@
-"""Turn the text of one setting into a value, or say what is allowed instead.
+"""The kinds of values that settings have: how the text of a variable is read.
 
-Every function takes the text of an environment variable and raises ``ValueError`` whose message
-completes the sentence "it must be ...".
+A parser raises ``ValueError`` whose message completes the sentence "it must be ...".
 """
 
 import ipaddress
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-T = TypeVar("T")
+from pydantic import BeforeValidator
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+SECRET = "secret"  # noqa: S105 - marks a setting whose value may also come from a file, and is never shown
+
 _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?\.?")
 
+# The documents lie beside the package, in the source tree as in the image.
+_HOME = Path(__file__).resolve().parent.parent.parent
+_DOCUMENTS = {"ncco.json", "ncco-fallback.json", "ncco-busy.json"}
 
-def optional(parse: Callable[[str], T]) -> Callable[[str], T | None]:
-    """Make a parser that takes an unset variable as None."""
-    return lambda text: parse(text) if text else None
+
+def optional(parse: Callable[[str], Any]) -> BeforeValidator:
+    """Read an unset variable as None."""
+    return BeforeValidator(lambda text: parse(text) if text else None)
 
 
-def items(parse: Callable[[str], T]) -> Callable[[str], tuple[T, ...]]:
-    """Make a parser of a comma-separated list, empty items left out."""
-    return lambda text: tuple(parse(item.strip()) for item in text.split(",") if item.strip())
+def items(parse: Callable[[str], Any]) -> BeforeValidator:
+    """Read a comma-separated list, empty items left out."""
+    return BeforeValidator(
+        lambda text: tuple(parse(item.strip()) for item in text.split(",") if item.strip())
+    )
 
 
 def choice(*allowed: str) -> Callable[[str], str]:
-    """Make a parser that takes one of some words."""
+    """Read one of some words."""
 
     def parse(text: str) -> str:
         if text.lower() not in allowed:
@@ -39,30 +46,30 @@ def choice(*allowed: str) -> Callable[[str], str]:
     return parse
 
 
-def integer(low: int, high: int) -> Callable[[str], int]:
-    """Make a parser of a whole number between two bounds, both included."""
+def integer(low: int, high: int) -> BeforeValidator:
+    """Read an integer between two bounds, both included."""
 
     def parse(text: str) -> int:
         if not re.fullmatch(r"[0-9]{1,12}", text) or not low <= int(text) <= high:
-            raise ValueError(f"a whole number from {low} to {high}")
+            raise ValueError(f"an integer from {low} to {high}")
         return int(text)
 
-    return parse
+    return BeforeValidator(parse)
 
 
-def seconds(low: float, high: float) -> Callable[[str], float]:
-    """Make a parser of a duration in seconds between two bounds, both included."""
+def duration(low: float, high: float) -> BeforeValidator:
+    """Read a duration in seconds between two bounds, both included."""
 
     def parse(text: str) -> float:
         if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text) or not low <= float(text) <= high:
             raise ValueError(f"a number of seconds from {low:g} to {high:g}")
         return float(text)
 
-    return parse
+    return BeforeValidator(parse)
 
 
 def flag(text: str) -> bool:
-    """Take 1 or 0, and the words people write for them."""
+    """Read 1 or 0, or a word for it."""
     words = {"1": True, "true": True, "yes": True, "on": True}
     words |= {"0": False, "false": False, "no": False, "off": False}
     if text.lower() not in words:
@@ -70,13 +77,13 @@ def flag(text: str) -> bool:
     return words[text.lower()]
 
 
-def path(text: str) -> Path:
-    """Take the path of a file, which may begin with ~."""
-    return Path(text).expanduser()
+def document(text: str) -> Path:
+    """Read the path of a document: from the working directory, a default one beside the package."""
+    return _HOME / text if text in _DOCUMENTS else Path(text).expanduser()
 
 
 def host(text: str) -> str:
-    """Take a host name or an address, as one listens on or connects to."""
+    """Read a host name or an IP address."""
     try:
         return str(ipaddress.ip_address(text.strip("[]")))
     except ValueError:
@@ -86,16 +93,18 @@ def host(text: str) -> str:
 
 
 def upstream(text: str) -> str:
-    """Take ``host:port``, where the tunnel leads to."""
+    """Read ``host:port``."""
     name, _, port = text.rpartition(":")
     try:
-        return f"{host(name)}:{integer(1, 65535)(port)}"
+        if not re.fullmatch(r"[0-9]{1,5}", port) or not 1 <= int(port) <= 65535:
+            raise ValueError
+        return f"{host(name)}:{int(port)}"
     except ValueError:
         raise ValueError("host:port, such as gateway:8080") from None
 
 
 def network_or_name(text: str) -> Network | str:
-    """Take an address, a network (10.0.0.0/8) or a host name."""
+    """Read an address, a network (10.0.0.0/8) or a host name."""
     try:
         return ipaddress.ip_network(text, strict=False)
     except ValueError:
@@ -105,7 +114,7 @@ def network_or_name(text: str) -> Network | str:
 
 
 def url(*schemes: str) -> Callable[[str], str]:
-    """Make a parser of an absolute URL with one of the schemes, and without user, query or #."""
+    """Read an absolute URL with one of the schemes, without user name and fragment."""
     example = f"a URL such as {schemes[-1]}://voice.example.org"
     wrong = f"{example}, beginning with {' or '.join(f'{scheme}://' for scheme in schemes)}"
 
@@ -127,7 +136,7 @@ def url(*schemes: str) -> Callable[[str], str]:
 
 
 def base_url(*schemes: str) -> Callable[[str], str]:
-    """Make a parser of a URL that paths are put behind: no query, no slash at its end."""
+    """Read a URL that paths are appended to: no query, and no slash at its end."""
 
     def parse(text: str) -> str:
         if "?" in text:
@@ -138,21 +147,35 @@ def base_url(*schemes: str) -> Callable[[str], str]:
 
 
 def word(text: str) -> str:
-    """Take an identifier: printable ASCII without blanks."""
+    """Read an identifier: printable ASCII without blanks."""
     if not re.fullmatch(r"[\x21-\x7e]{1,200}", text):
         raise ValueError("printable characters without blanks")
     return text
 
 
 def signature_secret(text: str) -> str:
-    """Take a signature secret, whose length Vonage chose, but not a key pasted in its place."""
+    """Read a signature secret, whose length Vonage chose; a private key is refused."""
     if "-----BEGIN" in text or "\n" in text:
-        raise ValueError("the account's signature secret (dashboard, settings), one line, no key")
+        raise ValueError(
+            "the account's signature secret (dashboard, settings), one line, not a key"
+        )
     return text
 
 
 def socket_secret(text: str) -> str:
-    """Take a secret of our own, which can be long: HS256 wants 256 bits (RFC 7518 3.2)."""
+    """Read a secret of our own: HS256 wants 256 bits (RFC 7518, section 3.2)."""
     if len(text) < 32 or "\n" in text:
         raise ValueError("one line of 32 characters or more, such as openssl rand -hex 32 prints")
     return text
+
+
+Host = Annotated[str, BeforeValidator(host)]
+Hosts = Annotated[tuple[str, ...], items(host)]
+Upstreams = Annotated[tuple[str, ...], items(upstream)]
+Networks = Annotated[tuple[Network | str, ...], items(network_or_name)]
+Document = Annotated[Path, BeforeValidator(document)]
+Flag = Annotated[bool, BeforeValidator(flag)]
+OptionalFlag = Annotated[bool | None, optional(flag)]
+Word = Annotated[str | None, optional(word)]
+SignatureSecret = Annotated[str | None, optional(signature_secret), SECRET]
+SocketSecret = Annotated[str | None, optional(socket_secret), SECRET]

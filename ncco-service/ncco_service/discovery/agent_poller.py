@@ -1,27 +1,28 @@
-"""Ask the tunnel agent every few seconds, and keep its last answer for the requests."""
+"""Poller of the tunnel agent; keeps its last answer for the requests."""
 
-import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ncco_service import agent, fetch, logs
-from ncco_service.agent import AgentError, Endpoint
+import structlog
+
+from ncco_service.discovery import agent, fetch
+from ncco_service.discovery.agent import AgentError, Endpoint
 from ncco_service.settings import Settings
 
-__all__ = ["AgentWatch", "Tunnel"]
+__all__ = ["AgentPoller", "Tunnel"]
 
-logger = logging.getLogger(__name__)
+logger = structlog.get_logger()
 
-_UNTIL_FOUND = 1.0  # seconds between two questions, as long as there is no address
+_UNTIL_FOUND = 1.0  # seconds between two polls while no address is known
 
 
 @dataclass(frozen=True)
 class Tunnel:
-    """What is known of the tunnel at one moment.
+    """What is known of the tunnel at a moment.
 
     ``socket`` and ``webhooks`` are public base URLs (https://host) or None; ``answered`` is the
-    clock's seconds of the agent's last answer; ``error`` what is wrong at present, or None.
+    clock's seconds of the agent's last answer; ``error`` what is wrong now, or None.
     """
 
     socket: str | None = None
@@ -30,12 +31,12 @@ class Tunnel:
     error: str | None = "the tunnel agent has not been asked yet"
 
 
-class AgentWatch:
-    """Watches one agent. ``look`` is the job of a background thread; ``tunnel`` is for requests.
+class AgentPoller:
+    """Polls one agent. ``poll`` is a background job; requests read ``tunnel``.
 
     Args:
         settings: where the agent is, and which upstreams are wanted.
-        clock: seconds that only go forward.
+        clock: seconds, monotonic.
 
     """
 
@@ -53,18 +54,18 @@ class AgentWatch:
         answered = self.tunnel.answered
         return None if answered is None else self._clock() - answered
 
-    def look(self) -> float:
-        """Ask once; return the seconds until the next time.
+    def poll(self) -> float:
+        """Ask once; return the seconds until the next poll.
 
-        While the agent is silent or talks nonsense, its last known answer is kept. An answer that
-        holds no usable URL is an answer, too: then there is none.
+        While the agent gives no valid answer, its last one is kept. A valid answer without a usable
+        URL replaces it: then no URL is known.
         """
         before = self.tunnel
         try:
             self.tunnel = self._ask()
         except (fetch.FetchError, AgentError) as error:
             self.tunnel = Tunnel(before.socket, before.webhooks, before.answered, str(error))
-        _tell(before, self.tunnel)
+        _log_changes(before, self.tunnel)
         found = self.tunnel.socket and self.tunnel.webhooks
         return self._pause if found else min(self._pause, _UNTIL_FOUND)
 
@@ -95,16 +96,15 @@ class AgentWatch:
         return Tunnel(socket.url, webhooks.url, self._clock(), problem)
 
 
-def _tell(before: Tunnel, now: Tunnel) -> None:
-    """Log what changed, once."""
+def _log_changes(before: Tunnel, now: Tunnel) -> None:
     if now.error and now.error != before.error:
-        logs.event(logger, "tunnel_trouble", logging.WARNING, message=now.error, kept=now.socket)
+        logger.warning("tunnel_problem", message=now.error, kept=now.socket)
     if (now.socket, now.webhooks) != (before.socket, before.webhooks):
-        logs.event(logger, "tunnel", socket=now.socket or "none", webhooks=now.webhooks or "none")
+        logger.info("tunnel", socket=now.socket or "none", webhooks=now.webhooks or "none")
     elif before.error and not now.error:
-        logs.event(logger, "tunnel_well_again", socket=now.socket)
+        logger.info("tunnel_recovered", socket=now.socket)
     if now.webhooks and now.webhooks != before.webhooks:
-        logs.event(logger, "dashboard", message="paste these into your Vonage application:")
-        logs.event(logger, "dashboard", answer_url=f"{now.webhooks}/webhooks/answer")
-        logs.event(logger, "dashboard", event_url=f"{now.webhooks}/webhooks/events")
-        logs.event(logger, "dashboard", fallback_url=f"{now.webhooks}/webhooks/fallback")
+        logger.info("dashboard", message="paste these into your Vonage application:")
+        logger.info("dashboard", answer_url=f"{now.webhooks}/webhooks/answer")
+        logger.info("dashboard", event_url=f"{now.webhooks}/webhooks/events")
+        logger.info("dashboard", fallback_url=f"{now.webhooks}/webhooks/fallback")

@@ -1,4 +1,4 @@
-"""What the tunnel agent's lists say: which public URL leads to which upstream. No I/O here.
+"""The tunnel agent's lists of endpoints: which public URL leads to which upstream. No I/O here.
 
 Source: ngrok's agent API. ``/api/endpoints`` (agent 3.30 and newer) names them ``url`` and
 ``upstream.url``; the older ``/api/tunnels`` ``public_url`` and ``config.addr``. The order of either
@@ -17,12 +17,12 @@ __all__ = ["AgentError", "Choice", "Endpoint", "choose", "endpoints_in"]
 
 
 class AgentError(Exception):
-    """What the agent sent is not a list of endpoints."""
+    """The agent's answer is not a list of endpoints."""
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One way in: ``url`` such as https://host, ``upstream`` such as gateway:8080."""
+    """A tunnel: its public ``url`` (https://host) and its ``upstream`` (gateway:8080)."""
 
     url: str
     upstream: str
@@ -30,17 +30,17 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Choice:
-    """The public URL that was chosen, or None and why."""
+    """The chosen public URL, or None and the reason."""
 
     url: str | None
     problem: str | None = None
 
 
 def endpoints_in(body: bytes) -> list[Endpoint]:
-    """Read either of the agent's lists; entries that make no sense are left out.
+    """Read either of the agent's lists; malformed entries are left out.
 
     Raises:
-        AgentError: it is no such list.
+        AgentError: it is not such a list.
 
     """
     try:
@@ -62,8 +62,8 @@ def choose(endpoints: Sequence[Endpoint], upstreams: Sequence[str]) -> Choice:
         upstreams: host:port each, the preferred first.
 
     Returns:
-        The URL; or None with the reason. A URL that leads to several upstreams is refused, for
-        each request would reach any of them (this is what two endpoints on ngrok's free plan get).
+        The URL; or None with the reason. A URL that leads to several upstreams is refused, since
+        each request would reach any of them (that is what two endpoints on ngrok's free plan get).
 
     """
     if not endpoints:
@@ -89,7 +89,7 @@ def choose(endpoints: Sequence[Endpoint], upstreams: Sequence[str]) -> Choice:
 def _problem(url: str, upstreams: set[str]) -> str | None:
     parts = urlsplit(url)
     if parts.scheme != "https":
-        return f"{url} is not https, which the platform asks for"
+        return f"{url} is not https, which the platform requires"
     if (parts.hostname or "").endswith(".internal"):
         return f"{url} is reachable only inside ngrok"
     if len(upstreams) > 1:

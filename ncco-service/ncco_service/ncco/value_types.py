@@ -1,9 +1,9 @@
-"""The kinds of values that several actions share.
+"""Types of values that several actions share.
 
-Source throughout: Vonage's NCCO reference. Vonage publishes pydantic models of its own
-(``vonage-voice``); they were tried and left: they drop a websocket's ``content-type`` given by its
-wire name, refuse a ``connect`` without ``from``, and let pass an ``http://`` socket, two endpoints,
-headers that are too long, and every field they do not know.
+Source: Vonage's NCCO reference. The models are our own, since those that Vonage publishes
+(``vonage-voice``) drop a websocket's ``content-type`` given by its wire name, refuse a ``connect``
+without ``from``, and accept an ``http://`` socket, two endpoints, headers that are too long, and
+every field they do not know.
 """
 
 import re

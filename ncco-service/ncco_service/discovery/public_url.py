@@ -1,14 +1,14 @@
-"""Where the platform reaches the socket and the webhooks.
+"""Public URLs of the socket and the webhooks.
 
-First what a setting says; else what the tunnel agent said last; else, when the asker came by a name
-of this machine, the way the asker came.
+They come from a setting; else from what the tunnel agent said last; else, for a request that was
+sent to a name of this machine, from the request's own origin.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ncco_service.agent_watch import Tunnel
-from ncco_service.asker import Asker
+from ncco_service.discovery.agent_poller import Tunnel
+from ncco_service.discovery.request_origin import RequestOrigin
 from ncco_service.settings import Settings
 
 __all__ = ["EVENTS_PATH", "SOCKET_PATH", "Address", "NotKnown", "PublicUrl"]
@@ -19,14 +19,14 @@ EVENTS_PATH = "/webhooks/events"
 
 @dataclass(frozen=True)
 class Address:
-    """A URL, and who said so: ``setting``, ``agent`` or ``asker``."""
+    """A URL and its source: ``setting``, ``agent`` or ``request``."""
 
     url: str
     source: str
 
 
 class NotKnown(Exception):
-    """Nobody knows the address; the message says why, ``hint`` what to do."""
+    """An address is not known; the message says why, ``hint`` what to do."""
 
     def __init__(self, reason: str, hint: str) -> None:
         super().__init__(reason)
@@ -34,11 +34,11 @@ class NotKnown(Exception):
 
 
 class PublicUrl:
-    """Answers from what is known at the moment; never waits.
+    """Chooses public URLs from what is known at the moment; never waits.
 
     Args:
         settings: SOCKET_URL, PUBLIC_URL, LOCAL_HOSTS.
-        tunnel: gives what is known of the tunnel; None without an agent.
+        tunnel: returns what is known of the tunnel; None without an agent.
 
     """
 
@@ -46,11 +46,11 @@ class PublicUrl:
         self._settings = settings
         self._tunnel = tunnel
 
-    def socket(self, asker: Asker) -> Address:
-        """Say where the platform can open the socket (ws:// or wss://).
+    def socket(self, origin: RequestOrigin) -> Address:
+        """Return the URL where the platform can open the socket (ws:// or wss://).
 
         Raises:
-            NotKnown: nothing says so.
+            NotKnown: no source has one.
 
         """
         if self._settings.socket_url:
@@ -58,26 +58,26 @@ class PublicUrl:
         tunnel = self._tunnel() if self._tunnel else None
         if tunnel and tunnel.socket:
             return Address("wss" + tunnel.socket.removeprefix("https") + SOCKET_PATH, "agent")
-        if asker.is_local(self._settings.local_hosts):
-            scheme = {"http": "ws", "https": "wss"}[asker.scheme]
-            return Address(f"{scheme}://{asker.host}{SOCKET_PATH}", "asker")
+        if origin.is_local(self._settings.local_hosts):
+            scheme = {"http": "ws", "https": "wss"}[origin.scheme]
+            return Address(f"{scheme}://{origin.host}{SOCKET_PATH}", "request")
         if tunnel:
             raise NotKnown(
                 f"the socket's public address is not known yet: {tunnel.error}",
                 "look at the tunnel agent's log, or set SOCKET_URL",
             )
         raise NotKnown(
-            f"the socket's public address is not known, and {asker.host or 'the host asked'!r} "
+            f"the socket's public address is not known, and the request's host {origin.host!r} "
             "is not a name of this machine",
             "set SOCKET_URL to where the platform reaches the socket (wss://<host>/socket), or "
             "start the tunnel and set NGROK_API_URL",
         )
 
-    def events(self, asker: Asker) -> Address:
-        """Say where the platform can post its events.
+    def events(self, origin: RequestOrigin) -> Address:
+        """Return the URL where the platform can post its events.
 
         Raises:
-            NotKnown: nothing says so, and the request came without a usable Host.
+            NotKnown: no source has one, and the request has no usable Host header.
 
         """
         if self._settings.public_url:
@@ -85,8 +85,8 @@ class PublicUrl:
         tunnel = self._tunnel() if self._tunnel else None
         if tunnel and tunnel.webhooks:
             return Address(tunnel.webhooks + EVENTS_PATH, "agent")
-        if asker.host:
-            return Address(f"{asker.scheme}://{asker.host}{EVENTS_PATH}", "asker")
+        if origin.host:
+            return Address(f"{origin.scheme}://{origin.host}{EVENTS_PATH}", "request")
         raise NotKnown(
             "the webhooks' public address is not known: the request has no usable Host header",
             "set PUBLIC_URL to where the platform reaches the webhooks (https://<host>)",

@@ -1,30 +1,33 @@
-"""Let in Vonage's webhooks only, and count the others."""
+"""Signature check of webhooks: others than Vonage's are refused and counted."""
 
-import logging
 import threading
 import time
 from collections.abc import Callable
 
+import structlog
 from flask import Request
 
-from ncco_service import logs
 from ncco_service.errors import Problem
-from ncco_service.fields import body_of
+from ncco_service.request_fields import body_of
 from ncco_service.signature import SignatureError, Verifier, query_payloads
 
-__all__ = ["Gate"]
+__all__ = ["SignatureCheck"]
 
-logger = logging.getLogger(__name__)
+logger = structlog.get_logger()
 
 _LOG_SECONDS = 1.0  # at most one line in so many, however many are refused
 
 
-class Gate:
-    """Stands before the webhooks.
+class SignatureCheck:
+    """Runs before every webhook.
+
+    Attributes:
+        refused: how many were refused so far.
+        last_failed_check: the check that refused the last one, or None.
 
     Args:
         verifier: checks the tokens.
-        clock: seconds that only go forward.
+        clock: seconds, monotonic.
 
     """
 
@@ -32,12 +35,12 @@ class Gate:
         self._verifier = verifier
         self._clock = clock
         self._lock = threading.Lock()
-        self._told = -_LOG_SECONDS
+        self._logged_at = -_LOG_SECONDS
         self.refused = 0
-        self.last_check: str | None = None
+        self.last_failed_check: str | None = None
 
-    def admit(self, request: Request) -> None:
-        """Let a request pass.
+    def require(self, request: Request) -> None:
+        """Return if a request is Vonage's.
 
         Raises:
             Problem: 401, naming the check that failed.
@@ -58,15 +61,13 @@ class Gate:
     def _count(self, error: SignatureError, peer: str | None) -> None:
         with self._lock:
             self.refused += 1
-            self.last_check = error.check
+            self.last_failed_check = error.check
             now = self._clock()
-            if now - self._told < _LOG_SECONDS:
+            if now - self._logged_at < _LOG_SECONDS:
                 return
-            self._told = now
-        logs.event(
-            logger,
+            self._logged_at = now
+        logger.warning(
             "webhook_refused",
-            logging.WARNING,
             check=error.check,
             message=str(error),
             hint=error.hint,

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 import pytest
-from ncco_service import fetch
-from ncco_service.agent_watch import AgentWatch
+from ncco_service.discovery import fetch
+from ncco_service.discovery.agent_poller import AgentPoller
 from ncco_service.settings import Settings
 
 Events = Callable[[str], list[dict[str, Any]]]
@@ -48,79 +48,79 @@ def clock() -> list[float]:
 
 
 @pytest.fixture
-def watch(agent: Agent, clock: list[float]) -> AgentWatch:
+def watch(agent: Agent, clock: list[float]) -> AgentPoller:
     """Give a watch over the test's agent."""
-    return AgentWatch(Settings.from_env({"NGROK_API_URL": agent.url}), lambda: clock[0])
+    return AgentPoller(Settings.from_env({"NGROK_API_URL": agent.url}), lambda: clock[0])
 
 
-def test_the_newer_list_is_enough(agent: Agent, watch: AgentWatch) -> None:
+def test_the_newer_list_is_enough(agent: Agent, watch: AgentPoller) -> None:
     """One tunnel to the gateway serves both; the older list is not asked for."""
     agent.pages["/api/endpoints"] = endpoints(GATE)
-    assert watch.look() == 5.0
+    assert watch.poll() == 5.0
     assert (watch.tunnel.socket, watch.tunnel.webhooks) == (GATE[0], GATE[0])
     assert watch.tunnel.error is None
     assert agent.asked == ["/api/endpoints"]
 
 
-def test_the_older_list_is_enough(agent: Agent, watch: AgentWatch) -> None:
+def test_the_older_list_is_enough(agent: Agent, watch: AgentPoller) -> None:
     """An agent of before 3.30 knows only that one."""
     agent.pages["/api/tunnels"] = tunnels(NCCO, ECHO)
-    watch.look()
+    watch.poll()
     assert (watch.tunnel.socket, watch.tunnel.webhooks) == (ECHO[0], NCCO[0])
 
 
-def test_what_one_list_lacks_the_other_may_have(agent: Agent, watch: AgentWatch) -> None:
+def test_what_one_list_lacks_the_other_may_have(agent: Agent, watch: AgentPoller) -> None:
     """An endpoint that is in only one of the lists is found."""
     agent.pages["/api/endpoints"] = endpoints()
     agent.pages["/api/tunnels"] = tunnels(GATE)
-    watch.look()
+    watch.poll()
     assert watch.tunnel.socket == GATE[0]
 
 
-def test_an_empty_list_is_not_ready(agent: Agent, watch: AgentWatch) -> None:
+def test_an_empty_list_is_not_ready(agent: Agent, watch: AgentPoller) -> None:
     """Nothing is known, and the next question comes soon."""
     agent.pages["/api/endpoints"] = endpoints()
     agent.pages["/api/tunnels"] = tunnels()
-    assert watch.look() == 1.0
+    assert watch.poll() == 1.0
     assert watch.tunnel.socket is None
     assert "no tunnel open" in str(watch.tunnel.error)
 
 
-def test_an_empty_list_ends_what_was_known(agent: Agent, watch: AgentWatch) -> None:
+def test_an_empty_list_ends_what_was_known(agent: Agent, watch: AgentPoller) -> None:
     """The agent says that the tunnel is no more; then it is not handed to callers."""
     agent.pages["/api/endpoints"] = endpoints(GATE)
-    watch.look()
+    watch.poll()
     agent.pages["/api/endpoints"] = endpoints()
     agent.pages["/api/tunnels"] = tunnels()
-    watch.look()
+    watch.poll()
     assert watch.tunnel.socket is None
 
 
-def test_two_upstreams_with_one_url_are_refused(agent: Agent, watch: AgentWatch) -> None:
+def test_two_upstreams_with_one_url_are_refused(agent: Agent, watch: AgentPoller) -> None:
     """The reason explains what to do."""
     one = "https://one.example"
     agent.pages["/api/endpoints"] = endpoints((one, NCCO[1]), (one, ECHO[1]))
-    watch.look()
+    watch.poll()
     assert (watch.tunnel.socket, watch.tunnel.webhooks) == (None, None)
     assert "one endpoint only, for the gateway" in str(watch.tunnel.error)
 
 
-def test_internal_urls_are_refused(agent: Agent, watch: AgentWatch) -> None:
+def test_internal_urls_are_refused(agent: Agent, watch: AgentPoller) -> None:
     """Nobody outside could reach them."""
     agent.pages["/api/endpoints"] = endpoints(("https://echo.internal", ECHO[1]), GATE)
-    watch.look()
+    watch.poll()
     assert watch.tunnel.socket == GATE[0]
 
 
 def test_a_changed_url_is_taken_and_told_once(
-    agent: Agent, watch: AgentWatch, events: Events
+    agent: Agent, watch: AgentPoller, events: Events
 ) -> None:
     """The log names the URLs to paste, when they are found and when they change."""
     agent.pages["/api/endpoints"] = endpoints(GATE)
-    watch.look()
-    watch.look()
+    watch.poll()
+    watch.poll()
     agent.pages["/api/endpoints"] = endpoints(("https://new.example", GATE[1]))
-    watch.look()
+    watch.poll()
     assert watch.tunnel.socket == "https://new.example"
     pasted = [fields["answer_url"] for fields in events("dashboard") if "answer_url" in fields]
     assert pasted == [
@@ -143,64 +143,49 @@ def test_a_changed_url_is_taken_and_told_once(
     ],
 )
 def test_nonsense_keeps_what_was_known(
-    agent: Agent, watch: AgentWatch, clock: list[float], page: tuple[int, Any], said: str
+    agent: Agent, watch: AgentPoller, clock: list[float], page: tuple[int, Any], said: str
 ) -> None:
     """The last answer stays, gets older, and the trouble is named."""
     agent.pages["/api/endpoints"] = endpoints(GATE)
-    watch.look()
+    watch.poll()
     agent.pages["/api/endpoints"] = agent.pages["/api/tunnels"] = page
     clock[0] += 30
-    watch.look()
+    watch.poll()
     assert watch.tunnel.socket == GATE[0]
     assert watch.age == 30
     assert said in str(watch.tunnel.error)
 
 
 def test_an_agent_that_is_gone_keeps_what_was_known(
-    agent: Agent, watch: AgentWatch, clock: list[float], events: Events
+    agent: Agent, watch: AgentPoller, clock: list[float], events: Events
 ) -> None:
     """Its trouble is logged once, not at every question."""
     agent.pages["/api/endpoints"] = endpoints(GATE)
-    watch.look()
+    watch.poll()
     agent.close()
     clock[0] += 7
     for _ in range(3):
-        watch.look()
+        watch.poll()
     assert watch.tunnel.socket == GATE[0]
     assert watch.age == 7
     assert "cannot be reached: Connection refused" in str(watch.tunnel.error)
-    assert [fields["kept"] for fields in events("tunnel_trouble")] == [GATE[0]]
+    assert [fields["kept"] for fields in events("tunnel_problem")] == [GATE[0]]
 
 
 def test_a_silent_agent_is_given_up_in_time(
-    agent: Agent, watch: AgentWatch, monkeypatch: pytest.MonkeyPatch
+    agent: Agent, watch: AgentPoller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A question has an end, and its answer may come back later."""
     agent.pages["/api/endpoints"] = endpoints(GATE)
     agent.silent.set()
     began = time.monotonic()
     with monkeypatch.context() as impatient:
-        impatient.setattr(fetch, "READ_SECONDS", 0.2)
-        watch.look()
+        impatient.setattr(fetch, "TOTAL_SECONDS", 0.2)
+        watch.poll()
     # It would be silent for 30 s.
     assert time.monotonic() - began < 10
     assert "did not answer in time" in str(watch.tunnel.error)
     agent.silent.clear()
-    watch.look()
+    watch.poll()
     assert watch.tunnel.socket == GATE[0]
     assert watch.tunnel.error is None
-
-
-def test_a_dribbling_agent_is_given_up_in_time(
-    agent: Agent, watch: AgentWatch, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """An answer that never ends is cut, although each byte comes in time."""
-    monkeypatch.setattr(fetch, "TOTAL_SECONDS", 0.3)
-    agent.pages["/api/endpoints"] = endpoints(GATE)
-    agent.dribbling = True
-    began = time.monotonic()
-    watch.look()
-    # It would dribble until the end of the test.
-    assert time.monotonic() - began < 10
-    assert watch.tunnel.socket is None
-    assert watch.tunnel.error

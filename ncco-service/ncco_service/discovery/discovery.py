@@ -1,0 +1,91 @@
+"""All sources of discovery together, and the background jobs that poll them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ncco_service.discovery.agent_poller import AgentPoller
+from ncco_service.discovery.echo_poller import EchoPoller
+from ncco_service.discovery.periodic import Periodic
+from ncco_service.discovery.probe import Probe
+from ncco_service.discovery.public_url import NotKnown, PublicUrl
+from ncco_service.discovery.request_origin import RequestOrigin, TrustedProxies
+from ncco_service.settings import Settings
+
+__all__ = ["Discovery"]
+
+
+@dataclass(frozen=True)
+class Discovery:
+    """What is known at the moment; a source that no setting asks for is None.
+
+    Attributes:
+        public_url: where the platform reaches the socket and the webhooks.
+        proxies: the proxies whose word about a request's origin is believed.
+        agent: polls the tunnel agent.
+        echo: polls the echo service's readiness.
+        probe: tries the socket's public address.
+        jobs: run all of it in the background, once started.
+
+    """
+
+    public_url: PublicUrl
+    proxies: TrustedProxies
+    agent: AgentPoller | None
+    echo: EchoPoller | None
+    probe: Probe | None
+    jobs: tuple[Periodic, ...]
+
+    @classmethod
+    def build(cls, settings: Settings, authorization: Callable[[], str | None]) -> "Discovery":
+        """Make the sources that the settings ask for; nothing runs yet.
+
+        Args:
+            settings: which sources, and where they are.
+            authorization: makes the Authorization header of each probe, or None.
+
+        """
+        agent = AgentPoller(settings) if settings.ngrok_api_url else None
+        public_url = PublicUrl(settings, (lambda: agent.tunnel) if agent else None)
+        proxies = TrustedProxies(settings.trusted_proxies)
+        echo = probe = None
+        if settings.echo_ready_url:
+            echo = EchoPoller(settings.echo_ready_url, settings.echo_poll_seconds)
+        if settings.probe_socket:
+            probe = Probe(
+                lambda: _socket_url(public_url),
+                authorization,
+                settings.probe_seconds,
+                only_vonage=settings.socket_auth == "vonage",
+            )
+        jobs = {
+            "agent": agent.poll if agent else None,
+            "echo": echo.poll if echo else None,
+            "probe": probe.poll if probe else None,
+            "proxies": proxies.poll if proxies.names else None,
+        }
+        periodic = tuple(Periodic(name, job) for name, job in jobs.items() if job)
+        return cls(public_url, proxies, agent, echo, probe, periodic)
+
+    @property
+    def all_lines_are_busy(self) -> bool:
+        """Whether the echo service accepts no more calls at present."""
+        return self.echo is not None and self.echo.readiness.state == "busy"
+
+    def start(self) -> None:
+        """Start the background jobs, in the process that serves."""
+        for job in self.jobs:
+            job.start()
+
+    def stop(self) -> None:
+        """Stop them, without waiting for one that a peer keeps waiting."""
+        for job in self.jobs:
+            job.stop()
+        for job in self.jobs:
+            job.join(0.5)
+
+
+def _socket_url(public_url: PublicUrl) -> str | None:
+    try:
+        return public_url.socket(RequestOrigin("http", "")).url
+    except NotKnown:
+        return None

@@ -1,0 +1,142 @@
+"""Probe of the socket's public address: a WebSocket handshake, all the way through the tunnel."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+from websockets.exceptions import (
+    InvalidHandshake,
+    InvalidMessage,
+    InvalidStatus,
+)
+from websockets.sync.client import connect
+
+from ncco_service.discovery.fetch import FetchError, bounded
+
+__all__ = ["Probe", "Result", "handshake"]
+
+logger = structlog.get_logger()
+
+OPEN_SECONDS = 6.0
+CLOSE_SECONDS = 2.0
+AFTER_FAILURE_SECONDS = 5.0
+_TICK_SECONDS = 1.0  # how soon a new address is noticed
+
+
+class RefusedError(FetchError):
+    """A peer answered the handshake with another status than 101."""
+
+    def __init__(self, url: str, status: int) -> None:
+        super().__init__(f"{url.partition('?')[0]} answered the WebSocket handshake with {status}")
+        self.status = status
+
+
+def handshake(url: str, authorization: str | None) -> None:
+    """Open a WebSocket and close it at once, with a close frame.
+
+    Args:
+        url: ws://, or wss://, whose certificate is verified.
+        authorization: the header's value, or None for none.
+
+    Raises:
+        FetchError: it could not be opened; the message says what was seen.
+
+    """
+    headers = {"Authorization": authorization} if authorization else None
+    with bounded(url, OPEN_SECONDS + CLOSE_SECONDS):
+        try:
+            with connect(
+                url,
+                additional_headers=headers,
+                compression=None,
+                open_timeout=OPEN_SECONDS,
+                close_timeout=CLOSE_SECONDS,
+                ping_interval=None,
+                proxy=None,
+                user_agent_header="ncco-service-probe",
+            ):
+                pass
+        except InvalidStatus as refusal:
+            raise RefusedError(url, refusal.response.status_code) from None
+        except InvalidMessage:
+            raise ValueError from None
+        except InvalidHandshake:
+            seen = f"{url.partition('?')[0]} answered the handshake, but not as a WebSocket does"
+            raise FetchError(seen) from None
+
+
+@dataclass(frozen=True)
+class Result:
+    """How the last attempt went: ``error`` is None when the socket opened."""
+
+    url: str
+    error: str | None
+    at: float
+
+
+class Probe:
+    """Tries the address that callers are sent to. ``poll`` is a background job.
+
+    Args:
+        address: returns the socket's public URL of the moment, or None.
+        authorization: returns a fresh header value, or None.
+        pause: seconds between two attempts while they succeed.
+        only_vonage: the socket accepts only the platform's own token, which nobody else can have:
+            then the demand for it (401) is all that can be seen from here, and counts as success.
+        clock: seconds, monotonic.
+
+    """
+
+    def __init__(
+        self,
+        address: Callable[[], str | None],
+        authorization: Callable[[], str | None],
+        pause: float,
+        *,
+        only_vonage: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.address = address
+        self._authorization = authorization
+        self._pause = pause
+        self._only_vonage = only_vonage
+        self._clock = clock
+        self.result: Result | None = None
+
+    @property
+    def age(self) -> float | None:
+        """Seconds since the last attempt, or None before the first."""
+        return None if self.result is None else self._clock() - self.result.at
+
+    def poll(self) -> float:
+        """Try if an attempt is due; return the seconds until the next poll."""
+        url = self.address()
+        if url is not None and self._is_due(url):
+            before = self.result
+            self.result = Result(url, self._try(url), self._clock())
+            if before is None or (before.url, before.error) != (url, self.result.error):
+                log = logger.warning if self.result.error else logger.info
+                log("socket_probe", url=url.partition("?")[0], error=self.result.error)
+        return _TICK_SECONDS
+
+    def problem(self, url: str) -> str | None:
+        """Say why calls to this URL may fail, or None if the last attempt succeeded."""
+        if self.result is None or self.result.url != url:
+            return "the socket's public address has not been tried yet"
+        return self.result.error
+
+    def _is_due(self, url: str) -> bool:
+        if self.result is None or self.result.url != url:
+            return True
+        pause = AFTER_FAILURE_SECONDS if self.result.error else self._pause
+        return self._clock() - self.result.at >= pause
+
+    def _try(self, url: str) -> str | None:
+        try:
+            handshake(url, self._authorization())
+        except RefusedError as refusal:
+            return None if self._only_vonage and refusal.status == 401 else str(refusal)
+        except FetchError as error:
+            return str(error)
+        return None

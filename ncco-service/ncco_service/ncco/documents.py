@@ -1,0 +1,75 @@
+"""The documents of this service: the answer, and what callers hear when it cannot be had."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ncco_service.ncco import template
+from ncco_service.ncco.template import Template, TemplateError
+from ncco_service.ncco.tickets import Tickets, with_authorization, without_uuid
+from ncco_service.settings import Settings
+
+__all__ = ["Documents"]
+
+
+@dataclass(frozen=True)
+class Documents:
+    """What callers get.
+
+    Attributes:
+        template: of the answer.
+        fallback: what a caller hears when the socket or the answer failed, as JSON text.
+        busy: what a caller hears when all lines are busy, as JSON text.
+        authorization: makes the authorization of the websocket of the call with a uuid, or None.
+
+    """
+
+    template: Template
+    fallback: str
+    busy: str
+    authorization: Callable[[str], dict[str, str] | None]
+
+    @classmethod
+    def load(cls, settings: Settings) -> "Documents":
+        """Read and check all of them.
+
+        Raises:
+            TemplateError: a document is wrong.
+
+        """
+        answer = template.load(settings.ncco_file)
+        authorization = _authorization(settings)
+        if settings.socket_auth == "ticket" and (problems := without_uuid(answer.document)):
+            raise TemplateError(settings.ncco_file, problems)
+        fallback, busy = _spoken(settings.ncco_fallback_file), _spoken(settings.ncco_busy_file)
+        return cls(answer, fallback, busy, authorization)
+
+    def answer(self, values: Mapping[str, str]) -> str:
+        """Fill the answer for one call.
+
+        Args:
+            values: the placeholders' values, all of PLACEHOLDERS.
+
+        Returns:
+            The document as JSON text.
+
+        Raises:
+            TemplateError: the values make it a document that the platform would refuse.
+
+        """
+        document = self.template.fill(values)
+        if authorization := self.authorization(values["uuid"]):
+            document = with_authorization(document, authorization)
+        return json.dumps(document)
+
+
+def _spoken(file: Path) -> str:
+    return json.dumps(template.load(file, placeholders=False).fill({}))
+
+
+def _authorization(settings: Settings) -> Callable[[str], dict[str, str] | None]:
+    if settings.socket_auth == "ticket" and settings.socket_secret:
+        return Tickets(settings.socket_secret, settings.ticket_seconds).authorization
+    fixed = {"type": "vonage"} if settings.socket_auth == "vonage" else None
+    return lambda _uuid: fixed

@@ -1,0 +1,11 @@
+"""Every setting: read from the environment, and checked once at startup.
+
+Public: ``Settings`` (the values), ``SettingsError`` (everything that is wrong), ``VARIABLES`` (what
+`.env.example` is generated from).
+"""
+
+from ncco_service.settings.environment import SettingsError
+from ncco_service.settings.table import VARIABLES, Settings, Variable
+from ncco_service.settings.values import Network
+
+__all__ = ["VARIABLES", "Network", "Settings", "SettingsError", "Variable"]

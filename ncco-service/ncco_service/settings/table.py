@@ -1,0 +1,193 @@
+"""The table of settings: each one's name, type, default and purpose, in one place."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from ncco_service.settings import values
+from ncco_service.settings.environment import Environment, SettingsError
+from ncco_service.settings.values import choice, duration, integer, optional
+
+__all__ = ["VARIABLES", "Settings", "Variable"]
+
+_REPLACED = {"THREADS": "unset it; WORKER_CONNECTIONS bounds how many peers are served at once"}
+
+
+def _setting(default: str, purpose: str, *, secret: bool = False) -> Any:
+    """Describe a setting: its default as written in the environment ("": unset), its purpose."""
+    return Field(default=default, description=purpose, repr=not secret)
+
+
+class Settings(BaseSettings):
+    """All settings as values; the variable of ``worker_connections`` is WORKER_CONNECTIONS."""
+
+    model_config = SettingsConfigDict(frozen=True, validate_default=True, extra="forbid")
+
+    host: values.Host = _setting("127.0.0.1", "address to listen on; the image sets 0.0.0.0")
+    port: Annotated[int, integer(0, 65535)] = _setting(
+        "8000", "port to listen on; 0 takes any free one"
+    )
+    worker_connections: Annotated[int, integer(1, 100_000)] = _setting(
+        "1000",
+        "connections open at the same time; with MAX_BODY_BYTES it bounds the memory of all bodies",
+    )
+    log_level: Annotated[str, BeforeValidator(choice("debug", "info", "warning", "error"))] = (
+        _setting("info", "debug, info, warning or error")
+    )
+    log_format: Annotated[str, BeforeValidator(choice("logfmt", "json", "console"))] = _setting(
+        "logfmt", "logfmt, json, or console (coloured, for a terminal)"
+    )
+    log_numbers: values.Flag = _setting("0", "1 writes callers' numbers to the log unmasked")
+    ncco_file: values.Document = _setting(
+        "ncco.json", "the document that answers a call; default: the one beside the code"
+    )
+    ncco_fallback_file: values.Document = _setting(
+        "ncco-fallback.json", "what a caller hears when the socket or the answer failed"
+    )
+    ncco_busy_file: values.Document = _setting(
+        "ncco-busy.json", "what a caller hears when all lines are busy"
+    )
+    socket_url: Annotated[str | None, optional(values.url("ws", "wss"))] = _setting(
+        "", "where the platform reaches the socket, such as wss://host/socket"
+    )
+    public_url: Annotated[str | None, optional(values.base_url("http", "https"))] = _setting(
+        "", "where the platform reaches the webhooks, such as https://host; for events"
+    )
+    ngrok_api_url: Annotated[str | None, optional(values.base_url("http", "https"))] = _setting(
+        "", "the tunnel agent's API, such as http://ngrok:4040"
+    )
+    socket_upstreams: values.Upstreams = _setting(
+        "echo-service:8001,gateway:8080",
+        "tunnels that lead to the socket, by the host:port behind them; the first found is taken",
+    )
+    webhook_upstreams: values.Upstreams = _setting(
+        "ncco-service:8000,gateway:8080",
+        "tunnels that lead to the webhooks, by the host:port behind them; the first found is taken",
+    )
+    agent_poll_seconds: Annotated[float, duration(0.1, 3600)] = _setting(
+        "5", "seconds between two requests to the tunnel agent"
+    )
+    local_hosts: values.Hosts = _setting(
+        "gateway", "host names, beside localhost, by which callers on this machine reach us"
+    )
+    trusted_proxies: values.Networks = _setting(
+        "", "addresses, networks or host names whose X-Forwarded-Proto and -Host are believed"
+    )
+    max_body_bytes: Annotated[int, integer(1024, 16 * 1024 * 1024)] = _setting(
+        "65536", "longest webhook body in bytes; longer ones get 413"
+    )
+    request_seconds: Annotated[float, duration(1, 600)] = _setting(
+        "3", "seconds that a request may take to arrive and be answered"
+    )
+    vonage_signature_secret: values.SignatureSecret = _setting(
+        "",
+        "the account's signature secret; with it, only webhooks signed by Vonage are accepted",
+        secret=True,
+    )
+    vonage_signature_secret_previous: values.SignatureSecret = _setting(
+        "", "the previous secret, still accepted during rotation", secret=True
+    )
+    vonage_api_key: values.Word = _setting(
+        "", "the account's key; if set, signed webhooks must name it"
+    )
+    vonage_application_id: values.Word = _setting(
+        "", "the application's id; if set, signed webhooks must name it"
+    )
+    socket_secret: values.SocketSecret = _setting(
+        "", "shared with the echo service, 32 characters or more", secret=True
+    )
+    socket_auth: Annotated[str | None, optional(choice("ticket", "vonage", "none"))] = _setting(
+        "",
+        "who may open the socket: ticket (calls we answered), vonage (calls Vonage signed for), "
+        "none (anybody); by default ticket if there is a SOCKET_SECRET, else none",
+    )
+    ticket_seconds: Annotated[int, integer(10, 3600)] = _setting(
+        "300", "lifetime of a ticket in seconds; the greeting plays before it is used"
+    )
+    echo_ready_url: Annotated[str | None, optional(values.url("https", "http"))] = _setting(
+        "",
+        "the echo service's readiness, such as http://echo-service:8001/readyz; polled in the "
+        "background, so that callers hear when all lines are busy",
+    )
+    echo_poll_seconds: Annotated[float, duration(0.1, 3600)] = _setting(
+        "2", "seconds between two requests to ECHO_READY_URL"
+    )
+    probe_socket: values.OptionalFlag = _setting(
+        "", "1 tries the socket's public address now and then; by default if NGROK_API_URL is set"
+    )
+    probe_seconds: Annotated[float, duration(1, 3600)] = _setting(
+        "30", "seconds between two such attempts while they succeed"
+    )
+
+    @property
+    def vonage_signature_secrets(self) -> tuple[str, ...]:
+        """The signature secrets that are accepted, the current one first."""
+        both = (self.vonage_signature_secret, self.vonage_signature_secret_previous)
+        return tuple(secret for secret in both if secret)
+
+    @field_validator("socket_auth")
+    @classmethod
+    def _by_default_with_the_secret(cls, chosen: str | None, info: ValidationInfo) -> str:
+        secret = info.data.get("socket_secret")
+        if chosen == "ticket" and secret is None:
+            raise PydanticCustomError(
+                "setting",
+                "is 'ticket' without a secret to sign tickets; set SOCKET_SECRET or "
+                "SOCKET_SECRET_FILE, the same here and for the echo service (openssl rand -hex 32)",
+            )
+        return chosen or ("ticket" if secret else "none")
+
+    @field_validator("probe_socket")
+    @classmethod
+    def _by_default_with_a_tunnel(cls, chosen: bool | None, info: ValidationInfo) -> bool:
+        return info.data.get("ngrok_api_url") is not None if chosen is None else chosen
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> "Settings":
+        """Read the settings.
+
+        Args:
+            environ: the environment, such as ``os.environ``; an empty value counts as unset.
+
+        Raises:
+            SettingsError: listing every variable that is wrong.
+
+        """
+        source = Environment(cls, environ)
+        problems = [
+            f"{old} is set, but is no longer a setting: {hint}"
+            for old, hint in _REPLACED.items()
+            if environ.get(old, "").strip()
+        ]
+        try:
+            settings = cls(_build_sources=((source,), {}))  # type: ignore[call-arg]  # mypy sees the fields only
+        except ValidationError as error:
+            raise SettingsError(source.problems + source.explain(error) + problems) from None
+        if source.problems or problems:
+            raise SettingsError(source.problems + problems)
+        return settings
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One environment variable: its name, its default ("": unset) and its purpose in one line."""
+
+    name: str
+    default: str
+    help: str
+
+
+def _variables() -> tuple[Variable, ...]:
+    found = []
+    for name, field in Settings.model_fields.items():
+        found.append(Variable(name.upper(), field.default, field.description or ""))
+        if values.SECRET in field.metadata:
+            found.append(Variable(f"{name.upper()}_FILE", "", "a file that holds it instead"))
+    return tuple(found)
+
+
+VARIABLES = _variables()

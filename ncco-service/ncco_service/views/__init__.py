@@ -1,0 +1,1 @@
+"""The HTTP interface: webhooks, their signature check, and health."""
