@@ -35,6 +35,8 @@ API_KEY: Final = "abcd1234"  # of an account that does not exist; theirs have ei
 
 # The NCCO (NCCO reference).
 HEADERS_MAX_BYTES: Final = 512  # of a websocket endpoint; how they are counted is not published
+# Of a websocket endpoint that names none; not in the reference, the Python SDK's default.
+CONTENT_TYPE: Final = "audio/l16;rate=16000"
 AUTHORIZATION_MAX_CHARACTERS: Final = 8192  # "less than", in the Java SDK
 TALK_MAX_CHARACTERS: Final = 1500  # outside SSML tags
 CONNECT_RING_SECONDS: Final = 60  # the default of connect's `timeout`

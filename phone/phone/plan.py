@@ -3,7 +3,6 @@
 import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from phone.audio.files import SPEECH
 from phone.constants import (
@@ -20,6 +19,7 @@ from phone.legs.assumptions import Assumptions
 from phone.legs.faults import Faults
 from phone.legs.identity import Identity
 from phone.legs.keys import parse_keys
+from phone.urls import checked_url
 
 __all__ = ["ANSWER_URL", "CallPlan", "PlanError"]
 
@@ -146,10 +146,6 @@ class CallPlan:
 
 def _check_url(name: str, url: str) -> None:
     try:
-        parts = urlsplit(url)
-        good = parts.scheme in ("http", "https") and bool(parts.hostname)
-        _ = parts.port
-    except ValueError:
-        good = False
-    if not good:
-        raise PlanError(f"{name} is {url!r}; give one that starts with http:// or https://")
+        checked_url(url, "http", "https")
+    except ValueError as error:
+        raise PlanError(f"{name} is {url!r}: it {error}; give http:// or https://") from None

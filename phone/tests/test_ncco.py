@@ -97,17 +97,20 @@ def test_every_action(action: dict[str, Any]) -> None:
         ([CONNECT | {"eventUrl": ["/events"]}], "[0].eventUrl: must be an absolute"),
         ([CONNECT | {"eventMethod": "PUT"}], "[0].eventMethod"),
         ([CONNECT | {"eventType": "asynchronous"}], "[0].eventType"),
-        ([CONNECT | {"from": "+447700900000"}], "[0].from"),
+        ([CONNECT | {"from": 447700900000}], "[0].from"),
         ([CONNECT | {"randomFromNumber": True}], "from or randomFromNumber"),
         ([CONNECT | {"limit": 7201}], "[0].limit"),
-        ([CONNECT | {"timeout": "60"}], "[0].timeout"),
+        ([CONNECT | {"timeout": "60 s"}], "[0].timeout"),
+        ([CONNECT | {"timeout": "0"}], "[0].timeout"),
+        ([CONNECT | {"randomFromNumber": "no"}], "[0].randomFromNumber"),
+        ([CONNECT | {"randomFromNumber": "1"}], "from or randomFromNumber"),
         (endpoint(type="web"), "[0].endpoint[0]"),
         (endpoint(uri="https://example.com"), "[0].endpoint[0].uri: must be an absolute ws://"),
         (endpoint(uri="/socket"), "[0].endpoint[0].uri"),
         (endpoint(uri="ws://host:port/"), "[0].endpoint[0].uri"),
         (endpoint(uri="ws://host/#a"), "must have no fragment"),
-        (endpoint(content_type=None), "[0].endpoint[0].content-type: is required"),
-        (endpoint(content_type="audio/l16; rate=16000"), "must be one of audio/l16;rate=8000"),
+        (endpoint(content_type="audio/l16"), "must be one of audio/l16;rate=8000"),
+        (endpoint(content_type="audio/wav;rate=16000"), "must be one of audio/l16;rate=8000"),
         (endpoint(content_type="audio/l16;rate=44100"), "[0].endpoint[0].content-type"),
         (endpoint(headers={"a": "b" * 512}), "must be at most 512 bytes"),
         (endpoint(headers={"a": None}), "must not hold null"),
@@ -129,17 +132,86 @@ def test_refused(document: object, why: str) -> None:
     assert why in refused(document)
 
 
+@pytest.mark.parametrize(
+    "action",
+    [
+        CONNECT | {"timeout": "45", "limit": "600", "randomFromNumber": "0"},
+        CONNECT | {"randomFromNumber": "false", "advancedMachineDetection": {"mode": "detect"}},
+        CONNECT | {"advanced_machine_detection": {"behavior": "hangup"}},
+        endpoint(headers={})[0],
+        endpoint(content_type="audio/l16; rate=16000")[0],
+        endpoint(content_type="audio/l16;rate=8000;charset=utf-8")[0],
+        TALK | {"loop": "2", "level": "0.4", "premium": "true", "style": "1", "provider": "x"},
+        {"action": "record", "endOnSilence": "3", "transcription": {"sentimentAnalysis": True}},
+        {"action": "input", "type": ["speech"], "speech": {"provider": {"name": "google"}}},
+        {"action": "input", "type": ["dtmf"], "dtmf": {"maxDigits": "4", "timeOut": "10"}},
+        {"action": "connect", "endpoint": [{"type": "phone", "number": "447700900001",
+                                            "dtmfAnswer": "1p2"}]},
+    ],
+)  # fmt: skip
+def test_what_sdks_send_is_fine(action: dict[str, Any]) -> None:
+    """Numbers and booleans as strings, and fields of newer SDKs, are taken without a word."""
+    assert parse(json.dumps([action]).encode()).warnings == ()
+
+
+def test_a_barge_in_with_its_input_is_fine() -> None:
+    """Behind talks with bargeIn, which may be several, stands an input."""
+    keys = {"action": "input", "type": ["dtmf"]}
+    document = [TALK | {"bargeIn": "true"}, TALK | {"bargeIn": True}, keys]
+    assert parse(json.dumps(document).encode()).warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("uri", "why"),
+    [
+        ("ws://$hostname/socket", "$hostname in its host and port: a placeholder"),
+        ("wss://${host}/socket", "${host} in its host and port: a placeholder"),
+        ("wss://{{ host }}/socket", "{{ host }} in its host and port: a placeholder"),
+        ("wss://<your-host>/socket", "<your-host> in its host and port: a placeholder"),
+        ("wss://[your host]/socket", "[your host] in its host and port: a placeholder"),
+        ("wss://%HOST%/socket", "%HOST% in its host and port: a placeholder"),
+        ("ws://localhost:$PORT/", "$PORT in its host and port: a placeholder"),
+        ("wss://example.com/socket\n", "has a line break at its end"),
+        (" wss://example.com/socket", "has a blank at its beginning"),
+        ("wss://example.com/a socket", "has a blank behind 'wss://example.com/a'"),
+        ("wss://https://example.com/socket", "has two schemes, wss:// and https://"),
+        ("wss://exa*mple.com/", "'exa*mple.com' for its host, which is no name"),
+        ("wss://[::1/", "has no valid host and port"),
+    ],
+)
+def test_hosts_that_are_none(uri: str, why: str) -> None:
+    """What is wrong with a URL is named exactly, in a socket's and in a webhook's."""
+    assert why in refused(endpoint(uri=uri))
+    web = uri.replace("wss://", "https://", 1).replace("ws://", "https://", 1)
+    assert why.replace("wss:", "https:") in refused([CONNECT | {"eventUrl": [web]}])
+
+
+@pytest.mark.parametrize(
+    "uri", ["ws://echo_service:8000/", "wss://münchen.example/", "ws://[::1]:80/", "ws://a.b./?{x}"]
+)
+def test_unusual_hosts(uri: str) -> None:
+    """Names of containers, of other alphabets, and addresses are hosts."""
+    assert parse(json.dumps(endpoint(uri=uri)).encode()).warnings == ()
+
+
 def test_headers_of_512_bytes() -> None:
     """The limit itself is allowed."""
     longest = {"a": "b" * (512 - len('{"a":""}'))}
     assert parse(json.dumps(endpoint(headers=longest)).encode()).actions
 
 
+def test_the_rate_without_a_content_type() -> None:
+    """An endpoint without content-type is taken, and 16 kHz is what comes."""
+    connect = parse(json.dumps(endpoint(content_type=None)).encode()).actions[0]
+    assert isinstance(connect, Connect)
+    assert isinstance(connect.endpoint[0], WebSocket)
+    assert connect.endpoint[0].rate == 16000
+
+
 def test_misnamed_fields_are_explained() -> None:
-    """A field under a library's name is not the field; the message knows that name."""
-    document = endpoint(content_type=None, contentType="audio/l16;rate=8000")
-    document[0]["endpoint"][0]["contentType"] = document[0]["endpoint"][0].pop("contentType", "x")
-    assert "'contentType', which the platform does not know" in refused(document)
+    """A required field under a library's name is missing; the message knows that name."""
+    seen = "'stream_url', which the platform does not know"
+    assert seen in refused([{"action": "stream", "stream_url": ["https://example.com/a.mp3"]}])
 
 
 @pytest.mark.parametrize(
@@ -149,6 +221,16 @@ def test_misnamed_fields_are_explained() -> None:
         ([CONNECT | {"event_url": ["x"]}], "is eventUrl meant?"),
         ([CONNECT | {"timeOut": 5}], "is timeout meant?"),
         (endpoint(header={"a": 1}), "[0].endpoint[0].header is not in the NCCO reference"),
+        ([CONNECT | {"from": "Vonage"}], "[0].from is 'Vonage' and no number"),
+        ([CONNECT | {"from": "123456"}], "the callee sees an unknown number"),
+        ([CONNECT | {"from": "+447700900000"}], "the callee sees an unknown number"),
+        (endpoint(content_type=None), "no content-type: audio/l16;rate=16000 is what comes"),
+        (
+            endpoint(content_type=None, contentType="audio/l16;rate=8000"),
+            "contentType is not in the NCCO reference and may be ignored; is content-type meant?",
+        ),
+        ([TALK | {"bargeIn": True}], "[0] has bargeIn, and no input behind it (nothing follows)"),
+        ([TALK | {"bargeIn": True}, TALK, CONNECT], "no input behind it (connect follows)"),
         ([CONNECT, TALK], "[1] stands behind a connect to a WebSocket"),
         ([{k: v for k, v in CONNECT.items() if k != "eventType"}], "no eventType synchronous"),
     ],

@@ -22,7 +22,7 @@ def answer() -> Response:
     return jsonify(
         [
             {"action": "talk", "text": "Please wait while we connect you to the echo server"},
-            {"action": "connect", "endpoint": [endpoint]},
+            {"action": "connect", "from": "Vonage", "endpoint": [endpoint]},
         ]
     )
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+from phone.report import summary
 from phone.testing import FakeApplication
 
 from phone import CallPlan, CallReport, call
@@ -35,6 +36,18 @@ def assert_echo(report: CallReport) -> None:
     (socket,) = report.sockets
     assert socket.alignment.method == "exact"
     assert socket.alignment.matched == len(socket.trace.sent) == FRAMES
+
+
+@pytest.mark.parametrize("server", ["servers/flask_tutorial.py", "node/tutorial.js"])
+async def test_the_tutorial_as_published(start: Start, server: str) -> None:
+    """Vonage's tutorial works, in Python and in Node, with a warning for each of its oddities."""
+    report = await call(CallPlan(f"{start(server)}/webhooks/answer", seconds=SECONDS))
+    assert_echo(report)
+    assert summary(report).endswith("The call worked.")
+    caller, failing, text = (problem.seen for problem in report.warnings)
+    assert "the callee sees an unknown number" in caller
+    assert "no eventType synchronous" in failing
+    assert FIRST in text
 
 
 class TestFlask:

@@ -1,12 +1,12 @@
 """The NCCO's actions as the platform takes them (NCCO reference), as pydantic models.
 
-Types are strict, as JSON from another program should be. Fields that the reference does not know
-are kept in `model_extra`; what to say about them is the business of `ncco`.
+Types are strict, as JSON from another program should be, except that numbers and booleans may be
+written as strings, as SDKs and official examples do. Fields that the reference does not know are
+kept in `model_extra`; what to say about them is the business of `ncco`.
 """
 
 import re
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
@@ -17,7 +17,8 @@ from phone.constants import (
     WAIT_SECONDS,
     Method,
 )
-from phone.platform.endpoints import Endpoint, Model, Number, WebSocket
+from phone.platform.endpoints import Endpoint, Flag, Model, Real, WebSocket, Whole
+from phone.urls import checked_url
 
 __all__ = [
     "ACTIONS",
@@ -34,16 +35,12 @@ __all__ = [
     "WebSocket",
 ]
 
-Level = Annotated[float, Field(ge=-1, le=1)]
-Loop = Annotated[int, Field(ge=0)]
+Level = Annotated[Real, Field(ge=-1, le=1)]
+Loop = Annotated[Whole, Field(ge=0)]
 
 
 def _web_url(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("must be an absolute http:// or https:// URL")
-    _ = parts.port  # raises ValueError where it is no number
-    return url
+    return checked_url(url, "http", "https")
 
 
 class _WithEvents(Model):
@@ -62,11 +59,12 @@ class Talk(Model):
     action: Literal["talk"]
     text: str = Field(min_length=1)
     language: str = "en-US"
-    style: int = Field(0, ge=0)
-    premium: bool = False
-    barge_in: bool = Field(False, alias="bargeIn")
+    style: Whole = Field(0, ge=0)
+    premium: Flag = False
+    barge_in: Flag = Field(False, alias="bargeIn")
     loop: Loop = 1
     level: Level = 0
+    provider: Any = None  # in newer SDKs
 
     @property
     def words(self) -> str:
@@ -91,7 +89,7 @@ class Stream(Model):
     action: Literal["stream"]
     stream_url: list[str] = Field(alias="streamUrl", min_length=1, max_length=1)
     level: Level = 0
-    barge_in: bool = Field(False, alias="bargeIn")
+    barge_in: Flag = Field(False, alias="bargeIn")
     loop: Loop = 1
 
     @field_validator("stream_url")
@@ -105,12 +103,15 @@ class Connect(_WithEvents):
 
     action: Literal["connect"]
     endpoint: list[Endpoint] = Field(min_length=1, max_length=1)
-    caller: Number | None = Field(None, alias="from")
-    random_from_number: bool = Field(False, alias="randomFromNumber")
+    caller: str | None = Field(None, alias="from")
+    random_from_number: Flag = Field(False, alias="randomFromNumber")
     event_type: Literal["synchronous"] | None = Field(None, alias="eventType")
-    timeout: int = Field(CONNECT_RING_SECONDS, ge=1)
-    limit: int = Field(CONNECT_LIMIT_SECONDS, ge=1, le=CONNECT_LIMIT_SECONDS)
+    timeout: Whole = Field(CONNECT_RING_SECONDS, ge=1)
+    limit: Whole = Field(CONNECT_LIMIT_SECONDS, ge=1, le=CONNECT_LIMIT_SECONDS)
     machine_detection: Literal["continue", "hangup"] | None = Field(None, alias="machineDetection")
+    # In newer SDKs, under either name.
+    advanced_machine_detection: Any = Field(None, alias="advancedMachineDetection")
+    advanced_detection: Any = Field(None, alias="advanced_machine_detection")
     ringback_tone: str | None = Field(None, alias="ringbackTone")
 
     @model_validator(mode="after")
@@ -126,11 +127,11 @@ class Record(_WithEvents):
     action: Literal["record"]
     format: Literal["mp3", "wav", "ogg"] | None = None
     split: Literal["conversation"] | None = None
-    channels: int | None = Field(None, ge=1, le=32)
-    end_on_silence: float | None = Field(None, alias="endOnSilence", ge=3, le=10)
+    channels: Whole | None = Field(None, ge=1, le=32)
+    end_on_silence: Real | None = Field(None, alias="endOnSilence", ge=3, le=10)
     end_on_key: str | None = Field(None, alias="endOnKey", pattern=r"^[0-9*#]$")
-    time_out: int | None = Field(None, alias="timeOut", ge=3, le=7200)
-    beep_start: bool = Field(False, alias="beepStart")
+    time_out: Whole | None = Field(None, alias="timeOut", ge=3, le=7200)
+    beep_start: Flag = Field(False, alias="beepStart")
     transcription: dict[str, Any] | None = None
 
 
@@ -140,33 +141,34 @@ class Conversation(_WithEvents):
     action: Literal["conversation"]
     name: str = Field(min_length=1)
     music_on_hold_url: list[str] | None = Field(None, alias="musicOnHoldUrl")
-    start_on_enter: bool = Field(True, alias="startOnEnter")
-    end_on_exit: bool = Field(False, alias="endOnExit")
-    record: bool = False
+    start_on_enter: Flag = Field(True, alias="startOnEnter")
+    end_on_exit: Flag = Field(False, alias="endOnExit")
+    record: Flag = False
     can_speak: list[str] | None = Field(None, alias="canSpeak")
     can_hear: list[str] | None = Field(None, alias="canHear")
-    mute: bool = False
+    mute: Flag = False
 
 
 class Dtmf(Model):
     """How keys are collected."""
 
-    time_out: int = Field(3, alias="timeOut", ge=0, le=10)
-    max_digits: int = Field(4, alias="maxDigits", ge=1, le=20)
-    submit_on_hash: bool = Field(False, alias="submitOnHash")
+    time_out: Whole = Field(3, alias="timeOut", ge=0, le=10)
+    max_digits: Whole = Field(4, alias="maxDigits", ge=1, le=20)
+    submit_on_hash: Flag = Field(False, alias="submitOnHash")
 
 
 class Speech(Model):
     """How speech is recognised."""
 
     uuid: list[str] | None = Field(None, max_length=1)
-    end_on_silence: float = Field(2.0, alias="endOnSilence", ge=0.4, le=10)
+    end_on_silence: Real = Field(2.0, alias="endOnSilence", ge=0.4, le=10)
     language: str = "en-US"
     context: list[str] | None = None
-    start_timeout: int = Field(10, alias="startTimeout", ge=1, le=60)
-    max_duration: int = Field(60, alias="maxDuration", ge=1, le=60)
-    save_audio: bool = Field(False, alias="saveAudio")
-    sensitivity: int | None = None
+    start_timeout: Whole = Field(10, alias="startTimeout", ge=1, le=60)
+    max_duration: Whole = Field(60, alias="maxDuration", ge=1, le=60)
+    save_audio: Flag = Field(False, alias="saveAudio")
+    sensitivity: Whole | None = None
+    provider: Any = None  # in newer SDKs
 
 
 class Input(_WithEvents):
@@ -191,7 +193,7 @@ class Wait(Model):
     """Let time pass; out-of-range times are clamped."""
 
     action: Literal["wait"]
-    timeout: float = WAIT_SECONDS[1]
+    timeout: Real = WAIT_SECONDS[1]
 
     @property
     def seconds(self) -> float:
@@ -207,7 +209,7 @@ class Transfer(Model):
     conversation_id: str = Field(alias="conversationId", min_length=1)
     can_hear: list[str] | None = Field(None, alias="canHear")
     can_speak: list[str] | None = Field(None, alias="canSpeak")
-    mute: bool = False
+    mute: Flag = False
 
 
 Action = Talk | Stream | Connect | Record | Conversation | Input | Notify | Wait | Transfer

@@ -3,10 +3,10 @@
 import json
 import re
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
@@ -14,24 +14,63 @@ from pydantic import (
     model_validator,
 )
 
-from phone.constants import AUTHORIZATION_MAX_CHARACTERS, HEADERS_MAX_BYTES, RATES
+from phone.constants import (
+    AUTHORIZATION_MAX_CHARACTERS,
+    CONTENT_TYPE,
+    HEADERS_MAX_BYTES,
+    RATES,
+)
+from phone.urls import checked_url
 
-__all__ = ["Authorization", "Endpoint", "Model", "Number", "WebSocket", "content_type_rate"]
+__all__ = [
+    "Authorization",
+    "Endpoint",
+    "Flag",
+    "Model",
+    "Number",
+    "Real",
+    "WebSocket",
+    "Whole",
+    "content_type_rate",
+]
+
+
+def _unquoted(value: object) -> object:
+    """Return the number or boolean that a string holds; anything else as it is."""
+    if isinstance(value, str):
+        if value.lower() in ("true", "false"):
+            return value.lower() == "true"
+        if re.fullmatch(r"-?[0-9]{1,9}", value):
+            return int(value)
+        if re.fullmatch(r"-?[0-9]{1,9}\.[0-9]{1,9}", value):
+            return float(value)
+    return value
+
+
+def _unquoted_flag(value: object) -> object:
+    flags = {"0": False, "1": True}
+    return flags.get(value, _unquoted(value)) if isinstance(value, str) else value
+
 
 Number = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{6,14}$")]
+Whole = Annotated[int, BeforeValidator(_unquoted)]
+Real = Annotated[float, BeforeValidator(_unquoted)]
+Flag = Annotated[bool, BeforeValidator(_unquoted_flag)]
 
 
 def content_type_rate(content_type: str) -> int:
-    """Return the rate in Hz of `audio/l16;rate=N`.
+    """Return the rate in Hz of `audio/l16;rate=N`; other parameters, such as a charset, are free.
 
     Raises:
         ValueError: another form, or a rate that the platform does not offer.
     """
-    match = re.fullmatch(r"audio/l16;rate=([0-9]{1,6})", content_type)
-    if match is None or int(match[1]) not in RATES:
+    kind, *parameters = (part.strip().lower() for part in content_type.split(";"))
+    found = [part.removeprefix("rate=") for part in parameters if part.startswith("rate=")]
+    rates = [rate for rate in RATES if found == [str(rate)]]
+    if kind != "audio/l16" or not rates:
         allowed = ", ".join(f"audio/l16;rate={rate}" for rate in RATES)
         raise ValueError(f"must be one of {allowed}")
-    return int(match[1])
+    return rates[0]
 
 
 class Model(BaseModel):
@@ -65,7 +104,7 @@ class WebSocket(Model):
 
     type: Literal["websocket"]
     uri: str
-    content_type: str = Field(alias="content-type")
+    content_type: str = Field(CONTENT_TYPE, alias="content-type")
     headers: dict[str, Any] = Field(default_factory=dict)
     authorization: Authorization | None = None
 
@@ -77,12 +116,8 @@ class WebSocket(Model):
     @field_validator("uri")
     @classmethod
     def _uri(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if parts.scheme not in ("ws", "wss") or not parts.hostname:
-            raise ValueError("must be an absolute ws:// or wss:// URL")
-        if parts.fragment:
+        if "#" in checked_url(value, "ws", "wss"):
             raise ValueError("must have no fragment (#…)")
-        _ = parts.port  # raises ValueError where it is no number
         return value
 
     @field_validator("content_type")
@@ -118,6 +153,9 @@ class Phone(Model):
 
     type: Literal["phone"]
     number: Number
+    dtmf_answer: str | None = Field(None, alias="dtmfAnswer")
+    on_answer: dict[str, Any] | None = Field(None, alias="onAnswer")
+    shaken: Any = None
 
 
 class App(Model):
@@ -134,6 +172,8 @@ class Sip(Model):
     uri: str | None = None
     user: str | None = None
     domain: str | None = None
+    headers: dict[str, Any] | None = None
+    standard_headers: dict[str, Any] | None = Field(None, alias="standardHeaders")
 
     @model_validator(mode="after")
     def _address(self) -> "Sip":

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from phone.constants import NCCO_MAX_ACTIONS
-from phone.platform.actions import ACTIONS, Action, Connect
+from phone.constants import CONTENT_TYPE, NCCO_MAX_ACTIONS
+from phone.platform.actions import ACTIONS, Action, Connect, Input, Stream, Talk
 from phone.platform.endpoints import WebSocket
 from phone.words import printable
 
@@ -61,7 +61,9 @@ class NccoError(ValueError):
 
 @dataclass(frozen=True)
 class Ncco:
-    """A valid NCCO: its actions, and warnings about what the platform is not known to honour."""
+    """An NCCO that the platform takes: its actions, and warnings about what it takes but hardly
+    as meant.
+    """
 
     actions: tuple[Action, ...]
     warnings: tuple[str, ...] = ()
@@ -160,8 +162,19 @@ def _seen(value: object) -> str:
 def _warnings(actions: Sequence[Action]) -> Iterator[str]:
     for index, action in enumerate(actions):
         yield from _unknown_fields(f"[{index}]", action)
-        if not isinstance(action, Connect) or not isinstance(action.endpoint[0], WebSocket):
+        if isinstance(action, Talk | Stream):
+            yield from _barge_in(actions, index)
+        if not isinstance(action, Connect):
             continue
+        if action.caller is not None and not re.fullmatch(r"[1-9][0-9]{6,14}", action.caller):
+            yield (
+                f"[{index}].from is {printable(action.caller, 40)!r} and no number of 7 to 15 "
+                "digits: the callee sees an unknown number"
+            )
+        if not isinstance(action.endpoint[0], WebSocket):
+            continue
+        if "content_type" not in action.endpoint[0].model_fields_set:
+            yield f"[{index}].endpoint[0] has no content-type: {CONTENT_TYPE} is what comes"
         if index + 1 < len(actions):
             yield (
                 f"[{index + 1}] stands behind a connect to a WebSocket: the platform has been "
@@ -173,6 +186,18 @@ def _warnings(actions: Sequence[Action]) -> Iterator[str]:
             yield (
                 f"[{index}] has no eventType synchronous: when the socket fails, no reply to the "
                 "event can help the caller"
+            )
+
+
+def _barge_in(actions: Sequence[Action], index: int) -> Iterator[str]:
+    action = actions[index]
+    if isinstance(action, Talk | Stream) and action.barge_in:
+        rest = (later for later in actions[index + 1 :] if not isinstance(later, Talk | Stream))
+        if not isinstance(following := next(rest, None), Input):
+            seen = "nothing follows" if following is None else f"{following.action} follows"
+            yield (
+                f"[{index}] has bargeIn, and no input behind it ({seen}): the platform wants one "
+                "as the next action that is no talk, and answers with its error event"
             )
 
 

@@ -1,0 +1,72 @@
+"""URLs that a person wrote or a template filled in: what is wrong with one, said exactly."""
+
+import ipaddress
+import re
+from urllib.parse import urlsplit
+
+__all__ = ["checked_url"]
+
+# What templates of other programs put where a value belongs. None of it can stand in a host.
+PLACEHOLDER = re.compile(r"\$\{.*?\}|\{\{.*?\}\}|\{.*?\}|<.*?>|\[[^\]:]*\]|\$\w+|%\w+%")
+LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?", re.IGNORECASE)
+
+
+def checked_url(url: str, *schemes: str) -> str:
+    """Return an absolute URL as it is.
+
+    Args:
+        url: what was given.
+        schemes: those allowed, such as "ws" and "wss".
+
+    Raises:
+        ValueError: it is none; the message says what is wrong, as in "must …" or "has …".
+    """
+    rest = url.partition("://")[2]
+    place = PLACEHOLDER.search(rest)
+    if place is not None and not set("/?#") & set(rest[: place.start()]):
+        raise ValueError(
+            f"has {place[0]} in its host and port: a placeholder that nobody filled in"
+        )
+    if blank := re.search(r"[\s\x00-\x1f\x7f]", url):
+        raise ValueError(f"has {_name(blank[0])} {_place(blank.start(), url)}")
+    if double := re.match(r"([a-z]+)://(https?|wss?):?//", url, re.IGNORECASE):
+        raise ValueError(f"has two schemes, {double[1]}:// and {double[2]}://: leave one")
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+        _ = parts.port
+    except ValueError as error:
+        raise ValueError(f"has no valid host and port ({error})") from None
+    if parts.scheme not in schemes or not host:
+        allowed = " or ".join(f"{scheme}://" for scheme in schemes)
+        raise ValueError(f"must be an absolute {allowed} URL")
+    if not _is_host(host):
+        raise ValueError(f"has {host!r} for its host, which is no name or address")
+    return url
+
+
+def _name(character: str) -> str:
+    names = {"\n": "a line break", "\r": "a line break", "\t": "a tab", "\0": "a null character"}
+    return names.get(character, "a blank" if character.isspace() else "a control character")
+
+
+def _place(index: int, url: str) -> str:
+    if not url[index:].strip():
+        return "at its end"
+    return "at its beginning" if index == 0 else f"behind {url[:index][-40:]!r}"
+
+
+def _is_host(host: str) -> bool:
+    if ":" in host:
+        try:
+            ipaddress.IPv6Address(host)
+        except ValueError:
+            return False
+        return True
+    if not host.isascii():
+        try:
+            host = host.encode("idna").decode()
+        except UnicodeError:
+            return False
+    labels = host.removesuffix(".").split(".")
+    return all(len(label) <= 63 and LABEL.fullmatch(label) for label in labels)
