@@ -36,7 +36,7 @@ demo: setup ## start both services and place a simulated call through them
 # Side by side, for they wait more than they work. What needs much more to be downloaded is left to
 # CI=1, and to who asks for it.
 UNITS := test-ncco-service test-echo-service test-phone test-bite $(if $(CI),test-others)
-STACK := test-containers test-calls test-attacks
+STACK := test-containers test-calls test-attacks test-deploy
 SIDE_BY_SIDE := $(MAKE) --no-print-directory --output-sync=target -j
 
 .PHONY: test test-alone $(UNITS) $(STACK)
@@ -54,7 +54,9 @@ test-bite: setup
 test-containers: setup
 	@$(PYTEST) tests/containers
 test-calls: setup
-	@$(PYTEST) tests --ignore tests/containers --ignore tests/attacks
+	@$(PYTEST) tests --ignore tests/containers --ignore tests/attacks --ignore tests/deploy
+test-deploy: setup
+	@$(PYTEST) tests/deploy
 test-attacks: setup
 	@$(PYTEST) tests/attacks/test_battery.py -k compose
 # These measure times, and want the machine for themselves.

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
 
-from tests.compose import ComposeStack
-from tests.engine import unavailable
+from tests.compose import ROOT, ComposeStack
+from tests.engine import docker, unavailable
 from tools.processes import ProcessStack
 from tools.stack import SERVICES, Stack
 
@@ -27,6 +28,21 @@ def engine() -> None:
         if os.environ.get("REQUIRE_DOCKER") == "1":
             pytest.fail(f"REQUIRE_DOCKER=1, but there is no engine: {reason}", pytrace=False)
         pytest.skip(f"needs a Docker engine with Compose: {reason}")
+
+
+@pytest.fixture(scope="session")
+def images(engine: None) -> Iterator[dict[str, str]]:
+    """Build each image from its folder; yield their names."""
+    repository = f"caw-test-{secrets.token_hex(4)}"
+    built = {}
+    try:
+        for folder in ("ncco-service", "echo-service", "gateway", "ready", "phone"):
+            name = f"{repository}/{folder}:1"
+            docker("build", "--quiet", "--tag", name, str(ROOT / folder))
+            built[folder] = name
+        yield built
+    finally:
+        docker("rmi", "--force", *built.values())
 
 
 @pytest.fixture(scope="session", params=list(KINDS))

@@ -8,14 +8,25 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from tests.waiting import until
-from tools.stack import Stack
+from tools.stack import Service
 
-__all__ = ["Outcome", "during_a_call", "place"]
+__all__ = ["Called", "Outcome", "during_a_call", "place"]
 
 CALL_SECONDS = 60.0
+
+
+class Called(Protocol):
+    """Whatever has an answer URL and logs."""
+
+    @property
+    def answer_url(self) -> str:
+        """Where the platform asks what to do with a call."""
+
+    def logs(self, service: Service) -> str:
+        """All that the service has logged so far."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +56,7 @@ class Outcome:
 
 
 class _Phone:
-    def __init__(self, stack: Stack, *arguments: str) -> None:
+    def __init__(self, stack: Called, *arguments: str) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "phone", "call", stack.answer_url, "--json", *arguments],
             stdout=subprocess.PIPE,
@@ -63,14 +74,14 @@ class _Phone:
         return Outcome(self._process.returncode, json.loads(out or "{}"), err)
 
 
-def place(stack: Stack, *arguments: str, count: int = 1) -> list[Outcome]:
+def place(stack: Called, *arguments: str, count: int = 1) -> list[Outcome]:
     """Place *count* calls at once with the arguments of `phone call`, and wait for all."""
     phones = [_Phone(stack, *arguments) for _ in range(count)]
     return [phone.outcome() for phone in phones]
 
 
 @contextlib.contextmanager
-def during_a_call(stack: Stack, *arguments: str) -> Iterator[Callable[[], Outcome]]:
+def during_a_call(stack: Called, *arguments: str) -> Iterator[Callable[[], Outcome]]:
     """Enter once the echo service has the call; yields what waits for its outcome."""
     before = stack.logs("echo-service").count("call_started")
     phone = _Phone(stack, *arguments)

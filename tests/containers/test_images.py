@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import http.client
 import json
-import secrets
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.compose import ROOT
 from tests.containers.edge import ask
 from tests.engine import docker, free_port
 from tests.waiting import until
@@ -19,21 +16,6 @@ SERVICES = ("ncco-service", "echo-service", "gateway")
 # What the strictest hosts do, and one thing more: nothing but memory to write to.
 STRICT = ("--read-only", "--user", "54321:54321", "--cap-drop", "ALL",
           "--security-opt", "no-new-privileges:true", "--tmpfs", "/tmp")  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def images() -> Iterator[dict[str, str]]:
-    """Build each image from its folder; yield their ids."""
-    tag = f"caw-test-{secrets.token_hex(4)}"
-    built = {}
-    try:
-        for folder in (*SERVICES, "ready", "phone"):
-            name = f"{tag}:{folder}"
-            docker("build", "--quiet", "--tag", name, str(ROOT / folder))
-            built[folder] = name
-        yield built
-    finally:
-        docker("rmi", "--force", *built.values())
 
 
 @pytest.mark.parametrize("folder", SERVICES)
