@@ -1,0 +1,1 @@
+"""Benchmarks: measure the services and compare them with peers. See README.md."""

@@ -1,7 +1,7 @@
-"""`make -C bench answers`: ncco-service's answers a second, and how long a caller waits for one.
+"""`make -C bench answers`: ncco-service's answers a second, and the time that one takes.
 
-Against a bare Flask view under the same gunicorn; signed and unsigned; and with a tunnel agent that
-hangs, is slow, or is dead, since no caller may wait for it.
+Compared with a bare Flask view under the same gunicorn; signed and unsigned; and with a tunnel
+agent that hangs, is slow, or is dead, since no caller may wait for it.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ BODY = json.dumps(
 
 @dataclass(frozen=True)
 class Case:
-    """One server and one way of asking.
+    """One server, its settings, and the kind of request.
 
     Args:
         label: for the table.
@@ -110,7 +110,7 @@ def _request(signed: bool) -> Callable[[], bytes]:
 
 @contextlib.asynccontextmanager
 async def _agent(kind: str | None) -> AsyncIterator[dict[str, str]]:
-    """Play a tunnel agent that is in trouble; the variables that lead to it."""
+    """Simulate a broken tunnel agent; yields the environment variables that point to it."""
     if kind is None:
         yield {}
         return
@@ -185,7 +185,7 @@ def _times(values: Sequence[float | None]) -> str:
 
 
 def main() -> int:
-    """Run from the command line; the exit status."""
+    """Run the command line; return the exit status."""
     parser = argparse.ArgumentParser(prog="bench.answers", description=__doc__)
     parser.add_argument("--seconds", type=float, default=10, help="of each measurement")
     parser.add_argument("--rounds", type=int, default=3)

@@ -1,4 +1,4 @@
-"""The search for the most calls that a server holds; what is tried is up to the caller."""
+"""Search for the most calls that a server holds. The caller runs the trials."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from dataclasses import dataclass
 __all__ = ["Capacity", "Outcome", "search", "time_limit"]
 
 STEP = 25
-"""Calls; the search is not finer than this."""
+"""The finest step of the search, in calls."""
 
 FAILURES, VOIDS = 2, 6
-"""A number of calls that failed so often, or could not be judged so often, is not held."""
+"""A number of calls is not held after this many failed or void trials."""
 
 
 class Outcome(enum.Enum):
-    """How one trial ended."""
+    """Outcome of one trial."""
 
     HELD = "held"
     FAILED = "failed"
     VOID = "void"
-    """Others had the processor, or the load generator was late: it says nothing of the server."""
+    """Others had the processor, or the load generator was late: no finding about the server."""
 
 
 @dataclass(frozen=True)
 class Capacity:
-    """What a search found.
+    """Result of a search.
 
     `held` is the most calls that were held (0: not even the least that was tried), `failed` the
     fewest above it that were not (None: never reached), `trials` each number tried and its end.
@@ -48,7 +48,7 @@ def search(
     trials: int = 40,
     over: Callable[[], bool] = lambda: False,
 ) -> Capacity:
-    """Find the most calls that are held: bracket in coarse steps, then halve the bracket.
+    """Find the most calls that are held: bracket in coarse steps, then bisect.
 
     A number that fails is tried a second time before it counts as failed, since a machine with
     other work on it has hiccups of its own; a void trial is repeated, too, a few times.
@@ -66,7 +66,7 @@ def search(
     tried: list[tuple[int, Outcome]] = []
 
     def holds(calls: int) -> bool | None:
-        """True, False, or None when there are no trials left to find out."""
+        """Return whether they are held, or None when no trials are left to find out."""
         outcomes: list[Outcome] = []
         while outcomes.count(Outcome.FAILED) < FAILURES and outcomes.count(Outcome.VOID) < VOIDS:
             if len(tried) == trials or over():
@@ -103,7 +103,7 @@ def search(
 
 
 def time_limit(seconds: float) -> Callable[[], bool]:
-    """Return what says whether so many seconds have passed since now."""
+    """Return a function that says whether this many seconds have passed since now."""
     end = time.monotonic() + seconds
     return lambda: time.monotonic() > end
 

@@ -1,4 +1,4 @@
-"""`make -C bench compare`: a new run beside one that was kept, figure by figure.
+"""`make -C bench compare`: compare a new run with a kept one, figure by figure.
 
 The exit status is 1 when a figure got worse by more than `--within`, and 64 for a wrong argument.
 """
@@ -23,7 +23,7 @@ HIGHER_IS_BETTER = ("*_held", "*per_second")
 
 @dataclass(frozen=True)
 class Change:
-    """One figure of one server, in both runs.
+    """A figure of a server in both runs.
 
     Args:
         peer: name of the server.
@@ -40,7 +40,7 @@ class Change:
 
     @property
     def ratio(self) -> float:
-        """New to old; infinite when something came where nothing was."""
+        """The new value divided by the old; infinite when the old one is 0."""
         if self.old == self.new:
             return 1.0
         return self.new / self.old if self.old else float("inf")
@@ -72,7 +72,7 @@ def changes(
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run from the command line; the exit status."""
+    """Run the command line; return the exit status."""
     parser = argparse.ArgumentParser(prog="bench.compare", description=__doc__)
     parser.add_argument("old", type=Path, help="figures file that was kept")
     parser.add_argument("new", type=Path, help="figures file of the new run")

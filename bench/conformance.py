@@ -35,10 +35,10 @@ from autobahntestsuite.wstest import run
 run()
 """
 GOOD = {"OK", "NON-STRICT", "INFORMATIONAL", "UNIMPLEMENTED"}
-"""What the suite itself does not count as a failure."""
+"""Results that the suite itself does not count as failures."""
 
 NO_COMPRESSION = ["12.*", "13.*"]
-"""permessage-deflate, which is not offered: audio gains little, and each frame would cost more."""
+"""permessage-deflate, which is not offered: audio compresses badly, and frames would cost more."""
 
 ENVIRON = {
     # Audio is echoed, texts are not; most of the suite is about texts.
@@ -49,7 +49,7 @@ ENVIRON = {
 
 
 def python27() -> str | None:
-    """Return a Python 2.7 that runs, or None."""
+    """Return a working Python 2.7, or None."""
     for candidate in _candidates():
         try:
             done = subprocess.run(  # noqa: S603 - an interpreter, asked for its version
@@ -76,7 +76,7 @@ def _candidates() -> Iterator[str]:
 
 
 def summary(cases: dict[str, dict[str, Any]]) -> tuple[str, bool]:
-    """Summarise what the suite found.
+    """Summarise the suite's report.
 
     Args:
         cases: by number, as in the suite's index.json.
@@ -170,7 +170,7 @@ def _cases(python: str, agent: str, port: int, cases: list[str]) -> dict[str, di
 
 
 def main() -> int:
-    """Run from the command line; the exit status."""
+    """Run the command line; return the exit status."""
     parser = argparse.ArgumentParser(prog="bench.conformance", description=__doc__)
     parser.add_argument("--peer", default=OURS, choices=[peer.name for peer in PEERS])
     parser.add_argument("--cases", default="*", help="such as 1.*,5.* (default: all)")

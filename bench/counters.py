@@ -1,4 +1,4 @@
-"""Instructions that a process executes: counted by hardware, where the machine lets us."""
+"""Instructions that a process executes, counted by hardware or by valgrind."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Counters:
 
     @contextlib.contextmanager
     def attached(self, pid: int) -> Iterator[Attached]:
-        """Attach to a process and its children, not counting yet."""
+        """Attach to a process and its children, without counting yet."""
         with tempfile.NamedTemporaryFile("r") as output:
             attached = Attached(self._perf, processes.tree(pid), self._events, Path(output.name))
             try:
@@ -68,7 +68,7 @@ class Counters:
 
 
 class Attached:
-    """Counters on a process. `start` and `stop` bound what is counted."""
+    """Counters attached to a process. They count between `start` and `stop`."""
 
     def __init__(self, perf: str, pids: list[int], events: tuple[str, str], output: Path) -> None:
         self._events = events
@@ -94,7 +94,7 @@ class Attached:
         os.close(acknowledge)
 
     def start(self) -> None:
-        """Begin to count."""
+        """Start counting."""
         self._tell(b"enable\n")
 
     def stop(self) -> None:
@@ -102,7 +102,7 @@ class Attached:
         self._tell(b"disable\n")
 
     def read(self) -> Instructions:
-        """End the counting and return its result."""
+        """Detach and return the counts."""
         self.end()
         found: dict[str, float] = {}
         for line in self._output.read_text().splitlines():
@@ -113,7 +113,7 @@ class Attached:
         return Instructions(user, kernel)
 
     def end(self) -> None:
-        """Let perf write down what it counted, and end."""
+        """Let perf write its counts, and end it."""
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGINT)
             self._process.wait(10)
@@ -126,7 +126,7 @@ class Attached:
 
 
 def valgrind_command(output: Path) -> tuple[str, ...]:
-    """Return what goes before a command so that its user instructions are counted in software."""
+    """Return the prefix of a command whose user instructions valgrind is to count."""
     return (
         "valgrind",
         "--tool=cachegrind",
@@ -136,7 +136,7 @@ def valgrind_command(output: Path) -> tuple[str, ...]:
 
 
 def valgrind_instructions(output: Path) -> Instructions:
-    """Read what valgrind counted over a whole run."""
+    """Read valgrind's count of a whole run."""
     for line in output.read_text().splitlines():
         if line.startswith("summary:"):
             return Instructions(float(line.split()[1]), None)

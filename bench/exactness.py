@@ -1,4 +1,4 @@
-"""Is what a server says of its calls what the load generator did?"""
+"""Compare a server's own metrics with what the load generator did."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["compared"]
 
 AUDIO_BYTES = 640
 QUIET_SECONDS = 5.0
-"""How long a server may take to sum up calls that have ended."""
+"""Seconds that a server may take to account for calls that have ended."""
 
 
 def compared(server: Server, report: Report) -> list[str] | None:

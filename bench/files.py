@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Write files atomically: whole or not at all."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["write_whole", "written_whole"]
 
 @contextlib.contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
-    """Give a temporary name beside `path`; what was written there becomes `path` on leaving."""
+    """Yield a temporary path beside `path`; on exit the file written there replaces it."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         yield temporary

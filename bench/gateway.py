@@ -1,4 +1,4 @@
-"""The same calls with a gateway in between: a stack that runs already is called through it."""
+"""Calls through the gateway of a stack that is already running."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["Hop", "capacity", "hop_from", "judged", "paced"]
 
 @dataclass(frozen=True)
 class Hop:
-    """Where the gateway listens: an IPv4 address and a port."""
+    """Address of the gateway: IPv4 address and port."""
 
     host: str
     port: int
@@ -56,7 +56,7 @@ def judged(report: Report, stolen: float) -> Outcome:
 
 
 def paced(hop: Hop, calls: int, probe: Mapping[str, float]) -> Report:
-    """Place so many calls through the gateway.
+    """Place this many calls through the gateway.
 
     The generator is not pinned: where gateway and server run is up to whoever started them.
     """

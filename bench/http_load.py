@@ -1,4 +1,4 @@
-"""A small HTTP client that asks for answers, as fast as it can or at a fixed rate."""
+"""HTTP load: requests as fast as the server answers, or at a fixed rate."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CONNECTIONS = 64
 
 @dataclass(frozen=True)
 class Asked:
-    """What came of many requests: times in ms, of those that were answered with 200."""
+    """Result of many requests. Times in ms, of those answered with 200."""
 
     per_second: float
     p50_ms: float
@@ -36,7 +36,7 @@ class _Line:
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def ask(self, request: bytes) -> str | None:
-        """Send a request and read its answer; what went wrong, or None."""
+        """Send a request and read the response; return what went wrong, or None."""
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 status = await self._exchange(request)
@@ -89,7 +89,7 @@ class _Count:
 async def flat_out(
     port: int, request: Callable[[], bytes], seconds: float, connections: int = 16
 ) -> Asked:
-    """Ask on so many connections, each as soon as it has its last answer.
+    """Send requests on this many connections, each as soon as the last one is answered.
 
     Args:
         port: of the server, on loopback.
@@ -114,7 +114,7 @@ async def flat_out(
 
 
 async def at_rate(port: int, request: Callable[[], bytes], seconds: float, rate: float) -> Asked:
-    """Ask at a fixed rate, whether or not earlier requests were answered.
+    """Send requests at a fixed rate, whether or not earlier ones were answered.
 
     Times count from when a request was due. On 64 connections at most: when all wait, so do the
     requests behind them, and that time counts, too.

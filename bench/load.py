@@ -1,4 +1,4 @@
-"""The load generator, run and read."""
+"""Run the load generator and read its report."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ __all__ = ["LOADGEN", "LoadError", "Report", "Times", "run"]
 
 LOADGEN = Path(__file__).resolve().parent / "build" / "loadgen"
 GENERATOR_LAG_MS = 1.0
-"""A generator that sends its frames later than this (p99) may be the bottleneck itself."""
+"""When the generator sends its frames later than this (p99), it may be the bottleneck itself."""
 
 
 class LoadError(Exception):
-    """The load generator gave no report; says what it printed."""
+    """The load generator gave no report. Says what it printed."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Times:
 
 @dataclass(frozen=True)
 class Report:
-    """What the load generator saw; its own names. `failure` is None when the peer behaved.
+    """Report of the load generator. `failure` is None when the peer behaved.
 
     `sent`, `echoed`, `late` and `skipped` are of the measured time, `frames_sent` and
     `frames_back` of the whole run.

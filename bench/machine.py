@@ -17,7 +17,7 @@ PACKAGES = ("websockets", "uvloop", "picows", "aiohttp", "tornado", "flask", "gu
 
 
 def described() -> dict[str, str | int]:
-    """Return the processor, its cores that may be used, kernel and Python."""
+    """Return the processor, the number of usable cores, kernel and Python."""
     cpu = next(
         (
             line.partition(":")[2].strip()
@@ -35,7 +35,7 @@ def described() -> dict[str, str | int]:
 
 
 def provenance() -> dict[str, Any]:
-    """Return what each figures file begins with: date, commit, machine, versions."""
+    """Return date, commit, machine and versions, for the head of a figures file."""
     return {
         "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d"),
         "commit": commit(),
@@ -45,7 +45,7 @@ def provenance() -> dict[str, Any]:
 
 
 def versions() -> list[str]:
-    """Return name and version of what is measured, as far as it is installed."""
+    """Return name and version of every measured package that is installed."""
     found = []
     for package in PACKAGES:
         try:
@@ -69,7 +69,7 @@ def commit() -> str:
 
 
 def load_average() -> float:
-    """Return the number of processes that wanted a core, over the last minute."""
+    """Return the one-minute load average."""
     return os.getloadavg()[0]
 
 

@@ -1,4 +1,4 @@
-"""Each thing that is measured of one echo server. Every measurement gets a fresh server."""
+"""Measurements of one echo server. Each one starts a new server process."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from bench.server import Server
 __all__ = ["P99_MS", "Figures", "Measures", "Spent", "held", "kept_up"]
 
 Figures = dict[str, float | None]
-"""Name of a figure to its value; None where the server did not get so far."""
+"""Figures by name; None where the server did not get that far."""
 
 P99_MS = 20.0
 SATURATED = 0.97
-"""Share of its core above which a server's cost per frame says nothing: frames wait."""
+"""Share of its core above which a server's cost per frame is not meaningful: frames queue up."""
 MOST_OF_A_CORE = 0.9
-"""Share of the time for which a server must have had its core, to be judged by its use of it."""
+"""Share of the time for which a server must have had its core to be judged by its use of it."""
 
 VALGRIND_FRAMES = (1000, 4000)
 VALGRIND_CALLS = 20
@@ -40,7 +40,7 @@ VALGRIND_START = 120.0
 
 @dataclass
 class Spent:
-    """What a server used while the generator measured, and what others took from it.
+    """What a server used during a measurement, and what others took from it.
 
     Args:
         seconds: that passed.
@@ -59,7 +59,7 @@ class Spent:
 
     @property
     def saturated(self) -> bool:
-        """Whether it had nearly all of its core, and used nearly all that it had."""
+        """Whether it had nearly all of its core, and used nearly all of that."""
         had = self.seconds - self.taken
         return had > MOST_OF_A_CORE * self.seconds and self.cpu > SATURATED * had
 
@@ -83,7 +83,7 @@ def held(report: Report, spent: Spent) -> Outcome:
 
 
 class Measures:
-    """Measures one peer after another.
+    """Measurements of peers, one after the other.
 
     Each measurement raises `LoadError` or `ServerError` when the peer fails.
 
@@ -101,12 +101,12 @@ class Measures:
         self.reports: list[tuple[str, Report]] = []
         """Every report of the generator, with the peer's name."""
         self.exact = 0
-        """Runs after which a server's own metrics were the generator's count."""
+        """Number of runs after which a server's metrics equalled the generator's counts."""
         self.inexact: list[str] = []
-        """Every difference between the two."""
+        """Every difference between them."""
 
     def flood(self, peer: Peer, depth: int) -> Figures:
-        """So many frames in flight on each connection: CPU, instructions, frames a second."""
+        """Measure a flood with so many frames in flight per connection: CPU, instructions, rate."""
         plan, key = self.plan, f"flood{depth}"
         report, spent = self._measured(
             peer,
@@ -122,7 +122,7 @@ class Measures:
         }
 
     def paced(self, peer: Peer, calls: int) -> Figures:
-        """So many calls at their own pace: CPU and instructions per frame, delays."""
+        """Measure this many paced calls: CPU and instructions per frame, delays."""
         plan, key = self.plan, f"paced{calls}"
         report, spent = self._measured(
             peer, "paced", calls=calls, seconds=plan.seconds, warmup=plan.warmup
@@ -136,7 +136,7 @@ class Measures:
         }
 
     def memory(self, peer: Peer) -> Figures:
-        """Hold calls that have echoed a little: KiB of memory for each."""
+        """Measure the memory of open calls, in KiB a call."""
         calls = self.plan.held_calls
         with self._server(peer) as server:
             # What the first calls ever make a server load is not what a call costs.
@@ -150,12 +150,12 @@ class Measures:
         return {"kib_per_call": (spent.memory - before) / 1024 / calls}
 
     def handshakes(self, peer: Peer) -> Figures:
-        """Calls opened and ended a second, 16 at a time."""
+        """Measure how many calls a second are opened and closed, 16 at a time."""
         report, _ = self._measured(peer, "handshakes", calls=16, seconds=self.plan.seconds)
         return {"handshakes_per_second": report.handshakes / report.seconds}
 
     def deaf(self, peer: Peer) -> Figures:
-        """A peer that sends and never reads: how much memory it makes the server take, in MiB."""
+        """Measure how much memory a peer that never reads makes the server take, in MiB."""
         with self._server(peer) as server:
             self._load(peer, server, "idle", calls=20, seconds=0.1)
             before = server.memory_bytes()
@@ -184,7 +184,7 @@ class Measures:
 
     @property
     def probe(self) -> dict[str, float]:
-        """The generator's options for one trial."""
+        """Options of the generator for one trial."""
         return {
             "seconds": self.plan.probe_seconds,
             "warmup": self.plan.warmup,
@@ -249,7 +249,7 @@ class Measures:
 
 
 class _At:
-    """Reads the server's use of the machine at the generator's marks."""
+    """Reads the server's resource usage when the generator starts and stops measuring."""
 
     def __init__(
         self, server: Server, spent: Spent, core: int, attached: counters.Attached | None

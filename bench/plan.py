@@ -1,4 +1,4 @@
-"""How much is measured: everything, or enough to see where one stands."""
+"""Plans: how much a run measures."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["FULL", "QUICK", "TINY", "Plan"]
 
 @dataclass(frozen=True)
 class Plan:
-    """The size of a run.
+    """Size of a run.
 
     Args:
         rounds: how often each peer is measured; peers alternate.

@@ -1,4 +1,4 @@
-"""The results as a picture: `python -m bench.plot results.json picture.svg`."""
+"""Draw a run as a picture: `python -m bench.plot figures.json picture.svg`."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _bars(axes: Axes, results: dict[str, Any], name: str, title: str) -> None:
 
 
 def main() -> None:
-    """Draw what the first argument holds into the second."""
+    """Draw the figures file named first into the picture named second."""
     source, target = sys.argv[1:]
     picture(record.read(Path(source)), Path(target))
 

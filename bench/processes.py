@@ -16,7 +16,7 @@ __all__ = [
 
 
 class Cores:
-    """The cores that this process may use, and who gets which.
+    """The usable cores, and which one server and load generator get.
 
     With one core only, server and load share it, and the figures are of little worth.
     """
@@ -36,7 +36,7 @@ class Cores:
 
 
 def pinned(core: int) -> Callable[[], None]:
-    """Return what a child runs before it becomes the program, so that all its threads stay."""
+    """Return a `preexec_fn` that pins a child, with all its threads, to a core."""
 
     def pin() -> None:
         os.sched_setaffinity(0, {core})
@@ -45,7 +45,7 @@ def pinned(core: int) -> Callable[[], None]:
 
 
 def tree(pid: int) -> list[int]:
-    """Return a process and all that descend from it."""
+    """Return the ids of a process and all its descendants."""
     found = [pid]
     for parent in found:
         try:

@@ -1,4 +1,4 @@
-"""Figures files: what a run measured, one value for each round. Written, read, and summarised.
+"""Figures files: what a run measured, with one value for each round.
 
 A file has `date`, `commit`, `machine`, `versions` and `notes` of the run, `labels` of what was
 measured, and `figures`: by name of the server and name of the figure, a list with one value for
@@ -20,14 +20,14 @@ from bench.files import write_whole
 __all__ = ["Rounds", "Summary", "gathered", "median", "read", "stem", "summarised", "write"]
 
 DIGITS = 6
-"""Significant digits of a figure that is kept: more are noise."""
+"""Significant digits of a kept figure; more would be noise."""
 
 Rounds = Mapping[str, Sequence[float | None]]
-"""By name of the figure, a value for each round."""
+"""Figures by name, with a value for each round."""
 
 
 class Summary(TypedDict):
-    """One figure of one server over all rounds.
+    """A figure of a server over all rounds.
 
     The median is of the rounds that have a value. The ratios are to the limit's and to plain
     `websockets`' median of the same run.
@@ -53,7 +53,7 @@ def write(path: Path, record: Mapping[str, Any]) -> None:
 
 
 def stem(folder: Path, commit: str, what: str = "") -> Path:
-    """Return where a run that ends now is kept, without a suffix.
+    """Return the path, without suffix, under which a run that ends now is kept.
 
     Args:
         folder: of all results.
@@ -69,7 +69,7 @@ def read(path: Path) -> dict[str, Any]:
     """Read a figures file.
 
     Raises:
-        ValueError: it is none; says what is wrong with which file.
+        ValueError: it is not a figures file; says which file and what is wrong.
         OSError: it cannot be read.
 
     """

@@ -1,4 +1,4 @@
-"""Do two replicas carry twice what one does?
+"""Capacity of two replicas, compared with one.
 
 With four cores or more, each server and each generator has a core of its own. With fewer, each core
 has a server and that server's own load, in the one-replica run as in the two-replica run: so both
@@ -26,7 +26,7 @@ __all__ = ["carried", "places"]
 
 
 def places(cores: Cores) -> list[tuple[int, int]]:
-    """Return (core of the server, core of its load) of two replicas; empty with a single core."""
+    """Return (server's core, load's core) of two replicas; empty on a single core."""
     usable = cores.usable
     if len(usable) >= 4:
         return [(usable[0], usable[2]), (usable[1], usable[3])]
@@ -40,7 +40,7 @@ def carried(
     plan: Plan,
     probe: dict[str, float],
 ) -> Capacity:
-    """Search for the most calls that so many replicas hold together, divided evenly among them.
+    """Search for the most calls that replicas hold together, divided evenly among them.
 
     Args:
         peer: the server.

@@ -1,4 +1,4 @@
-"""A whole run: alternating rounds over all peers, then what goes beyond one process."""
+"""A whole run: alternating rounds over all peers, then replicas and gateway."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ __all__ = ["Run"]
 
 FRAMES_PER_SECOND = 50
 CALLS_AT_FIRST = 400
-"""Where a search begins when nothing is known of a server."""
+"""Calls with which a search starts when nothing is known about a server."""
 GATEWAY_SHARE = 5
-"""What passes the gateway is guessed to be so many times less: it copies each frame twice, and
+"""First guess: the gateway carries this many times less, since it copies each frame twice, and
 shares the cores."""
 
 
@@ -61,11 +61,11 @@ class Run:
 
     @property
     def reports(self) -> list[tuple[str, Report]]:
-        """Each report of the generator so far, with the name of the server."""
+        """Every report of the generator so far, with the server's name."""
         return self._measures.reports
 
     def results(self) -> dict[str, Any]:
-        """Measure everything; return what is kept, see `record`."""
+        """Measure everything; return the content of a figures file (see `record`)."""
         plan = self._plan
         busy, stolen = machine.load_average(), stolen_seconds(self._measures.cores.usable)
         peers, skipped = installed([named(name) for name in plan.peers] or PEERS)
@@ -178,7 +178,7 @@ class Run:
         return f"No instructions were counted: {self._hardware.why_not}."
 
     def _about_exactness(self) -> Iterator[str]:
-        """Say whether the service counted what there was to count."""
+        """Say whether the service's metrics were exact."""
         measures = self._measures
         if measures.exact:
             yield (
@@ -203,7 +203,7 @@ class Run:
 
 
 def _estimate(before: list[Figures], figures: Figures) -> float:
-    """Guess how many calls a server holds: from earlier rounds, else from what a frame costs."""
+    """Estimate how many calls a server holds, from earlier rounds or from the cost of a frame."""
     held = [value for past in before if (value := past.get("calls_held"))]
     if held:
         return statistics.median(held)

@@ -1,4 +1,4 @@
-"""`make bench`: measure echo-service and its peers in alternating rounds, and keep the results."""
+"""`make bench`: measure echo-service and its peers in alternating rounds, and keep the figures."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ EX_USAGE = 64
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run from the command line; the exit status."""
+    """Run the command line; return the exit status."""
     options = _options(arguments)
     if not LOADGEN.exists():
         print(f"{LOADGEN} is not built: make -C bench programs (it needs gcc)", file=sys.stderr)
@@ -71,7 +71,7 @@ def _plan(options: argparse.Namespace) -> Plan:
 
 
 def _keep(results: dict[str, Any], folder: Path) -> None:
-    """Write the results beside each other: figures, table, picture."""
+    """Write figures, table and picture."""
     stem = record.stem(folder, results["commit"])
     data = stem.with_suffix(".json")
     record.write(data, results)

@@ -1,4 +1,4 @@
-"""A server under test: started on its core, watched, stopped."""
+"""A server under test: start it on its core, read its resource usage, stop it."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ LISTENING = re.compile(r"\blistening url=http://[^\s:]+:(\d+)")
 
 
 class ServerError(Exception):
-    """A server did not start; says what it printed."""
+    """A server did not start. Says what it printed."""
 
 
 class Server:
-    """A server process; a context manager.
+    """A server process, as a context manager.
 
     Args:
         command: starts it; it must print `listening url=http://host:port`.
@@ -88,12 +88,12 @@ class Server:
 
     @property
     def alive(self) -> bool:
-        """Whether the process still runs."""
+        """Whether the process is still running."""
         return self._process.poll() is None
 
     @property
     def pid(self) -> int:
-        """The process's number."""
+        """The process id."""
         return self._process.pid
 
     def cpu_seconds(self) -> float:
@@ -109,12 +109,12 @@ class Server:
         return processes.memory_bytes(processes.tree(self.pid))
 
     def printed(self, *, whole: bool = False) -> str:
-        """Return what it printed, or only the end of it."""
+        """Return its output, or only the end of it."""
         data = os.pread(self._output.fileno(), 1 << 20, 0)
         return data[0 if whole else -2000 :].decode(errors="replace")
 
     def metrics(self) -> dict[str, float] | None:
-        """Return what it counts itself, by name and label as it writes them; None: it does not.
+        """Return its own metrics by name and label, or None when it has none.
 
         Raises:
             OSError: it does not answer.

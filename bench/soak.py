@@ -1,4 +1,4 @@
-"""`make soak`: many calls for a long time; nothing may grow, and no frame may be lost."""
+"""`make soak`: many calls for a long time. Nothing may grow, and no frame may be lost."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ __all__ = ["Verdict", "judged", "main"]
 WINDOWS = 30
 SHARE_OF_CAPACITY = 0.8
 MEMORY_GROWTH = 0.02
-"""Share of memory that the end may have more than the beginning; an allocator's slack."""
+"""Share by which memory may grow: an allocator's slack."""
 DELAY_GROWTH = 1.5
 DELAY_SLACK_MS = 2.0
-"""The end's p99 may be so many times the beginning's plus this: a machine's own unrest."""
+"""p99 may grow by the factor and then by these ms: variation of the machine."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
-    """What a soak showed. `problems` is empty when it passed."""
+    """Result of a soak. `problems` is empty when it passed."""
 
     memory_mib: tuple[float, float]
     p99_ms: tuple[float, float]
@@ -77,7 +77,7 @@ def _capacity(peer: str) -> int | None:
 
 
 def main() -> int:
-    """Run from the command line; the exit status."""
+    """Run the command line; return the exit status."""
     parser = argparse.ArgumentParser(prog="bench.soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--calls", type=int, help="default: 80 %% of the capacity last measured")
@@ -151,7 +151,7 @@ def _keep(peer: Peer, figures: dict[str, float], problems: Sequence[str], folder
 def _soaked(
     command: Sequence[str], environ: dict[str, str], calls: int, seconds: float
 ) -> tuple[Report, list[int], float, list[str] | None]:
-    """Return the generator's report; the server's memory over time, share of a core, metrics."""
+    """Return the generator's report, and the server's memory, share of a core and differences."""
     cores, memory, cpu, ended = Cores(), list[int](), list[float](), threading.Event()
     interval = max(0.1, seconds / (2 * WINDOWS))
 

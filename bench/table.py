@@ -1,4 +1,4 @@
-"""The results as Markdown. Pure."""
+"""A run as Markdown tables."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Column = tuple[str, Cell]
 
 
 def markdown(results: Results) -> str:
-    """Return the tables of a run, with what must be known to read them.
+    """Return the tables of a run, with notes.
 
     Args:
         results: of a run, see `record`.

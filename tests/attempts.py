@@ -1,4 +1,4 @@
-"""Attempts at what has to be in time, on a machine that holds up everything now and then."""
+"""Retries for checks of timing, since a busy machine may delay anything."""
 
 from __future__ import annotations
 
@@ -10,20 +10,19 @@ ATTEMPTS = 5
 
 
 class Late(AssertionError):
-    """Something came later than it should: by the machine's doing, or by the program's."""
+    """Something came too late, because of the machine or of the program."""
 
 
 def in_time(good: bool, seen: object) -> None:
-    """Raise :exc:`Late` with what was *seen* unless it was *good*."""
+    """Raise `Late` with what was `seen` unless it was `good`."""
     if not good:
         raise Late(seen)
 
 
 async def best_of(trial: Callable[[], Awaitable[None]], attempts: int = ATTEMPTS) -> None:
-    """Return once a *trial* is in time; the last one's :exc:`Late` is raised.
+    """Repeat a `trial` until it is in time; raise the `Late` of the last one.
 
-    What a program itself does too late, it does too late each time. Whatever else is wrong with a
-    trial is raised at once.
+    A program that is too slow is too slow every time. Any other error is raised at once.
     """
     for _ in range(attempts - 1):
         try:

@@ -32,14 +32,14 @@ OWN_SETTINGS = re.compile(
 
 
 class ComposeStack:
-    """The Compose project, started by ``with`` and always taken down, with volumes and images.
+    """The Compose project, started by `with` and always removed, with its volumes and images.
 
     Args:
         settings: environment variables for each service, on top of docker-compose.yml.
         files: further Compose files, applied in this order after docker-compose.yml.
-        env: what a user would have in ``.env``. The real ``.env`` is not read.
-        folder: of the project; another one than the repository's stands for another clone.
-        start: whether entering starts it; otherwise :meth:`up` does.
+        env: content of `.env`; the real `.env` is not read.
+        folder: of the project, if it is not the repository: for a test with another clone.
+        start: whether entering starts it; if not, call `up`.
 
     """
 
@@ -69,7 +69,7 @@ class ComposeStack:
         self._scratch = tempfile.TemporaryDirectory(prefix=f"{self.project}-")
 
     def __enter__(self) -> Self:
-        """Build and start everything; raise :exc:`StackError` when it does not become healthy."""
+        """Build and start everything; raise `StackError` when it does not become healthy."""
         self._write()
         if self._start:
             try:
@@ -86,17 +86,17 @@ class ComposeStack:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Take everything down; keep the logs when something went wrong."""
+        """Remove everything; keep the logs after an error."""
         if error is not None:
             self.save_logs()
         self.down()
 
     def up(self, *options: str) -> str:
-        """Run ``docker compose up --wait``; return what it printed, raise :exc:`StackError`."""
+        """Run `docker compose up --wait`; return what it printed, raise `StackError`."""
         return self.compose("up", "--wait", "--wait-timeout", str(START_SECONDS), *options)
 
     def down(self) -> None:
-        """Remove all that is this project's; shared images go when the process ends."""
+        """Remove the project; shared images are removed when the process exits."""
         try:
             if not self._used:
                 return
@@ -106,10 +106,10 @@ class ComposeStack:
             self._scratch.cleanup()
 
     def compose(self, *arguments: str, check: bool = True) -> str:
-        """Run a ``docker compose`` command on this project and return all that it printed.
+        """Run a `docker compose` command on this project; return everything it printed.
 
         Raises:
-            StackError: it failed, and *check* is true; with all that it printed.
+            StackError: it failed and `check` is true; has the end of its output.
 
         """
         done = self.run(*arguments)
@@ -121,8 +121,8 @@ class ComposeStack:
         return done.stdout
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run a ``docker compose`` command; standard error comes with the output."""
-        self._used |= "config" not in arguments  # there may be something to take down
+        """Run a `docker compose` command; standard error is part of the output."""
+        self._used |= "config" not in arguments  # there may be something to remove
         files = [self._folder / "docker-compose.yml", *self._files, self._path("differences.json")]
         command = compose_command()
         command += ["--project-name", self.project, "--project-directory", str(self._folder)]
@@ -142,17 +142,17 @@ class ComposeStack:
 
     @property
     def answer_url(self) -> str:
-        """The answer URL, through the gateway's port on this machine."""
+        """The answer URL, through the gateway."""
         return f"{self.base_url()}/webhooks/answer"
 
     @property
     def events_url(self) -> str:
-        """The event URL, likewise."""
+        """The event URL, through the gateway."""
         return f"{self.base_url()}/webhooks/events"
 
     @property
     def socket_url(self) -> str:
-        """The socket, likewise."""
+        """The socket, through the gateway."""
         return f"ws://127.0.0.1:{self.port}/socket"
 
     def base_url(self, service: Service | None = None) -> str:
@@ -162,8 +162,7 @@ class ComposeStack:
     def container(self, service: str) -> str:
         """Return the id of the service's container, running or not.
 
-        The engine itself is asked, by the labels that Compose gives: Compose would read all files
-        again first, and this is asked very often.
+        Found by the labels that Compose sets, since Compose itself would read all files each time.
         """
         labels = {"project": self.project, "service": service, "oneoff": "False"}
         wanted = [f"--filter=label=com.docker.compose.{name}={is_}" for name, is_ in labels.items()]
@@ -173,20 +172,20 @@ class ComposeStack:
         return found[0]
 
     def address(self, service: str) -> str:
-        """Return a service's own address; before a published port stands a proxy of Docker's."""
+        """Return a service's own address, which bypasses Docker's proxy of published ports."""
         networks = self.inspect(service)["NetworkSettings"]["Networks"].values()
         return str(next(iter(networks))["IPAddress"])
 
     def inspect(self, service: str) -> Any:
-        """Return what the engine knows about the service's container."""
+        """Return `docker inspect` of the service's container."""
         return json.loads(docker("inspect", self.container(service)))[0]
 
     def logs(self, service: str) -> str:
-        """Return all that the service has logged so far, in all its lives."""
+        """Return everything that the service has logged, over all restarts."""
         return docker("logs", self.container(service))
 
     def save_logs(self) -> Path:
-        """Keep what everyone logged, and how it stands, in the folder ``out``; return the file."""
+        """Write the state and the logs of all services into the folder `out`; return the file."""
         path = ROOT / "out" / f"{self.project}.log"
         path.parent.mkdir(exist_ok=True)
         state = self.compose("--profile", "*", "ps", "--all", check=False)
@@ -195,15 +194,15 @@ class ComposeStack:
         return path
 
     def kill(self, service: str) -> None:
-        """End the service at once, as ``kill -9`` would; it stays down until started."""
+        """Kill the service, like `kill -9`; it stays down until started."""
         docker("kill", "--signal", "KILL", self.container(service))
 
     def terminate(self, service: str) -> None:
-        """Ask the service to end, and do not wait for it."""
+        """Send SIGTERM to the service without waiting for it."""
         docker("kill", "--signal", "TERM", self.container(service))
 
     def stop(self, service: str, wait: float = 15.0) -> int:
-        """Ask the service to end and return its exit status."""
+        """Stop the service with SIGTERM; return its exit status."""
         container = self.container(service)
         docker("kill", "--signal", "TERM", container)
         try:
@@ -212,15 +211,15 @@ class ComposeStack:
             raise StackError(f"{service} was still running {wait:g} s after SIGTERM") from None
 
     def start(self, service: str) -> None:
-        """Start a stopped or killed service again, under the same address."""
+        """Start a stopped or killed service at the same address."""
         docker("start", self.container(service))
 
     def wait_healthy(self, service: str, timeout: float = START_SECONDS) -> None:
-        """Return when the engine calls the service's container healthy."""
+        """Wait until the service's container is healthy."""
         self._wait(lambda: self._health(service) == "healthy", timeout, f"{service} to be healthy")
 
     def wait_ready(self, timeout: float = START_SECONDS) -> None:
-        """Return when a call would work, by what the container `ready` sees at this moment."""
+        """Wait until a call would work, as the container `ready` sees it."""
         look = ["docker", "exec", self.container("ready"), "python", "ready.py", "--once"]
 
         def ready() -> bool:
@@ -229,7 +228,7 @@ class ComposeStack:
         self._wait(ready, timeout, "a call to be possible")
 
     def _write(self) -> None:
-        """Write how this stack differs from the plain one."""
+        """Write the overrides of this stack, and its `.env`."""
         services: dict[str, dict[str, Any]] = {name: {} for name in (*BUILT, *self._settings)}
         for service, variables in self._settings.items():
             services[service]["environment"] = dict(variables)

@@ -1,4 +1,4 @@
-"""The stack that the whole-stack cases run against, in each of its kinds."""
+"""Fixtures of the whole-stack tests: a stack of processes, and one of containers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ KINDS: dict[str, Callable[[], AbstractContextManager[Stack]]] = {
 
 @pytest.fixture(scope="session")
 def engine() -> None:
-    """Skip where no engine answers, or fail when the environment has REQUIRE_DOCKER=1."""
+    """Skip where there is no Docker engine; fail if the environment has REQUIRE_DOCKER=1."""
     if reason := unavailable():
         if os.environ.get("REQUIRE_DOCKER") == "1":
             pytest.fail(f"REQUIRE_DOCKER=1, but there is no engine: {reason}", pytrace=False)
@@ -47,7 +47,7 @@ def images(engine: None) -> Iterator[dict[str, str]]:
 
 @pytest.fixture(scope="session", params=list(KINDS))
 def stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
-    """Yield one running stack of each kind, for cases that leave it as they found it."""
+    """Yield a running stack of each kind, for tests that do not change it."""
     if request.param == "compose":
         request.getfixturevalue("engine")
     with KINDS[request.param]() as running:
@@ -57,7 +57,7 @@ def stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
 
 @pytest.fixture
 def fragile_stack(stack: Stack) -> Iterator[Stack]:
-    """Yield the stack to be broken, and mend it afterwards."""
+    """Yield a stack for tests that break it, and repair it afterwards."""
     yield stack
     for service in SERVICES:
         stack.start(service)
@@ -65,7 +65,7 @@ def fragile_stack(stack: Stack) -> Iterator[Stack]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give cases in containers time: the first may have to build the images."""
+    """Allow more time for tests in containers: the first may have to build the images."""
     for item in items:
         if "compose" in item.name and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(240))
@@ -75,7 +75,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Keep the containers' logs when a case fails, and say where."""
+    """Keep the containers' logs when a test fails, and say where."""
     report = yield
     if report.failed:
         arguments: dict[str, Any] = getattr(item, "funcargs", {})

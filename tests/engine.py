@@ -1,4 +1,4 @@
-"""Docker's client: whether an engine answers, its commands, and the images of one test run."""
+"""The Docker engine: whether there is one, its commands, and the images of a test run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tools.stack import StackError
 __all__ = ["BUILT", "IMAGES", "compose_command", "docker", "free_port", "unavailable"]
 
 COMMAND_SECONDS = 300.0
-"""An image may have to be built, on a slow line."""
+"""Bound on a command, which may have to build an image over a slow connection."""
 IMAGES = f"caw-{secrets.token_hex(4)}"
 """Repository of the images that the stacks of this process share: only the first builds them."""
 BUILT = ("ncco-service", "echo-service", "gateway", "ready", "phone", "secrets", "ngrok-token")
@@ -28,7 +28,7 @@ def compose_command() -> list[str]:
 
 
 def unavailable() -> str | None:
-    """Return why no stack can be started on this machine, or None when one can."""
+    """Return why this machine cannot start containers, or None when it can."""
     if not shutil.which("docker"):
         return "there is no docker command"
     for command in (["docker", "info"], [*compose_command(), "version"]):
@@ -42,7 +42,7 @@ def unavailable() -> str | None:
 
 
 def docker(*arguments: str, timeout: float = COMMAND_SECONDS) -> str:
-    """Run the engine's client; return what it printed, standard error included.
+    """Run `docker`; return its output, standard error included.
 
     Raises:
         StackError: it failed.
@@ -62,7 +62,7 @@ def docker(*arguments: str, timeout: float = COMMAND_SECONDS) -> str:
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on, out of those that no outgoing connection is given."""
+    """Return a free port below the range of outgoing connections."""
     while True:
         port = 20000 + secrets.randbelow(12000)
         with socket.socket() as probe:
@@ -75,7 +75,7 @@ def free_port() -> int:
 
 @atexit.register
 def _remove_images() -> None:
-    """Remove what the stacks of this process have built."""
+    """Remove the images that this process has built."""
     if shutil.which("docker"):
         filters = ("--filter", f"reference={IMAGES}")
         listed = subprocess.run(

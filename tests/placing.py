@@ -1,4 +1,4 @@
-"""Places calls on a stack with the real command, as a user would."""
+"""Place calls on a stack with the phone's command line."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Called(Protocol):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What `phone call --json` ended with: its status, its report, and what it said in words."""
+    """Result of `phone call --json`: exit status, report, and what it wrote to standard error."""
 
     status: int
     report: dict[str, Any]
@@ -75,14 +75,14 @@ class _Phone:
 
 
 def place(stack: Called, *arguments: str, count: int = 1) -> list[Outcome]:
-    """Place *count* calls at once with the arguments of `phone call`, and wait for all."""
+    """Place `count` calls at once with these arguments of `phone call`, and wait for them."""
     phones = [_Phone(stack, *arguments) for _ in range(count)]
     return [phone.outcome() for phone in phones]
 
 
 @contextlib.contextmanager
 def during_a_call(stack: Called, *arguments: str) -> Iterator[Callable[[], Outcome]]:
-    """Enter once the echo service has the call; yields what waits for its outcome."""
+    """Enter once echo-service has the call; yields a function that waits for its outcome."""
     before = stack.logs("echo-service").count("call_started")
     phone = _Phone(stack, *arguments)
     until(lambda: stack.logs("echo-service").count("call_started") > before, "the call to start")

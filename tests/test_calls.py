@@ -10,7 +10,7 @@ from tools.stack import Stack
 
 
 def summary_of(stack: Stack, uuid: str) -> dict[str, str]:
-    """Return the fields of the echo service's summary line of the call *uuid*."""
+    """Return the fields of the echo service's summary line of the call `uuid`."""
     line = re.compile(rf"call_ended\b.*\bcall={re.escape(uuid)}\b.*")
     until(lambda: line.search(stack.logs("echo-service")) is not None, f"the summary of {uuid}")
     found = line.search(stack.logs("echo-service"))

@@ -37,7 +37,7 @@ def ask(url: str, body: object | None = None) -> tuple[int, Any]:
 
 
 def shape(value: object) -> object:
-    """Return *value* with everything that varies from call to call reduced to its type."""
+    """Return `value` with everything that varies from call to call reduced to its type."""
     if isinstance(value, dict):
         return {key: shape(item) for key, item in value.items()}
     if isinstance(value, list):

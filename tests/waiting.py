@@ -9,7 +9,7 @@ __all__ = ["until"]
 
 
 def until(condition: Callable[[], bool], what: str, seconds: float = 30.0) -> None:
-    """Return once *condition* holds; fail when it does not within *seconds*."""
+    """Wait until `condition` holds; fail when it does not within `seconds`."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"waited {seconds:g} s for {what}"

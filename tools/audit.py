@@ -1,8 +1,8 @@
-"""`make audit`: secrets in the repository's history, and known vulnerabilities of what is locked.
+"""`make audit`: search the history for secrets, and locked packages for known vulnerabilities.
 
-Exit status 1 when something was found, or when the secrets could not be looked for. Where no
-source of advisories can be reached the second part says so and does not fail, for a machine
-without the internet cannot do better; with ``AUDIT_STRICT=1`` it fails then too.
+The exit status is 1 when something was found, or when gitleaks could not run. When no source of
+advisories can be reached, the second part says so and passes, so that it works offline; with
+`AUDIT_STRICT=1` it fails.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 ADVISORY_SECONDS = 120.0
-LEAKS = 3  # the exit status that we ask gitleaks for; 1 would be its failures too
+LEAKS = 3
+"""Exit status requested from gitleaks for a finding; 1 is also that of its failures."""
 
 
 def main() -> int:
-    """Do both parts, and return the exit status."""
+    """Run both parts; return the exit status."""
     problems = [*secrets()]
     for lock in sorted(ROOT.glob("*/requirements.txt")):
         problems += vulnerabilities(lock)
@@ -31,7 +32,7 @@ def main() -> int:
 
 
 def secrets() -> list[str]:
-    """Look through all commits with gitleaks; return what is wrong."""
+    """Search all commits with gitleaks; return the problems."""
     gitleaks = shutil.which("gitleaks")
     if gitleaks is None:
         return ["gitleaks is not installed (on Debian: apt-get install gitleaks)"]
@@ -49,7 +50,7 @@ def secrets() -> list[str]:
 
 
 def vulnerabilities(lock: Path) -> list[str]:
-    """Ask pip-audit about the versions in *lock*; return what is wrong."""
+    """Check the versions in `lock` with pip-audit; return the problems."""
     name = lock.relative_to(ROOT)
     command = [sys.executable, "-m", "pip_audit", "--disable-pip", "--require-hashes"]
     command += ["--progress-spinner", "off", "--format", "json", "-r", str(lock)]
@@ -62,12 +63,12 @@ def vulnerabilities(lock: Path) -> list[str]:
         packages = []
     audited = [package for package in packages if "skip_reason" not in package]
     if not audited:
-        said = f"{name}: not checked, no source of advisories answered"
+        said = f"{name}: not checked: no source of advisories answered"
         print(said)
         return [said] if os.environ.get("AUDIT_STRICT") == "1" else []
     bad = [
         f"{name}: {package['name']} {package['version']} has {flaw['id']}, "
-        f"repaired in {', '.join(flaw['fix_versions']) or 'no version yet'}; then: make lock"
+        f"fixed in {', '.join(flaw['fix_versions']) or 'no version yet'}; run: make lock UPGRADE=1"
         for package in audited
         for flaw in package["vulns"]
     ]

@@ -1,4 +1,4 @@
-"""`make demo`: both services on free ports, one simulated call through them, everything stopped."""
+"""`make demo`: start both services on free ports, place a simulated call, stop everything."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ INTERRUPTED = 130
 
 
 def main(arguments: list[str]) -> int:
-    """Place the call and return its exit status; *arguments* are handed to ``phone call``."""
-    # The services live in sessions of their own: ended like Ctrl-C, we still stop them.
+    """Place the call; return its exit status. `arguments` are passed on to `phone call`."""
+    # The services run in sessions of their own, so SIGTERM must end this process like Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     (ROOT / HEARD.parent).mkdir(exist_ok=True)
     (ROOT / PAGE).unlink(missing_ok=True)
@@ -46,7 +46,7 @@ def _call(answer_url: str, arguments: list[str]) -> int:
             try:
                 return phone.wait()
             except KeyboardInterrupt:
-                # Ctrl-C reached the phone as well: it hangs up and ends by itself.
+                # Ctrl-C reached the phone too: it hangs up and exits by itself.
                 continue
 
 

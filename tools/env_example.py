@@ -1,6 +1,6 @@
-"""Writes `.env.example` from the services' own lists of settings, so that it cannot fall behind.
+"""Generate `.env.example` from the services' own lists of settings.
 
-`python -m tools.env_example` prints it; `make env-example` keeps it.
+`python -m tools.env_example` prints it; `make env-example` writes it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ HEAD = """\
 # Generated from the code: change the services' settings.py, then run `make env-example`.
 """
 
-# What Compose itself reads; the services do not know these.
 COMPOSE = (
     ("COMPOSE_PROFILES", "", "`ngrok` starts the tunnel too: the telephone network can call."),
     ("NGROK_AUTHTOKEN", "", "Your token, from dashboard.ngrok.com. The tunnel needs it."),
@@ -47,13 +46,14 @@ COMPOSE = (
     ("GATEWAY_MEMORY", "512M", "Memory of the gateway: 100 KiB a call, twice that to be safe."),
     ("STOP_GRACE_PERIOD", "45s", "How long a stop may take; keep it above DRAIN_SECONDS."),
 )
+"""Settings of Compose itself, which the services do not know: name, default, help."""
 
-# In Compose the images have the last word on these: the gateway counts on them.
 SET_BY_COMPOSE = {"HOST", "PORT"}
+"""Settings that Compose does not pass on: the gateway relies on what the images set."""
 
 
 class Variable(Protocol):
-    """One setting of a service, as its ``settings.VARIABLES`` lists it."""
+    """A setting, as a service's `settings.VARIABLES` lists it."""
 
     @property
     def name(self) -> str:
@@ -61,15 +61,15 @@ class Variable(Protocol):
 
     @property
     def default(self) -> str:
-        """Its default as written in the environment; empty when it is unset."""
+        """Its default as an environment variable; empty when unset."""
 
     @property
     def help(self) -> str:
-        """One line: why one would set it, with units."""
+        """What it does, with units, in one line."""
 
 
 def text() -> str:
-    """Return the whole file: Compose's variables, then each service's."""
+    """Return the file's content: Compose's settings, then each service's."""
     parts = [HEAD, _title("docker compose")]
     parts += [_entry(*entry) for entry in COMPOSE]
     seen = {name for name, _, _ in COMPOSE}

@@ -1,4 +1,4 @@
-"""The stack as two plain processes on free ports of this machine: no containers, no gateway."""
+"""The stack as two plain processes on free ports, without containers and gateway."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ __all__ = ["ProcessStack"]
 LISTENING = re.compile(r"\blistening\b.*\burl=http://([^\s:]+):(\d+)")
 START_SECONDS = 20.0
 STOP_SECONDS = 15.0
-# Settings of the caller's shell that would change what the stack is; everything else is passed on.
 OWN_SETTINGS = re.compile(r"(HOST|PORT|SOCKET_.*|NGROK_.*|NCCO_FILE|VONAGE_.*|PUBLIC_URL|.*_PORT)$")
+"""Variables of this shell that are not passed on, since they would change the stack."""
 
 
 class ProcessStack:
@@ -46,7 +46,7 @@ class ProcessStack:
         self._ports: dict[Service, int] = {}
 
     def __enter__(self) -> Self:
-        """Start both services; raise :exc:`StackError` when one does not come up."""
+        """Start both services; raise `StackError` when one does not come up."""
         try:
             for service in SERVICES:
                 self.start(service)
@@ -61,7 +61,7 @@ class ProcessStack:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Stop both services, by force where asking does not help."""
+        """Stop both services, with SIGKILL where SIGTERM does not help."""
         self._take_down()
 
     @property
@@ -75,22 +75,22 @@ class ProcessStack:
         return f"ws://127.0.0.1:{self._ports['echo-service']}/socket"
 
     def base_url(self, service: Service) -> str:
-        """Return the URL of *service* without a path."""
+        """Return the URL of `service` without a path."""
         return f"http://127.0.0.1:{self._ports[service]}"
 
     def pid(self, service: Service) -> int:
-        """Return the process id of *service*."""
+        """Return the process id of `service`."""
         return self._running[service].pid
 
     def logs(self, service: Service) -> str:
-        """Return all that *service* has logged so far."""
+        """Return everything that `service` has logged so far."""
         path = self._log(service)
         return path.read_text(errors="replace") if path.exists() else ""
 
     def start(self, service: Service) -> None:
-        """Start *service* if it is not running, and wait until it listens.
+        """Start `service` if it is not running, and wait until it listens.
 
-        It gets the port it had before, if it had one.
+        It listens on the same port as before, if it ran before.
         """
         if service in self._running and self._running[service].poll() is None:
             return
@@ -102,7 +102,7 @@ class ProcessStack:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C reaches us alone, a kill reaches all of it
+                start_new_session=True,  # Ctrl-C reaches only us; a kill reaches its children too
             )
 
         def listening() -> bool:
@@ -119,17 +119,17 @@ class ProcessStack:
         self._wait(listening, START_SECONDS, f"{service} to listen", service)
 
     def kill(self, service: Service) -> None:
-        """End *service* and its children at once."""
+        """Kill `service` and its children."""
         process = self._running.pop(service)
         _signal_group(process, signal.SIGKILL)
         process.wait(STOP_SECONDS)
 
     def terminate(self, service: Service) -> None:
-        """Ask *service* to end, and do not wait for it."""
+        """Send SIGTERM to `service` without waiting for it."""
         self._running[service].send_signal(signal.SIGTERM)
 
     def stop(self, service: Service, wait: float = STOP_SECONDS) -> int:
-        """Ask *service* to end and return its exit status."""
+        """Stop `service` with SIGTERM; return its exit status."""
         self.terminate(service)
         process = self._running[service]
         try:
@@ -140,7 +140,7 @@ class ProcessStack:
         return status
 
     def wait_ready(self, timeout: float = START_SECONDS) -> None:
-        """Return when both services say that a call would work."""
+        """Wait until both services are ready for calls."""
         for service in SERVICES:
             url = f"{self.base_url(service)}/readyz"
             self._wait(partial(_answers, url), timeout, f"{url} to answer 200", service)

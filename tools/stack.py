@@ -1,4 +1,4 @@
-"""What the demo and the whole-stack tests expect of a running stack, whatever it runs on."""
+"""Interface of a running stack, for the demo and the whole-stack tests."""
 
 from __future__ import annotations
 
@@ -11,37 +11,37 @@ SERVICES: tuple[Service, ...] = ("echo-service", "ncco-service")
 
 
 class StackError(Exception):
-    """A service did not come up or did not stop; says what its log said last."""
+    """A service did not start or did not stop. Says what it logged last."""
 
 
 class Stack(Protocol):
-    """Both services, reachable from this machine; a context manager that always takes them down."""
+    """Both services, reachable from this machine. A context manager that always stops them."""
 
     kind: str
-    """``processes`` or ``compose``."""
+    """`processes` or `compose`."""
 
     @property
     def answer_url(self) -> str:
-        """The answer URL, as one would paste it into Vonage's dashboard."""
+        """The answer URL for Vonage's dashboard."""
 
     @property
     def socket_url(self) -> str:
-        """The echo service's socket, ``ws://``."""
+        """The echo service's socket, `ws://`."""
 
     def logs(self, service: Service) -> str:
-        """All that the service has logged so far."""
+        """Return everything that the service has logged so far."""
 
     def kill(self, service: Service) -> None:
-        """End the service at once, as ``kill -9`` would."""
+        """Kill the service, like `kill -9`."""
 
     def stop(self, service: Service, wait: float = 15.0) -> int:
-        """Ask the service to end and return its exit status.
+        """Stop the service with SIGTERM; return its exit status.
 
-        Raise :exc:`StackError` when it still runs after *wait* seconds.
+        Raise `StackError` when it still runs after `wait` seconds.
         """
 
     def start(self, service: Service) -> None:
-        """Start a stopped or killed service again, under the same address; a running one stays."""
+        """Start a stopped or killed service at the same address; leave a running one alone."""
 
     def wait_ready(self, timeout: float = 20.0) -> None:
-        """Return when a call would work; raise :exc:`StackError` after *timeout* seconds."""
+        """Wait until a call would work; raise `StackError` after `timeout` seconds."""

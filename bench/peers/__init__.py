@@ -1,0 +1,1 @@
+"""Echo servers that echo-service is measured against."""

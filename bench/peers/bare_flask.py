@@ -1,4 +1,4 @@
-"""The least that Flask does for an answer: the same kind of document, and nothing looked up."""
+"""A minimal Flask view: an NCCO of the same kind, with nothing looked up."""
 
 from __future__ import annotations
 

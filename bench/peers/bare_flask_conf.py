@@ -1,4 +1,4 @@
-"""Runs the bare view under the gunicorn that ncco-service runs under."""
+"""Gunicorn configuration of the bare view: as ncco-service has it."""
 
 from __future__ import annotations
 
@@ -19,5 +19,5 @@ accesslog = None
 
 
 def post_worker_init(worker: Any) -> None:
-    """Tell the bench where this peer listens."""
+    """Print the address for the bench to read."""
     serving.announce(worker.sockets[0].getsockname()[1])

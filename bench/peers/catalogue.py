@@ -1,4 +1,4 @@
-"""The echo servers that are measured, how each is started, and what it needs."""
+"""Catalogue of the echo servers: how each is started, and what it needs."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ PEERS: tuple[Peer, ...] = (
 
 
 def named(name: str) -> Peer:
-    """Return the peer of this name.
+    """Return the peer with this name.
 
     Raises:
         KeyError: no peer is called so.
@@ -139,7 +139,7 @@ def named(name: str) -> Peer:
 
 
 def installed(peers: Iterable[Peer]) -> tuple[list[Peer], dict[str, str]]:
-    """Divide peers into those that can run, and the reasons why the others cannot."""
+    """Return the peers that can run, and the reasons why the others cannot."""
     reasons = {peer.name: peer.missing() for peer in peers}
     return (
         [peer for peer in peers if reasons[peer.name] is None],

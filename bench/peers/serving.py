@@ -1,4 +1,4 @@
-"""What the Python peers share: the port they take, the line they print, the loop they run on."""
+"""Shared by the Python peers: their port, the line that announces it, their event loop."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ HOST = "127.0.0.1"
 
 
 def port() -> int:
-    """Return the port to listen on: `PORT`, or 0, which takes a free one."""
+    """Return the port to listen on: `PORT`, or 0 for a free one."""
     return int(os.environ.get("PORT") or 0)
 
 
 def announce(number: int) -> None:
-    """Tell the bench where this peer listens."""
+    """Print the address for the bench to read."""
     print(f"listening url=http://{HOST}:{number}", flush=True)
 
 

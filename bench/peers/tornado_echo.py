@@ -1,4 +1,4 @@
-"""Echo on Tornado, as in the original guide; what it did to texts, this does to audio."""
+"""Echo on Tornado, as in the original guide, which echoed texts."""
 
 from __future__ import annotations
 

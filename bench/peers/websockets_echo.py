@@ -10,9 +10,10 @@ from websockets.exceptions import ConnectionClosed
 
 from bench.peers import serving
 
-# Both are for the conformance suite, which needs more than a call does.
 TEXTS = os.environ.get("ECHO_TEXT_FOR_TESTS") == "1"
+"""Whether texts are echoed, as the conformance suite needs."""
 LARGEST = int(os.environ.get("MAX_MESSAGE_BYTES") or 2**20)
+"""Bytes of the longest message; the conformance suite needs more than a call."""
 
 
 async def _echo(connection: ServerConnection) -> None:

@@ -1,4 +1,4 @@
-"""The battery on a stack, and what came of it."""
+"""Run the battery of attacks on a stack."""
 
 from __future__ import annotations
 
@@ -28,31 +28,31 @@ __all__ = ["Battery", "attack_stack", "with_ticket"]
 
 ATTACKERS_NICE = 10
 ATTEMPTS = 3
-"""How often the battery is run at most until the call beside it is in time."""
+"""Attempts, until the call beside the attacks is in time."""
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What a service's processes hold."""
+    """Resources that a service's processes hold."""
 
     memory: int
     files: int
 
     @classmethod
     def of(cls, processes: Processes) -> Seen:
-        """Look."""
+        """Read them."""
         return cls(processes.memory(), processes.files())
 
 
 @dataclass(frozen=True)
 class Battery:
-    """What came of all attacks on a stack."""
+    """Outcome of all attacks on a stack."""
 
     kind: Kind
     outcomes: Mapping[str, Outcome]
     canary: Report
     calmest: Report
-    """What the canary saw in the best of all attempts: only a server's own delays come back."""
+    """The canary's report of the best attempt: only a server's own delays occur in each."""
     before: Mapping[Part, Seen]
     after: Mapping[Part, Seen]
     logs: Mapping[Service, str]
@@ -62,12 +62,12 @@ class Battery:
 
 
 def with_ticket(call: str) -> str:
-    """Return the ``Authorization`` of a good handshake."""
+    """Return the `Authorization` header of a valid handshake."""
     return f"Bearer {sign(ticket(call), SOCKET_SECRET)}"
 
 
 def attack_stack(stack: Stack) -> Battery:
-    """Run the whole battery on a stack of one of the ``KINDS``, and a call beside it.
+    """Run the whole battery on a stack of one of the `KINDS`, and a call beside it.
 
     It runs in a thread of its own, whose priority is lowered while it attacks. When the call was
     late it runs again, for that one figure: the machine may have held it up.
@@ -147,7 +147,7 @@ def _memory(of: Iterable[Processes]) -> int:
 async def _settle(
     seen: Mapping[Part, Processes], before: Mapping[Part, Seen], seconds: float
 ) -> None:
-    """Wait until nothing of the attacks is open any more, or for some seconds."""
+    """Wait until no connection of the attacks is open, or for some seconds."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds * SLACK):
             for name, processes in seen.items():

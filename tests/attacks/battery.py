@@ -1,4 +1,4 @@
-"""All attacks, in groups, and what came of them."""
+"""All attacks, in groups, and their outcome."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ SOCKET_GROUPS = (
     (floods, 1),
     (crowds, 1),
 )
-"""Groups, one after the other, and how many of each at once: floods are to be told apart."""
+"""Groups, run one after the other, and how many of each run at once: floods must be told apart."""
 
 WEBHOOK_GROUPS = ((webhooks, 1), (callers, 4))
 NAMES: tuple[str, ...] = (
@@ -48,7 +48,7 @@ NAMES: tuple[str, ...] = (
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of an attack: ``unsafe`` says what the server did wrong, None when nothing."""
+    """Outcome of an attack: `unsafe` says what the server did wrong, None if nothing."""
 
     name: str
     what: str
@@ -63,17 +63,17 @@ class Outcome:
 
 
 async def attack_socket(target: Socket) -> dict[str, Outcome]:
-    """Attack the socket with all there is."""
+    """Run all attacks on the socket."""
     return await attack(SOCKET_GROUPS, target)
 
 
 async def attack_webhooks(target: Webhooks) -> dict[str, Outcome]:
-    """Attack the webhooks with all there is."""
+    """Run all attacks on the webhooks."""
     return await attack(WEBHOOK_GROUPS, target)
 
 
 async def attack(groups: Iterable[tuple[Attacks[T], int]], target: T) -> dict[str, Outcome]:
-    """Run groups of attacks on a target, and return what came of each by its name."""
+    """Run groups of attacks on a target; return the outcome of each by its name."""
     outcomes: list[Outcome] = []
     for group, at_once in groups:
         outcomes += await _all(group, target, at_once)

@@ -1,4 +1,4 @@
-"""Callers with poison in their number, and events with poison in every field."""
+"""Callers and events with malicious content in their fields."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ callers: Attacks[Webhooks] = Attacks()
 
 
 def _check_answer(body: bytes, plain: list[Any], caller: str) -> None:
-    """Hold the answer for a poisonous caller against the one for a plain caller."""
+    """Compare the answer for a malicious caller with that for an ordinary one."""
     require(SIGNATURE_SECRET.encode() not in body, "it told the signature's secret")
     require(SOCKET_SECRET.encode() not in body, "it told the socket's secret")
     ncco = json.loads(body)
@@ -81,7 +81,7 @@ async def poisonous_callers(target: Webhooks) -> str:
 
 @callers("answers, or refuses with 400; never 500")
 async def callers_of_the_wrong_type(target: Webhooks) -> str:
-    """Fields that are no texts, halves of characters, and fields that are there twice."""
+    """Fields of the wrong type, lone surrogates, and duplicate fields."""
     values: dict[str, object] = {
         "a number": 447700900123,
         "a huge number": 10**400,

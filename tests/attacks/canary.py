@@ -1,8 +1,8 @@
 """A well-behaved call that runs beside the attacks, in a process of its own.
 
-``python -m tests.attacks.canary`` reads one line of JSON from standard input (``url``, ``call``,
-and ``authorization`` and ``pid`` or null), says ``on call`` when it is, and sends 50 frames a
-second until its standard input ends. Then it writes a :class:`Report` as a line of JSON.
+`python -m tests.attacks.canary` reads one line of JSON from standard input (`url`, `call`,
+and `authorization` and `pid` or null), says `on call` when it is, and sends 50 frames a
+second until its standard input ends. Then it writes a `Report` as a line of JSON.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Report:
-    """What the canary saw. Delays are in ms.
+    """Report of the canary. Delays are in ms.
 
-    ``lag`` is how late the canary itself sent, and ``waited`` how long the server's process stood
+    `lag` is how late the canary itself sent, and `waited` how long the server's process stood
     ready between a frame's sending and its return and got no processor: the machine's doing, not
-    the server's. ``excess`` is what remains of a frame's delay without what it waited, and, between
+    the server's. `excess` is what remains of a frame's delay without what it waited, and, between
     its sending and the tick after its return, without the worst lag and without what a hypervisor
     took of the processor it took most of; the server is judged by it.
     """
@@ -61,7 +61,7 @@ class Report:
 
     @property
     def badness(self) -> float:
-        """How late the server is against the bounds: below 1 it is in time."""
+        """How late the server is, relative to the bounds: below 1 it is in time."""
         return max(self.excess_p99 / P99_MS, self.excess_worst / WORST_MS)
 
     def __str__(self) -> str:
@@ -95,7 +95,7 @@ class Canary:
 
 @contextlib.asynccontextmanager
 async def canary(target: Socket, pid: int | None = None) -> AsyncIterator[Canary]:
-    """Yield a canary that is on a call with the *target*, whose process is *pid* if it is known."""
+    """Yield a canary that is on a call with the `target`, whose process is `pid` if it is known."""
     call = "cccccccc-aaaa-4aaa-8aaa-0123456789ab"
     order = {
         "url": f"ws://{target.host}:{target.port}{target.path}",
@@ -210,7 +210,7 @@ class _Call:
 
 
 def _waited(pid: int | None) -> float:
-    """Return the seconds for which a process stood ready to run and got no processor (Linux)."""
+    """Return the seconds for which a process was runnable without a processor (Linux)."""
     try:
         return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
     except (OSError, IndexError):

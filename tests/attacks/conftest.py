@@ -1,4 +1,4 @@
-"""What came of the battery, for all cases that look at it."""
+"""Fixture with the outcome of the battery."""
 
 from __future__ import annotations
 

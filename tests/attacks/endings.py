@@ -1,4 +1,4 @@
-"""Peers that end a call badly: by a reset, half a close, no answer to a close, or not at all."""
+"""Peers that end a call badly: with a reset, a half-close, without answering a close, or never."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ async def never_answers_a_close(target: Socket) -> str:
 
 @endings("answers the close, echoes nothing that comes behind it, and hangs up")
 async def talks_after_its_close(target: Socket) -> str:
-    """A peer that says Close and goes on sending audio."""
+    """A peer that sends a Close and then more audio."""
     async with await Peer.on_call(target) as peer:
         await peer.echoes(AUDIO)
         await peer.send(frame(CLOSE, close_payload(1000)) + frame(BINARY, AUDIO) * 20)
@@ -89,7 +89,7 @@ async def talks_after_its_close(target: Socket) -> str:
 
 @endings("gives it up when it has been silent too long", seconds=30)
 async def dead_peer(target: Socket) -> str:
-    """A peer that shakes hands and is never heard of again: no data, no pongs, no FIN."""
+    """A peer that goes silent after the handshake: no data, no pongs, no FIN."""
     limit = target.limits.dead_seconds
     async with await Peer.on_call(target) as peer:
         try:

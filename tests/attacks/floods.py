@@ -1,4 +1,4 @@
-"""Peers that send all they can, or read nothing: what it costs in memory and in the log."""
+"""Peers that send as fast as they can or never read: cost in memory and in the log."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ floods: Attacks[Socket] = Attacks()
 
 FLOOD_SECONDS = 2.0
 GROWTH = 8 * 2**20
-"""Bytes that a flood may add to the server's memory."""
+"""Bytes by which a flood may increase the server's memory."""
 
 LINES = 200
 """Lines that a flood may add to the log."""
 
 FORGED = "forged-by-a-peer"
-"""Stands in every text that tries to get a line of its own into the log."""
+"""Marker in every text that tries to forge a log line."""
 
-# A pitfall each: ESC, the one-byte CSI, NUL, DEL, bidirectional override, and all that breaks a
-# line in somebody's eyes. Behind each break stands what would pass for a line of the log.
 BREAKS = ("\n", "\r\n", "\r", "\x0b", "\x0c", "\x1c", "\x85", "\u2028", "\u2029")
+"""Everything that some program takes for a line break; a forged log line follows each."""
 ESCAPES = ("\x1b[2J\x1b[31m", "\x9b31m", "\x1b]0;title\x07", "\x00", "\x7f", "\u202e", "\b" * 40)
+"""ESC, one-byte CSI, a terminal's title, NUL, DEL, bidirectional override, backspaces."""
 
 
 def poisoned() -> list[str]:
-    """Return texts, JSON and not, that want to write to the log or to its reader's terminal."""
+    """Return texts, JSON and not, that try to forge log lines or control a terminal."""
     line = f"2026-01-01T00:00:00.000Z INFO call_ended call={FORGED}"
     rotten = [f"x{piece}{line}" for piece in (*BREAKS, *ESCAPES)]
     texts = list(rotten)
@@ -50,7 +50,7 @@ def poisoned() -> list[str]:
 
 @contextlib.asynccontextmanager
 async def bounded_memory(target: Socket) -> AsyncIterator[None]:
-    """Raise :exc:`Unsafe` when the server's memory grows by more than ``GROWTH`` meanwhile."""
+    """Raise `Unsafe` when the server's memory grows by more than `GROWTH` meanwhile."""
     if target.memory is None:
         yield
         return
@@ -80,7 +80,7 @@ async def bounded_memory(target: Socket) -> AsyncIterator[None]:
 
 @contextlib.contextmanager
 def bounded_log(log: Callable[[], str] | None) -> Iterator[None]:
-    """Raise :exc:`Unsafe` when a log grows by more than ``LINES`` meanwhile."""
+    """Raise `Unsafe` when a log grows by more than `LINES` meanwhile."""
     before = log().count("\n") if log else 0
     yield
     lines = log().count("\n") - before if log else 0
@@ -88,7 +88,7 @@ def bounded_log(log: Callable[[], str] | None) -> Iterator[None]:
 
 
 async def _flood(target: Socket, piece: bytes) -> str:
-    """Send *piece* again and again, and read whatever comes."""
+    """Send `piece` again and again, and read whatever comes."""
     clock = asyncio.get_running_loop().time
     async with await Peer.on_call(target) as peer:
         reading = asyncio.create_task(peer.gone(60))
@@ -105,7 +105,7 @@ async def _flood(target: Socket, piece: bytes) -> str:
 
 
 async def _never_read(target: Socket, piece: bytes) -> str:
-    """Send *piece* again and again, read nothing, and expect to be cut off."""
+    """Send `piece` again and again, read nothing, and expect to be cut off."""
     clock = asyncio.get_running_loop().time
     limits = target.limits
     within = (FLOOD_SECONDS + limits.stalled_seconds + limits.close_seconds + GRACE) * SLACK
@@ -130,7 +130,7 @@ async def _never_read(target: Socket, piece: bytes) -> str:
 
 @floods("answers or cuts off, and stays as small as it was")
 async def ping_flood(target: Socket) -> str:
-    """Two peers send pings of every size as fast as they go in, and read the pongs."""
+    """Two peers send pings of every size as fast as they can, and read the pongs."""
     piece = b"".join(frame(PING, bytes(size)) for size in (0, 125, 4, 64)) * 100
     async with bounded_memory(target):
         return await every([("one", piece), ("two", piece)], lambda data: _flood(target, data))
@@ -138,7 +138,7 @@ async def ping_flood(target: Socket) -> str:
 
 @floods("stops reading, cuts off, and stays as small as it was", seconds=30)
 async def readers_that_never_read(target: Socket) -> str:
-    """Peers that send audio, or tiny frames, as fast as they go in, and read nothing."""
+    """Peers that send audio or tiny frames as fast as they can, and read nothing."""
     pieces = {
         "audio": frame(BINARY, AUDIO) * 20,
         "tiny frames": frame(BINARY, b"a") * 500,
@@ -150,14 +150,14 @@ async def readers_that_never_read(target: Socket) -> str:
 
 @floods("stops reading, cuts off, and stays as small as it was", seconds=30)
 async def pings_from_a_peer_that_never_reads(target: Socket) -> str:
-    """A peer that sends pings as fast as they go in, and reads no pong."""
+    """A peer that sends pings as fast as it can, and reads no pong."""
     async with bounded_memory(target):
         return await _never_read(target, frame(PING, bytes(125)) * 500)
 
 
 @floods("echoes or cuts off, and is fair to the others")
 async def audio_flood(target: Socket) -> str:
-    """Two peers send audio as fast as it goes in, and read what comes back."""
+    """Two peers send audio as fast as they can, and read the echo."""
     piece = frame(BINARY, AUDIO) * 100
     async with bounded_memory(target):
         return await every([("one", piece), ("two", piece)], lambda data: _flood(target, data))
@@ -173,7 +173,7 @@ async def tiny_frames(target: Socket) -> str:
 
 @floods("bounds what it keeps of it")
 async def endless_empty_fragments(target: Socket) -> str:
-    """A message of fragments without a byte in them that never ends."""
+    """An endless message of empty fragments."""
     async with bounded_memory(target), await Peer.on_call(target) as peer:
         await peer.send(frame(BINARY, fin=False))
         sent, ended = await peer.pours(frame(CONTINUATION, fin=False) * 5000, 60)
@@ -184,7 +184,7 @@ async def endless_empty_fragments(target: Socket) -> str:
 
 @floods("takes some, writes few lines and none as they came, or cuts off")
 async def text_flood(target: Socket) -> str:
-    """Two peers send texts with escapes, line breaks and forged log lines, all they can."""
+    """Two peers send texts with escapes, line breaks and forged log lines as fast as they can."""
     piece = b"".join(frame(TEXT, text.encode()) for text in poisoned())
     with bounded_log(target.log):
         async with bounded_memory(target):

@@ -1,4 +1,4 @@
-"""WebSocket frames as bytes, right ones and wrong ones (RFC 6455, section 5.2)."""
+"""WebSocket frames as bytes, valid and invalid (RFC 6455, section 5.2)."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def frame(
     length: int | None = None,
     width: int | None = None,
 ) -> bytes:
-    """Build a client's frame, as wrong as wished.
+    """Build a client's frame, valid or invalid.
 
     Args:
         opcode: 0 to 15.
@@ -73,7 +73,7 @@ def close_payload(code: int, reason: bytes = b"") -> bytes:
 
 
 async def read_frame(reader: asyncio.StreamReader) -> Frame:
-    """Read one frame of a server.
+    """Read a frame from the server.
 
     Raises:
         asyncio.IncompleteReadError: the connection ended first.

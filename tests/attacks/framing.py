@@ -1,4 +1,4 @@
-"""Peers that shake hands properly and then break the rules of RFC 6455, or stretch them."""
+"""Peers that break or stretch the rules of RFC 6455 after a valid handshake."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PROTOCOL_ERROR, NOT_UTF8, TOO_BIG = 1002, 1007, 1009
 async def _closed_with(
     target: Socket, variants: Iterable[tuple[str, bytes]], *codes: int | None
 ) -> str:
-    """Expect one of *codes* after the first echo and the bytes of each variant."""
+    """Expect one of `codes` after the first echo and the bytes of each variant."""
 
     async def break_rule(wrong: bytes) -> str:
         async with await Peer.on_call(target) as peer:
@@ -46,7 +46,7 @@ async def _closed_with(
 
 @framing("answers the handshake, echoes audio and pings, closes as asked")
 async def well_behaved(target: Socket) -> str:
-    """A call as it should be: the control that the attacks are refused for what they do."""
+    """An ordinary call, to show that the attacks are refused for what they do."""
     async with await Peer.on_call(target) as peer:
         for size in (640, 320, 960, 640):
             await peer.echoes(bytes(size))
@@ -72,7 +72,7 @@ async def reserved_bits(target: Socket) -> str:
 
 @framing("closes with 1002")
 async def reserved_opcodes(target: Socket) -> str:
-    """Frames of the ten opcodes that mean nothing yet."""
+    """Frames with the ten reserved opcodes."""
     codes = (3, 4, 5, 6, 7, 11, 12, 13, 14, 15)
     variants = ((f"opcode {code}", frame(code, b"\0\0")) for code in codes)
     return await _closed_with(target, variants, PROTOCOL_ERROR)
@@ -188,7 +188,7 @@ async def endless_fragments(target: Socket) -> str:
 
 @framing("takes it, and never sends it back")
 async def text_is_not_echoed(target: Socket) -> str:
-    """Texts of every sort, then audio: the audio must be the first thing to come back."""
+    """Texts of every kind, then audio: the audio must come back first."""
     deep = b"[" * 8000
     texts = (b"", b"hello", b"null", b"{}", b'"\xe2\x82\xac"', deep, b'{"event":5}', b"1e999999")
     more = (
@@ -213,7 +213,7 @@ async def text_is_not_echoed(target: Socket) -> str:
 
 @framing("echoes all of it, as long as it is awake")
 async def slow_frames(target: Socket) -> str:
-    """A peer that sends its frames byte by byte, and in the worst pieces."""
+    """A peer that sends its frames byte by byte, and split at the worst places."""
     async with await Peer.on_call(target) as peer:
         wire = frame(BINARY, b"ab") + frame(PING, b"p") + frame(BINARY, AUDIO)[:30]
         for byte in wire:

@@ -1,4 +1,4 @@
-"""Peers that never get as far as a WebSocket: slow, silent, garbled, or of another language."""
+"""Peers that never complete the handshake: slow, silent, malformed, or of another protocol."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ async def endless_header(target: Socket) -> str:
 
 @handshakes("refuses with a status of 4xx, or cuts off; never 101, never 500")
 async def malformed_handshakes(target: Socket) -> str:
-    """Handshakes with a part that is missing, doubled, garbled or wrong."""
+    """Handshakes with a part that is missing, duplicate, malformed or wrong."""
     key, version = b"Sec-WebSocket-Key: ", b"Sec-WebSocket-Version: "
     folded = b"X-Header: x\r\n folded\r\n\r\n"
     chunked = b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
@@ -136,7 +136,7 @@ async def malformed_handshakes(target: Socket) -> str:
 
 @handshakes("refuses or cuts off")
 async def http_garbage(target: Socket) -> str:
-    """Bytes that are no HTTP/1.1 at all."""
+    """Bytes that are not HTTP/1.1."""
     variants = {
         "noise": os.urandom(4096) + b"\r\n\r\n",
         "empty lines": b"\r\n" * 2000,
@@ -190,7 +190,7 @@ async def handshakes_broken_off(target: Socket) -> str:
 
 @crowds("lets a call through beside them, and cuts them off in time", seconds=20)
 async def silent_connections(target: Socket) -> str:
-    """Five hundred connections are opened, and nothing is ever said on them."""
+    """Five hundred connections that never send anything."""
     limit = target.limits.handshake_seconds
     clock = asyncio.get_running_loop().time
     async with contextlib.AsyncExitStack() as crowd:

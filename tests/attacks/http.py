@@ -1,4 +1,4 @@
-"""Plain HTTP as bytes, right and wrong, to the webhooks under attack."""
+"""HTTP requests as bytes, valid and invalid, to the webhooks under attack."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Webhooks:
     Args:
         host: name or address.
         port: of TCP.
-        base: the path before ``/answer``.
+        base: the path before `/answer`.
         limits: that the server is set to.
         log: all that the service has logged so far; None where nobody can see.
 
@@ -65,7 +65,7 @@ class Webhooks:
             writer.transport.abort()
 
     async def post(self, body: bytes, path: str = "/answer", token: str | None = None) -> Reply:
-        """Send a signed webhook; *token* replaces the good token."""
+        """Send a signed webhook; `token` replaces the good token."""
         good = sign(claims(body), SIGNATURE_SECRET) if token is None else token
         return await self.send(request(f"{self.base}{path}", body, f"Bearer {good}"))
 
@@ -93,7 +93,7 @@ def request(path: str, body: bytes | None, authorization: str | None, *more: str
 
 
 def refusal(reply: Reply, *statuses: int) -> str:
-    """Return what was seen of a refusal; raise :exc:`Unsafe` for anything else.
+    """Return what was seen of a refusal; raise `Unsafe` for anything else.
 
     Args:
         reply: of the service.

@@ -1,4 +1,4 @@
-"""Where the kinds of stack differ, and why: everything else of the battery is the same for all."""
+"""Differences between the kinds of stack, and their reasons."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Settings = Mapping[Service, Mapping[str, str]]
 Part = Service | Literal["gateway"]
 
 ATTACKERS = "127.0.0.66"
-"""Where attacks on a process come from, so that it can tell them from its callers."""
+"""Source address of attacks on a process, so that it can tell them from its callers."""
 
 LIMITS = Limits(
     handshake_seconds=2,

@@ -1,6 +1,6 @@
-"""A server as one writes it in a minute, with no thought of hostile peers: to be bitten.
+"""A server written without a thought of hostile peers, to show that the attacks work.
 
-``python -m tests.attacks.naive`` runs it: ``websockets.asyncio.server.serve()`` with its defaults,
+`python -m tests.attacks.naive` runs it: `websockets.asyncio.server.serve()` with its defaults,
 which sends back all it hears and prints what is text; and beside it webhooks that put the
 caller's number into the NCCO by replacing text. It says where it listens, as the services do.
 """

@@ -1,4 +1,4 @@
-"""What can be seen of a service from outside: its processes' memory and files, and its log."""
+"""A service observed from outside: memory and files of its processes, and its log."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LINE = re.compile(
     r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (DEBUG|INFO|WARNING|ERROR) [a-z_]+"
     r'( [a-z_]+=("([^"\\]|\\.)*"|[^\s"=]*(=[^\s"]*)?))*'
 )
-"""A line of logfmt as both services write it."""
+"""A logfmt line as both services write it."""
 
 OWNERS_ERRORS = ("answer_refused",)
 """Events at level ERROR that a caller may cause; any other is a fault in the service."""
@@ -71,7 +71,7 @@ class Processes:
 
 
 def processes_of(stack: Stack, service: Part) -> Processes | None:
-    """Return the processes of a service, or None where they are out of sight."""
+    """Return the processes of a service, or None where they are not visible."""
     if pid := getattr(stack, "pid", None):
         return Processes(pid(service))
     if inspect := getattr(stack, "inspect", None):

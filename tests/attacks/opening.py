@@ -1,4 +1,4 @@
-"""The opening handshake as bytes, and HTTP responses as they come back."""
+"""Opening handshakes as bytes, and HTTP responses."""
 
 from __future__ import annotations
 

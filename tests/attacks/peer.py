@@ -1,4 +1,4 @@
-"""A peer on a raw TCP connection that speaks WebSocket as well or as badly as it is told."""
+"""A peer on a raw TCP connection that speaks valid or invalid WebSocket."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ANOTHER_CALL = "22222222-3333-4444-8555-666666666666"
 """The uuid of a call that no ticket was made for."""
 
 ANSWER_SECONDS = 5.0
-"""How long a server may take for what costs it nothing."""
+"""Seconds that a server may take for something that costs it nothing."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Peer:
     async def on_call(
         cls, target: Socket, *, naming: str | None = None, receive_buffer: int | None = None
     ) -> Self:
-        """Open a connection, shake hands and say ``websocket:connected``, as a caller does.
+        """Open a connection, shake hands and say `websocket:connected`, as a caller does.
 
         Args:
             target: to connect to.
@@ -117,7 +117,7 @@ class Peer:
         return await self.reply()
 
     async def reply(self, within: float = ANSWER_SECONDS) -> Reply:
-        """Read an HTTP response; raise :exc:`Unsafe` when none comes."""
+        """Read an HTTP response; raise `Unsafe` when none comes."""
         try:
             async with asyncio.timeout(within * SLACK):
                 return await read_reply(self.reader)
@@ -144,7 +144,7 @@ class Peer:
         return True
 
     async def next_data(self, within: float = ANSWER_SECONDS) -> bytes:
-        """Return the payload of the next binary frame; raise :exc:`Unsafe` when none comes.
+        """Return the payload of the next binary frame; raise `Unsafe` when none comes.
 
         Texts are passed over, so that a server that echoes them is not blamed for it everywhere.
         """
@@ -153,7 +153,7 @@ class Peer:
         return got.payload
 
     async def next_frame(self, within: float = ANSWER_SECONDS) -> Frame:
-        """Return the next frame; raise :exc:`Unsafe` for a Close, or when nothing comes in time."""
+        """Return the next frame; raise `Unsafe` for a Close, or when nothing comes in time."""
         try:
             async with asyncio.timeout(within * SLACK):
                 got = await read_frame(self.reader)
@@ -179,13 +179,13 @@ class Peer:
             return False
 
     async def echoes(self, payload: bytes) -> None:
-        """Send a binary message; raise :exc:`Unsafe` unless the same comes back."""
+        """Send a binary message; raise `Unsafe` unless the same comes back."""
         await self.send(frame(BINARY, payload))
         got = await self.next_data()
         require(got == payload, f"{len(payload)} bytes came back as {len(got)} other bytes")
 
     async def ending(self, within: float = ANSWER_SECONDS) -> Ending:
-        """Read to the end of the connection; raise :exc:`Unsafe` when it does not end in time.
+        """Read to the end of the connection; raise `Unsafe` when it does not end in time.
 
         The server's Close is not answered.
         """
@@ -207,7 +207,7 @@ class Peer:
             return Ending(code, reason, tuple(data))
 
     async def pours(self, piece: bytes, pieces: int, pause: float = 0.0) -> tuple[int, bool]:
-        """Send *piece* again and again, reading along, *pause* seconds between two of them.
+        """Send `piece` again and again, reading along, `pause` seconds between two of them.
 
         Returns:
             how many pieces went in, and whether the server ended the connection meanwhile.
@@ -225,7 +225,7 @@ class Peer:
             await asyncio.gather(ended, return_exceptions=True)
 
     async def gone(self, within: float) -> float:
-        """Wait, reading nothing of note, until the server ends it; return the seconds it took."""
+        """Wait until the server ends the connection; return the seconds it took."""
         started = asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout(within * SLACK):
@@ -244,7 +244,7 @@ class Peer:
         self.writer.transport.abort()
 
     def drop(self) -> None:
-        """Drop the connection, whatever waits to be sent."""
+        """Drop the connection, with unsent data."""
         self.writer.transport.abort()
 
 

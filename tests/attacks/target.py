@@ -1,4 +1,4 @@
-"""What is attacked, what is known of it, and how an attack is written down."""
+"""Targets of attacks, their limits, and how an attack is defined."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from urllib.parse import urlsplit
 __all__ = ["GRACE", "SLACK", "Attack", "Attacks", "Limits", "Socket", "Unsafe", "every", "require"]
 
 SLACK = float(os.environ.get("ATTACKS_SLACK", "1"))
-"""Every bound in time is longer by this factor: raise it on a slow or crowded machine."""
+"""Factor on every bound in time, for slow or busy machines."""
 
 GRACE = 4.0
-"""Seconds that an end may come late: a machine that others use holds up everybody now and then."""
+"""Seconds by which an end may be late, since the machine may delay anything."""
 
 T = TypeVar("T")
 V = TypeVar("V")
 
 
 class Unsafe(AssertionError):
-    """The server did what a good server does not do; says what was seen."""
+    """The server did something that it must not. Says what was seen."""
 
 
 def require(good: bool, seen: str) -> None:
-    """Raise :exc:`Unsafe` with what was *seen* unless the server was *good*."""
+    """Raise `Unsafe` with what was `seen` unless the server was `good`."""
     if not good:
         raise Unsafe(seen)
 
@@ -66,7 +66,7 @@ class Socket:
         path: of the URL.
         source: the address that attacks come from; None for the system's choice. Well-behaved
             peers always leave it to the system, so that limits per address can tell them apart.
-        authorization: makes the ``Authorization`` header for a new call of this uuid; None where
+        authorization: makes the `Authorization` header for a new call of this uuid; None where
             the server asks for none.
         memory: bytes that the server's processes hold; None where nobody can see.
         log: all that the server has logged so far; None where nobody can see.
@@ -84,7 +84,7 @@ class Socket:
 
     @classmethod
     def at(cls, url: str, limits: Limits) -> Socket:
-        """Take host, port and path from a ``ws://`` URL."""
+        """Take host, port and path from a `ws://` URL."""
         parts = urlsplit(url)
         if not parts.hostname or not parts.port:
             raise ValueError(f"{url!r} has no host or no port")
@@ -100,7 +100,7 @@ class Attack(Generic[T]):
         what: what the peer does.
         good: what a good server does about it.
         seconds: within which it is over, whatever the server does.
-        run: does it; returns what was seen, or raises :exc:`Unsafe`.
+        run: does it; returns what was seen, or raises `Unsafe`.
 
     """
 
@@ -137,7 +137,7 @@ class Attacks(Generic[T]):
 async def every(
     variants: Iterable[tuple[str, V]], check: Callable[[V], Awaitable[str]], at_once: int = 16
 ) -> str:
-    """Run *check* on each named variant, some at once.
+    """Run `check` on each named variant, some at once.
 
     Returns:
         what was seen, equal sightings counted.

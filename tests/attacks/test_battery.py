@@ -1,7 +1,7 @@
 """The battery of hostile peers against the stack, with a well-behaved call beside them.
 
-``ATTACKS_SLACK=3`` makes every bound in time three times as long, for slow or crowded machines.
-``pytest -s`` shows what each attack saw.
+`ATTACKS_SLACK=3` makes every bound in time three times as long, for slow or crowded machines.
+`pytest -s` shows what each attack saw.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ pytestmark = pytest.mark.timeout(600)  # the first case runs the whole battery, 
 
 BATTERY_SECONDS = 240
 MEMORY_GROWTH = 32 * 2**20
-"""Bytes that a service may be larger by when all is over."""
+"""Bytes by which a service may have grown after all attacks."""
 
 
 @pytest.mark.parametrize("attack", NAMES)
 def test_attack(battery: Battery, attack: str) -> None:
-    """The server does about each attack what a good server does."""
+    """The server withstands each attack."""
     outcome = battery.outcomes[attack]
     print(outcome)
     assert outcome.unsafe is None, f"{outcome.what} A good server {outcome.good}."
@@ -39,7 +39,7 @@ def test_canary_loses_nothing(battery: Battery) -> None:
 
 
 def test_canary_is_not_late(battery: Battery) -> None:
-    """No frame of the call beside the attacks is late by more than the machine's doing."""
+    """No frame of the call beside the attacks is late, beyond the machine's own delays."""
     print(battery.canary, battery.calmest, sep="\n")
     if battery.kind.fair:
         assert battery.calmest.excess_p99 < P99_MS
@@ -47,7 +47,7 @@ def test_canary_is_not_late(battery: Battery) -> None:
 
 
 def test_canary_outlives_every_limit(battery: Battery) -> None:
-    """The limits of time for handshakes and requests end with the handshake."""
+    """Time limits for handshakes and requests do not apply after the handshake."""
     limits = battery.kind.limits
     longest = max(limits.handshake_seconds, limits.request_seconds)
     assert battery.canary.sent * FRAME_SECONDS > 2 * longest
@@ -80,7 +80,7 @@ def test_log(battery: Battery, service: Service) -> None:
 
 
 def test_stack_lives(battery: Battery) -> None:
-    """All parts are the processes they were, and ready for calls."""
+    """All processes are still the same ones, and ready for calls."""
     assert all(battery.alive.values())
     assert battery.ready
 

@@ -1,4 +1,4 @@
-"""The battery bites: a naive server fails it, and in the ways that are written down here."""
+"""A naive server fails the battery, in the ways listed here: so the attacks work."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.timeout(300)  # the first case runs the whole battery
 ROOT = Path(__file__).resolve().parents[2]
 
 PATIENCE = replace(LIMITS, close_seconds=2, dead_seconds=2)
-"""It has no such limits: what it does not do soon, it does much later or never."""
+"""It has no such limits: what it does not do within these, it does much later or never."""
 
 FAILS = frozenset(
     {
@@ -64,12 +64,12 @@ FAILS = frozenset(
 )
 
 FLOODS = frozenset({"ping_flood", "audio_flood", "tiny_frames", "endless_empty_fragments"})
-"""What these cost the naive server depends on how fast the machine is."""
+"""Attacks whose cost to the naive server depends on the speed of the machine."""
 
 
 @dataclass(frozen=True)
 class Bitten:
-    """What came of the battery on the naive server."""
+    """Outcome of the battery on the naive server."""
 
     outcomes: dict[str, Outcome]
     canary: Report
@@ -134,7 +134,7 @@ def test_bites(bitten: Bitten, attack: str) -> None:
 
 
 def test_fails_nothing_else(bitten: Bitten) -> None:
-    """What is not listed, the library does right by itself."""
+    """The library handles every other attack correctly by itself."""
     others = [seen for name, seen in bitten.outcomes.items() if name not in FAILS | FLOODS]
     failed = [str(outcome) for outcome in others if outcome.unsafe]
     print(*others, sep="\n")

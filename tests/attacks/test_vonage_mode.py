@@ -1,4 +1,4 @@
-"""Forged tokens at a socket that asks for Vonage's own, ``SOCKET_AUTH=vonage``."""
+"""Forged tokens at a socket that asks for Vonage's own, `SOCKET_AUTH=vonage`."""
 
 from __future__ import annotations
 

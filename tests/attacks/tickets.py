@@ -1,4 +1,4 @@
-"""Handshakes without a right to the socket."""
+"""Handshakes without a valid ticket or token."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["SIGNATURE_SECRET", "SOCKET_SECRET", "refusals", "tickets", "vonage_t
 tickets: Attacks[Socket] = Attacks()
 refusals: Attacks[Socket] = Attacks()
 vonage_tokens: Attacks[Socket] = Attacks()
-"""For a server that asks for Vonage's own token, ``SOCKET_AUTH=vonage``."""
+"""For a server that asks for Vonage's own token, `SOCKET_AUTH=vonage`."""
 
 SOCKET_SECRET = "5f" * 32
 """The attacked services share it; the attackers know it only to make a good ticket bad."""
@@ -65,7 +65,7 @@ async def forged_tickets(target: Socket) -> str:
 
 @tickets("refuses each with 401, or with 400 where the header itself is wrong")
 async def odd_authorization(target: Socket) -> str:
-    """No Authorization header, another scheme, two headers, or bytes that are no text."""
+    """No Authorization header, another scheme, two headers, or bytes that are not text."""
     token = sign(ticket(str(uuid.uuid4())), SOCKET_SECRET)
     variants: dict[str, tuple[str | None, tuple[str, ...]]] = {
         "none": (None, ()),

@@ -1,4 +1,4 @@
-"""JSON Web Tokens, good and forged, for the socket and for the webhooks."""
+"""JSON Web Tokens, valid and forged, for the socket and the webhooks."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ Claims = Mapping[str, Any]
 
 MINUTES = 60
 AWAY = 15 * MINUTES
-"""Further from now than any token is good for."""
+"""Seconds that are longer than any token is valid."""
 
 
 def sign(
     claims: object, secret: str, algorithm: str = "HS256", header: Mapping[str, Any] | None = None
 ) -> str:
-    """Make a token, right or wrong (RFC 7515).
+    """Make a token, valid or not (RFC 7515).
 
     Args:
         claims: the payload, usually an object.
         secret: the key.
-        algorithm: HS256, HS384, HS512, or any spelling of ``none``.
+        algorithm: HS256, HS384, HS512, or any spelling of `none`.
         header: more members of the header.
 
     """
@@ -54,7 +54,7 @@ def ticket(call: str) -> dict[str, Any]:
 
 
 def by_vonage(payload: bytes | None = None, **more: str) -> dict[str, Any]:
-    """Return the claims of Vonage's signed webhooks over a *payload*."""
+    """Return the claims of Vonage's signed webhooks over a `payload`."""
     claims = {"iss": "Vonage", "iat": int(time.time()), "jti": str(uuid.uuid4()), **more}
     return claims if payload is None else claims | {"payload_hash": payload_hash(payload)}
 

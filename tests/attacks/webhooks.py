@@ -1,4 +1,4 @@
-"""Webhooks that Vonage never sent: forged, replayed, huge, deep, garbled, dribbled."""
+"""Webhooks that Vonage never sent: forged, replayed, huge, deeply nested, malformed, slow."""
 
 from __future__ import annotations
 
@@ -185,7 +185,7 @@ async def wrong_bodies(target: Webhooks) -> str:
 
 @webhooks("refuses with the right status of 4xx; never 500", seconds=20)
 async def wrong_requests(target: Webhooks) -> str:
-    """Methods, paths and types that nobody asked for, and HTTP that is none."""
+    """Unsupported methods, paths and media types, and bytes that are not HTTP."""
     path = f"{target.base}/answer"
     body = body_of_call()
     good = request(path, body, f"Bearer {sign(claims(body), SIGNATURE_SECRET)}")

@@ -1,4 +1,4 @@
-"""Stands in for both services behind a gateway: answers with the request's own headers."""
+"""A stand-in for both services behind a gateway: answers with the request's headers."""
 
 import json
 import threading
@@ -6,10 +6,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Mirror(BaseHTTPRequestHandler):
-    """Says what it was asked, and on which port."""
+    """Answers with the request that it got, and the port."""
 
     def do_GET(self) -> None:
-        """Answer with path, port and headers as JSON; headers in lower case."""
+        """Answer with path, port and lower-case headers as JSON."""
         headers = {name.lower(): value for name, value in self.headers.items()}
         port = self.connection.getsockname()[1]
         body = json.dumps({"port": port, "path": self.path, "headers": headers}).encode()

@@ -1,4 +1,4 @@
-"""What the cases that need containers share."""
+"""Fixtures of the tests that need containers."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from tests.compose import ComposeStack
 
 @pytest.fixture(scope="session", autouse=True)
 def needs_engine(engine: None) -> None:
-    """Skip all of these where no engine answers; see ``tests/conftest.py``."""
+    """Skip all of these where there is no engine; see `tests/conftest.py`."""
 
 
 @pytest.fixture(scope="session")
 def running() -> Iterator[ComposeStack]:
-    """Yield one stack for all cases that leave it as they found it."""
+    """Yield one stack for all tests that do not change it."""
     with ComposeStack() as stack:
         stack.wait_ready()
         yield stack
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give these cases time: the first may have to build the images."""
+    """Allow more time for these tests: the first may have to build the images."""
     for item in items:
         if "tests/containers/" in item.path.as_posix() and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(240))

@@ -1,4 +1,4 @@
-"""The stack with a tunnel: a stand-in for ngrok's agent, and for its public side with TLS."""
+"""The stack with a tunnel: stand-ins for ngrok's agent and for its public side with TLS."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ FIRST, SECOND = "first.ngrok-free.test", "second.ngrok-free.test"
 DOMAINS = ("webhooks.example.com", "socket.example.com")
 
 Endpoint = tuple[str, str, str]
-"""Name, public URL, upstream: one line of the agent's list."""
+"""Name, public URL and upstream of an endpoint in the agent's list."""
 
 
 class TunnelStack(ComposeStack):
-    """The stack with the profile ``ngrok`` on, a token, and the stand-ins.
+    """The stack with the profile `ngrok`, a token, and the stand-ins.
 
     Args:
         edge: a folder for the certificates and the switches.
-        config: the agent's configuration, a file name in the folder ``ngrok``.
+        config: the agent's configuration, a file name in the folder `ngrok`.
 
     """
 
@@ -59,17 +59,17 @@ class TunnelStack(ComposeStack):
         certificate.private_key_pem.write_to_path(self._edge / "server.key")
         for index, blob in enumerate(certificate.cert_chain_pems):
             blob.write_to_path(self._edge / "server.pem", append=index > 0)
-        self._edge.chmod(0o755)  # the containers' users are strangers here
+        self._edge.chmod(0o755)  # the containers' users do not own them
         for file in self._edge.iterdir():
             file.chmod(0o644)
         return super().__enter__()
 
     def switch(self, listed: Sequence[Endpoint] = (), **moods: str) -> None:
-        """Change what the agent answers.
+        """Change the agent's answers.
 
         Args:
             listed: its endpoints, instead of those in its configuration.
-            moods: for ``endpoints`` (the new list) and ``tunnels`` (the old one): ok, empty, 404,
+            moods: for `endpoints` (the new list) and `tunnels` (the old one): ok, empty, 404,
                 garbage, slow, silent.
 
         """
@@ -88,7 +88,7 @@ class TunnelStack(ComposeStack):
 
 @dataclass(frozen=True)
 class Answered:
-    """One answer of ncco-service: when it came, how long it took, what it said."""
+    """A response of ncco-service: when it came, how long it took, status and body."""
 
     at: float
     seconds: float
@@ -97,18 +97,18 @@ class Answered:
 
     @property
     def socket(self) -> str | None:
-        """The socket's URL in the NCCO, or None when there was none."""
+        """The socket's URL in the NCCO, or None without an NCCO."""
         if self.status != 200:
             return None
         return str(self.body[-1]["endpoint"][0]["uri"])
 
 
 class Caller:
-    """Asks the answer URL some ten times a second, as someone from outside, and remembers all.
+    """Requests the answer URL ten times a second from outside, and keeps the responses.
 
     Args:
         stack: whose answer URL.
-        host: the public name it is asked by.
+        host: the public hostname of the requests.
 
     """
 
@@ -120,7 +120,7 @@ class Caller:
         self.answers: list[Answered] = []
 
     def __enter__(self) -> Self:
-        """Begin to ask."""
+        """Start the requests."""
         self._thread.start()
         return self
 
@@ -130,12 +130,12 @@ class Caller:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Ask no more."""
+        """Stop the requests."""
         self._stop.set()
         self._thread.join()
 
     def until(self, wanted: Callable[[Answered], bool], what: str, seconds: float) -> float:
-        """Return how many seconds it takes from now until an answer is as wanted."""
+        """Return the seconds from now until a response is as wanted."""
         begin = time.monotonic()
         seen = len(self.answers)
 
@@ -146,7 +146,7 @@ class Caller:
         return next(a.at for a in self.answers[seen:] if wanted(a)) - begin
 
     def during(self, seconds: float, count: int) -> list[Answered]:
-        """Return the answers of the next *seconds*, and of longer until there are *count*."""
+        """Return the responses of the next `seconds`, or longer until there are `count`."""
         seen = len(self.answers)
         self._stop.wait(seconds)
         until(lambda: len(self.answers) >= seen + count, f"{count} answers", 60)
@@ -161,7 +161,7 @@ class Caller:
 
 
 def ask(url: str, headers: Mapping[str, str] | None = None) -> tuple[int, Any]:
-    """GET a URL; return the status and the JSON that came, or status 0 and what went wrong."""
+    """GET a URL; return the status and the JSON, or 0 and what went wrong."""
     request = urllib.request.Request(url, headers=dict(headers or {}))
     try:
         with urllib.request.urlopen(request, timeout=15) as response:

@@ -13,8 +13,10 @@ import pytest
 from phone import CallPlan, call
 from tests.compose import ComposeStack
 
-CALLS = 1000  # MAX_CALLS unless set
-FILES = 4096  # GATEWAY_FILES unless set
+CALLS = 1000
+"""Default of MAX_CALLS."""
+FILES = 4096
+"""Default of GATEWAY_FILES."""
 AT_ONCE = 50
 SECONDS = 20.0
 

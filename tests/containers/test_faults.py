@@ -13,8 +13,8 @@ from tests.compose import ComposeStack
 from tests.waiting import until
 
 CALLS = 10
-# A new call has to work so many seconds after the container is healthy again.
 SECONDS_TO_RECOVER = 10.0
+"""Seconds after which a new call must work once the container is healthy again."""
 
 
 @pytest.fixture

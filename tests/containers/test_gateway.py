@@ -19,7 +19,8 @@ from tests.engine import docker, free_port
 from tests.waiting import until
 
 HERE = Path(__file__).resolve().parent
-NAME = "calls.localhost"  # for which Caddy is its own authority
+NAME = "calls.localhost"
+"""A name for which Caddy is its own certificate authority."""
 SPOOF = {
     "X-Forwarded-Host": "evil.example",
     "X-Forwarded-Proto": "https",

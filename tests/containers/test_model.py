@@ -25,7 +25,7 @@ Model = dict[str, Any]
 
 
 def read(*files: Path, **env: str) -> Model:
-    """Return the whole model, all profiles, as Compose reads it with *env* for ``.env``."""
+    """Return the whole model, all profiles, as Compose reads it with `env` for `.env`."""
     with ComposeStack(files=files, env=env, start=False) as stack:
         model: Model = json.loads(stack.compose("--profile", "*", "config", "--format", "json"))
     return model
@@ -33,7 +33,7 @@ def read(*files: Path, **env: str) -> Model:
 
 @pytest.fixture(scope="module")
 def model() -> Model:
-    """Return the model with an empty ``.env``."""
+    """Return the model with an empty `.env`."""
     return read()
 
 
@@ -195,7 +195,7 @@ def test_a_secret_is_a_file_and_only_for_whom_it_concerns(services: dict[str, An
 
 
 def test_every_setting_reaches_its_service(services: dict[str, Any]) -> None:
-    """What a service can be told, it can be told through ``.env``."""
+    """What a service can be told, it can be told through `.env`."""
     fixed = {"HOST", "PORT", "ECHO_TEXT_FOR_TESTS"}  # the gateway counts on them; tests alone
     for name, variables in (
         ("ncco-service", ncco_service.settings.VARIABLES),
@@ -207,7 +207,7 @@ def test_every_setting_reaches_its_service(services: dict[str, Any]) -> None:
 
 
 def test_every_file_with_a_secret_is_mounted() -> None:
-    """A file that ``.env`` names for a secret is the one that Compose hands over."""
+    """A file that `.env` names for a secret is the one that Compose hands over."""
     names = {variable.name for variable in ncco_service.settings.VARIABLES}
     names |= {variable.name for variable in echo_service.settings.VARIABLES}
     files = {n: f"/given/{n}" for n in names if SECRET.search(n) and n.endswith("_FILE")}
@@ -218,7 +218,7 @@ def test_every_file_with_a_secret_is_mounted() -> None:
 
 
 def test_a_setting_of_the_user_arrives() -> None:
-    """A name alone in the Compose file takes the value from ``.env``; else it stays unset."""
+    """A name alone in the Compose file takes the value from `.env`; else it stays unset."""
     services = read(DRAIN_SECONDS="7", LOG_LEVEL="debug")["services"]
     assert services["echo-service"]["environment"]["DRAIN_SECONDS"] == "7"
     assert services["ncco-service"]["environment"]["LOG_LEVEL"] == "debug"
@@ -257,7 +257,7 @@ def test_health_is_measured_anew_whenever_a_service_is_replaced(services: dict[s
 
 
 def test_both_services_can_be_watched(services: dict[str, Any]) -> None:
-    """``docker compose watch`` rebuilds on an edit; it cannot write into a running one."""
+    """`docker compose watch` rebuilds on an edit; it cannot write into a running one."""
     for name in ("ncco-service", "echo-service"):
         (rule,) = services[name]["develop"]["watch"]
         assert rule["action"] == "rebuild"

@@ -16,12 +16,14 @@ from tests.waiting import until
 from tools.stack import StackError
 
 GATEWAY = "http://gateway:8080"
-# ncco-service asks every second here; then one look, and a busy machine.
 WITHIN = 15.0
-# What an answer would take that asks an agent which does not answer: fetch.py's READ_SECONDS.
+"""Bound on noticing a change, in seconds: ncco-service polls every second here."""
 ASKING = 2.0
-SLOW_SHARE = 0.05  # of the answers may be as slow as that: this machine may hold up anything
-KEPT, ANSWERS = 4.0, 20  # an agent is unwell for so many seconds and answers, or longer
+"""Seconds that an answer would take if it waited for a silent agent (READ_SECONDS of fetch.py)."""
+SLOW_SHARE = 0.05
+"""Share of answers that may be as slow as that, since the machine may delay anything."""
+KEPT, ANSWERS = 4.0, 20
+"""For how many seconds, and how many answers, the agent is broken at least."""
 
 
 @pytest.fixture(scope="module")

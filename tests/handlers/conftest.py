@@ -1,4 +1,4 @@
-"""A stack whose echo-service has a handler."""
+"""Fixture for a stack whose echo-service has a handler."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Start = Callable[..., ProcessStack]
 
 @pytest.fixture
 def start() -> Iterator[Start]:
-    """Return what starts a stack with these settings of echo-service."""
+    """Return a function that starts a stack with settings of echo-service."""
     with contextlib.ExitStack() as running:
 
         def started(**settings: str) -> ProcessStack:

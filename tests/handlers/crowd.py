@@ -1,7 +1,8 @@
-"""Many callers at once from one process, each with a voice of its own, timed frame by frame.
+"""Many callers in one process, each with its own audio, timed frame by frame.
 
-Not the phone: a hundred of those would measure themselves. Frames are written with a mask of zeros,
-which RFC 6455 allows a client, so that nothing is left to be computed while they are sent.
+`phone load` sends the same audio in all calls; here every frame names its call and its number, so
+that a recording of one call can be told from the others. The masks are zero, which RFC 6455 allows,
+so that sending computes nothing.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ ANSWER_SECONDS = 10.0
 
 @dataclass
 class Crowd:
-    """What came back to all callers together.
+    """What came back to all callers.
 
     Args:
         frames: that were sent.
@@ -120,7 +121,7 @@ class _Caller(asyncio.Protocol):
 
 
 def crowd(socket_url: str, calls: int, seconds: float) -> Crowd:
-    """Place *calls* calls at once on a socket that echoes, for so many *seconds* of audio."""
+    """Place `calls` calls at once on an echoing socket, with `seconds` of audio each."""
     return uvloop.run(_crowd(socket_url, calls, seconds))
 
 

@@ -1,7 +1,7 @@
-"""What the caller hears: the platform's part of a call, acted out on what came over the socket.
+"""What the caller hears: the platform's playback, simulated from what came over the socket.
 
-Audio that comes is queued behind what plays; `clear` empties the queue. So what is heard, and
-when, follows from when each message arrived.
+Received audio is queued behind what is playing; `clear` empties the queue. So what is heard, and
+when, follows from the arrival of each message.
 """
 
 from __future__ import annotations
@@ -24,13 +24,14 @@ __all__ = ["Heard", "Samples", "listen", "sound"]
 
 Samples = npt.NDArray[np.int16]
 FRAME_SECONDS = 0.02
-LEAD = 1.0  # an application may speak before the caller does
+LEAD = 1.0
+"""Seconds of sound before the caller's first frame: an application may speak first."""
 FROM_APPLICATION = "from the application: "
 
 
 @dataclass
 class Heard:
-    """One call as the caller heard it.
+    """A call as the caller heard it.
 
     Args:
         report: of the phone.
@@ -47,7 +48,7 @@ class Heard:
     clears: list[float] = field(default_factory=list)
 
     def second_of(self, part: Samples) -> float | None:
-        """Return when *part* is heard exactly as it is, None if it is not.
+        """Return when `part` is heard exactly as it is, None if it is not.
 
         The second is counted from the caller's first frame, and so it may be a little below 0.
         """
@@ -65,7 +66,7 @@ class Heard:
 
 
 async def listen(plan: CallPlan) -> Heard:
-    """Place a call with one socket, and work out what the caller heard."""
+    """Place a call with one socket; return what the caller heard."""
     texts: list[tuple[float, dict[str, Any]]] = []
 
     def note(moment: Moment) -> None:

@@ -52,7 +52,7 @@ def channels(path: Path) -> tuple[Samples, Samples]:
 
 
 def place_of(part: Samples, whole: Samples) -> int:
-    """Return where in *whole* the samples *part* stand exactly, -1 if nowhere."""
+    """Return where in `whole` the samples `part` stand exactly, -1 if nowhere."""
     key, data = part.astype("<i2").tobytes(), whole.astype("<i2").tobytes()
     at = data.find(key)
     while at % 2 > 0:

@@ -1,4 +1,4 @@
-"""A stand-in for the ngrok agent: its API on port 4040, in the shapes that ngrok documents.
+"""A stand-in for the ngrok agent: its API on port 4040, as ngrok documents it.
 
 It reads the same two files as the agent: the token, without which it ends, and the endpoints.
 What it answers is switched by the file SWITCHES while it runs, see `Answer` below. Standard
@@ -19,7 +19,7 @@ DEFAULT_HOST = "first.ngrok-free.test"
 
 
 def endpoints(path: str) -> list[dict[str, str]]:
-    """Read name, url and upstream of each endpoint from an ngrok.yml of our own plain style."""
+    """Read name, url and upstream of each endpoint from one of our ngrok.yml files."""
     found = []
     for item in re.split(r"^  - ", Path(path).read_text().partition("\nendpoints:")[2], flags=re.M):
         fields = dict(re.findall(r"(\w+): (\S+)", item))
@@ -69,7 +69,7 @@ def old_list(items: list[dict[str, str]]) -> dict[str, object]:
 
 
 class Answer(BaseHTTPRequestHandler):
-    """Answers as the switches say.
+    """The API; answers as the switches say.
 
     `list`: the endpoints, instead of those in ngrok.yml. Then, for "endpoints" and "tunnels" each:
     "ok", "empty", "404", "garbage", "slow" (30 s), "silent" (never).
@@ -98,7 +98,7 @@ class Answer(BaseHTTPRequestHandler):
             self._send(200, json.dumps(body([] if mood == "empty" else items)))
 
     def log_message(self, *_: object) -> None:
-        """Say nothing: there is one request a second."""
+        """Log nothing: there is one request a second."""
 
     def _send(self, status: int, body: str) -> None:
         self.send_response(status)
