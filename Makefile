@@ -1,4 +1,4 @@
-# Everything this project does from a shell. `make` alone lists it.
+# Every command of this project. `make` lists them.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -11,11 +11,11 @@ READY  := $(VENV)/.ready
 NEEDS  := requirements-dev.txt $(wildcard */pyproject.toml)
 
 .PHONY: help
-help: ## list the targets
+help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
-setup: $(READY) ## make .venv with everything in it (demo and test do it themselves)
+setup: $(READY) ## create .venv with all dependencies (demo and test do it themselves)
 
 $(READY): $(NEEDS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -33,8 +33,8 @@ $(READY): $(NEEDS)
 demo: setup ## start both services and place a simulated call through them
 	@$(BIN)/python -m tools.demo
 
-# Side by side, for they wait more than they work. What needs much more to be downloaded is left to
-# CI=1, and to who asks for it.
+# In parallel, since they wait more than they compute. What needs large downloads runs only with CI=1,
+# or when asked for.
 UNITS := test-ncco-service test-echo-service test-phone test-bite $(if $(CI),test-others)
 STACK := test-containers test-calls test-attacks test-deploy
 SIDE_BY_SIDE := $(MAKE) --no-print-directory --output-sync=target -j
@@ -59,14 +59,14 @@ test-deploy: setup
 	@$(PYTEST) tests/deploy
 test-attacks: setup
 	@$(PYTEST) tests/attacks/test_battery.py -k compose
-# These measure times, and want the machine for themselves.
+# These measure times and need the machine for themselves.
 test-alone: setup
 	@$(PYTEST) bench/tests tests/attacks --ignore tests/attacks/test_bite.py -k "not compose"
 
 .PHONY: test-examples test-others
 test-examples: ## run the examples' tests (they need 825 MB of their own)
 	@$(MAKE) --no-print-directory -C examples lint test
-test-others: setup ## call voice servers that others have written (they need npm)
+test-others: setup ## call voice applications written by others (needs npm)
 	@$(MAKE) --no-print-directory -C phone/others test
 
 .PHONY: screenshot
@@ -83,7 +83,7 @@ lint: setup ## check style, imports and types
 	  $(BIN)/mypy $$part $$(dirname $$part)/tests; done
 
 .PHONY: bench bench-quick conformance
-bench: ## measure echo-service against its peers (an hour, two quiet cores)
+bench: ## compare echo-service with other servers (an hour, two quiet cores)
 	@$(MAKE) --no-print-directory -C bench bench
 bench-quick: ## the same, coarser, in two minutes
 	@$(MAKE) --no-print-directory -C bench quick
@@ -91,23 +91,23 @@ conformance: ## the Autobahn TestSuite against echo-service (needs a Python 2.7)
 	@$(MAKE) --no-print-directory -C bench conformance
 
 .PHONY: audit
-audit: setup ## look for secrets in the history and for vulnerable requirements
+audit: setup ## search for secrets in the history and for vulnerable dependencies
 	@$(BIN)/python -m tools.audit
 
 .PHONY: env-example
-env-example: setup ## write .env.example anew from the services' settings
+env-example: setup ## generate .env.example from the services' settings
 	@$(BIN)/python -m tools.env_example > .env.example.new
 	@mv .env.example.new .env.example
 
 .PHONY: format
-format: setup ## put the code into shape
+format: setup ## format the code
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
         --no-header --no-annotate --no-emit-index-url
 .PHONY: lock
-lock: setup ## lock the requirements anew (UPGRADE=1: to the newest versions)
+lock: setup ## lock all dependencies (UPGRADE=1: to the newest versions)
 	@$(LOCK) $(if $(UPGRADE),--upgrade) -o requirements-dev.txt requirements-dev.in $(wildcard */pyproject.toml)
 	@for service in ncco-service echo-service phone; do \
 	  $(LOCK) -c requirements-dev.txt -o $$service/requirements.txt $$service/pyproject.toml; done
