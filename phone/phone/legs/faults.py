@@ -40,11 +40,6 @@ class Faults:
     slow_reader: float = 0.0
     odd_frames: float = 0.0
 
-    @property
-    def any(self) -> bool:
-        """Whether anything goes wrong."""
-        return self != Faults()
-
     @classmethod
     def parse(cls, texts: Iterable[str]) -> "Faults":
         """Return the faults of texts such as "jitter=20" or "drop".
