@@ -1,4 +1,4 @@
-"""Who is let in: signed webhooks, and each way to prove that a socket belongs to a call."""
+"""Authentication: signed webhooks, and each way to authenticate a socket."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_call_in_each_mode(mode: str) -> None:
 
 
 def test_open_socket_is_announced() -> None:
-    """Both services say in their logs that the socket takes anyone."""
+    """Both services log that the socket accepts anyone."""
     with ProcessStack(MODES["none"]) as stack:
         stack.wait_ready()
         for service in ("ncco-service", "echo-service"):
@@ -62,7 +62,7 @@ def test_open_socket_is_announced() -> None:
 
 
 def test_wrong_signature_secret() -> None:
-    """A platform that signs with another secret is told so at the answer step."""
+    """A platform that signs with another secret is refused at the answer step, with the reason."""
     problem = failure(MODES["ticket"], "--signature-secret", OTHER)
     assert problem["step"] == "answer"
     assert "signed with another secret" in problem["seen"] + problem["advice"]
@@ -70,7 +70,7 @@ def test_wrong_signature_secret() -> None:
 
 
 def test_unsigned_webhook() -> None:
-    """A platform that does not sign is told that a token is missing."""
+    """A platform that does not sign is refused for lack of a token."""
     problem = failure(MODES["ticket"])
     assert problem["step"] == "answer"
     assert "401" in problem["seen"]

@@ -1,4 +1,4 @@
-"""Calls during which something breaks: what the caller is told, and that nothing else breaks."""
+"""Calls during which something breaks: the caller is told, and other calls are not affected."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ MALFORMED_MESSAGES: list[str | bytes] = [
 
 @pytest.mark.parametrize(("method", "body", "kind"), MALFORMED_ANSWER_REQUESTS)
 def test_malformed_answer_request(stack: Stack, method: str, body: bytes, kind: str) -> None:
-    """A malformed answer request is refused in words, and the next call is answered."""
+    """A malformed answer request gets an error that explains it; the next call is answered."""
     request = urllib.request.Request(stack.answer_url, body, {"Content-Type": kind}, method=method)
     for attempt in range(ATTEMPTS):
         with pytest.raises(urllib.error.HTTPError) as refused:
@@ -102,7 +102,7 @@ def test_echo_service_killed_during_a_call(fragile_stack: Stack) -> None:
 
 
 def test_ncco_service_killed_during_a_call(fragile_stack: Stack) -> None:
-    """The audio goes on to the end, and the report says that the events were not taken."""
+    """The audio continues to the end, and the report says that no event was accepted."""
     with during_a_call(fragile_stack, "--seconds", "8") as outcome:
         fragile_stack.kill("ncco-service")
         ended = outcome()
@@ -115,7 +115,7 @@ def test_ncco_service_killed_during_a_call(fragile_stack: Stack) -> None:
 
 
 def test_no_echo_service(fragile_stack: Stack) -> None:
-    """A call that finds no socket is told so, and hears the apology."""
+    """A call whose socket cannot be opened reports it, and hears the apology."""
     fragile_stack.stop("echo-service")
     (ended,) = place(fragile_stack, "--seconds", "2")
     assert ended.status == 1
@@ -124,7 +124,7 @@ def test_no_echo_service(fragile_stack: Stack) -> None:
 
 
 def test_no_ncco_service(fragile_stack: Stack) -> None:
-    """A call that nobody answers fails at the answer step, with advice."""
+    """A call without an answer fails at the answer step, with advice."""
     fragile_stack.stop("ncco-service")
     (ended,) = place(fragile_stack, "--seconds", "2")
     assert ended.status == 1
@@ -134,7 +134,7 @@ def test_no_ncco_service(fragile_stack: Stack) -> None:
 
 
 def test_drain(fragile_stack: Stack) -> None:
-    """A stopping echo service finishes its call, takes no new one, and ends well."""
+    """A stopping echo-service finishes its call, refuses new ones, and exits with 0."""
     with during_a_call(fragile_stack, "--seconds", "8") as outcome, ThreadPoolExecutor(1) as aside:
         stopped = aside.submit(fragile_stack.stop, "echo-service")
         until(lambda: refusal(fragile_stack.socket_url) == 503, "new calls to be refused with 503")
@@ -152,7 +152,7 @@ def open_socket(stack: Stack) -> AbstractContextManager[ClientConnection]:
 
 
 def refusal(socket_url: str) -> int | None:
-    """Return the status with which a handshake is refused; None when it is not."""
+    """Return the status with which a handshake is refused, None when it is accepted."""
     try:
         with connect(socket_url, open_timeout=15):
             return None

@@ -1,4 +1,4 @@
-"""Calls that work, on the whole stack."""
+"""Successful calls on the whole stack."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_events_reach_the_service(stack: Stack) -> None:
 
 
 def test_numbers_are_masked(stack: Stack) -> None:
-    """No caller's number stands in a log whole."""
+    """No log contains a caller's whole number."""
     place(stack, "--seconds", "1", "--from", "447700900987", "--to", "447700900654")
     for log in (stack.logs("echo-service"), stack.logs("ncco-service")):
         assert "447700900987" not in log
@@ -61,6 +61,6 @@ def test_numbers_are_masked(stack: Stack) -> None:
 
 
 def test_twenty_calls_at_once(stack: Stack) -> None:
-    """Twenty callers at once each get all of their own voice back."""
+    """Each of twenty concurrent callers gets all of its own audio back."""
     for outcome in place(stack, "--seconds", "3", count=20):
         outcome.assert_worked()

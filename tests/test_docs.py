@@ -40,7 +40,7 @@ def test_settings_exist() -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_links_lead_somewhere(page: str) -> None:
-    """Every relative link of a page leads to a file that is there."""
+    """Every relative link of a page leads to an existing file."""
     text = (ROOT / page).read_text()
     targets = re.findall(r"\]\((?!https?:|#|mailto:)([^)#]+)", text)
     missing = [target for target in targets if not (ROOT / page).parent.joinpath(target).exists()]
@@ -49,7 +49,7 @@ def test_links_lead_somewhere(page: str) -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_make_targets_exist(page: str) -> None:
-    """Every `make` target that a page names is one, of the root's or of the page's folder."""
+    """Every `make` target that a page names exists, in the root or in the page's folder."""
     makefiles = (ROOT / "Makefile", (ROOT / page).parent / "Makefile")
     rules = "".join(file.read_text() for file in makefiles if file.exists())
     known = {name for names in re.findall(r"^([a-z -]+):", rules, re.M) for name in names.split()}

@@ -1,4 +1,4 @@
-"""The documents quote what the bench measured: each figure is compared with the file it is from."""
+"""Figures in the documentation equal those that the bench measured."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def text_of(page: str) -> str:
 
 
 def in_kilo(figures: dict[str, float], name: str) -> str:
-    """Return instructions in thousands, as the tables write them."""
+    """Return instructions in thousands, formatted as in the table."""
     return f"{figures[name] / 1000:.1f}" if name in figures else "–"
 
 
@@ -102,13 +102,13 @@ def load_row(calls: int) -> str:
     ids=["servers", "answers", "load"],
 )
 def test_tables(page: str, row: Callable[[Any], str], labels: list[Any]) -> None:
-    """Every row of a table of results is made of the figures that are kept."""
+    """Every row of a table of results equals the kept figures."""
     lines = (ROOT / page).read_text().splitlines()
     assert [line for label in labels if (line := row(label)) not in lines] == []
 
 
 def sentences() -> dict[str, list[str]]:
-    """Return what the pages must say, with the figures in it, by page."""
+    """Return the phrases with figures that each page must contain."""
     two, one = BY_ITSELF["replicas"]["two"], BY_ITSELF["replicas"]["one"]
     ours, plain = SERVERS[OURS], SERVERS["websockets-uvloop"]
     void = [outcome for _, outcome in HOP["trials"]].count("void")
@@ -136,13 +136,13 @@ def sentences() -> dict[str, list[str]]:
 
 @pytest.mark.parametrize("page", sentences())
 def test_sentences(page: str) -> None:
-    """Figures in running text are those that are kept."""
+    """Figures in running text equal the kept ones."""
     text = text_of(page)
     assert [sentence for sentence in sentences()[page] if sentence not in text] == []
 
 
 def test_share_of_the_documented_path() -> None:
-    """What is left of the capacity without the fast path is what the bench says of `websockets`."""
+    """The share of calls that plain `websockets` holds is the measured one."""
     share = SERVERS["websockets-uvloop"]["calls_held"] / SERVERS[OURS]["calls_held"]
     assert share == pytest.approx(1 / 3, abs=0.02)
     assert "holds a third of the calls" in text_of(BENCH)

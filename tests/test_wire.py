@@ -1,4 +1,4 @@
-"""The examples of docs/wire.md, held against the running stack."""
+"""The examples of docs/wire.md agree with the running stack."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def shape(value: object) -> object:
 
 
 def test_page_has_the_examples() -> None:
-    """Every example that the cases below use stands on the page."""
+    """The page has every example that the tests below use."""
     assert set(EXAMPLES) == {"answer-request", "ncco", "event", "connected", "error"}
 
 
@@ -72,7 +72,7 @@ def test_answer(stack: Stack, method: str) -> None:
 
 
 def test_event_of_a_lost_socket(stack: Stack) -> None:
-    """The example event, a lost socket, is answered with an NCCO that speaks."""
+    """The example event, a lost socket, is answered with an NCCO that says something."""
     events_url = stack.answer_url.replace("/answer", "/events")
     status, ncco = ask(events_url, EXAMPLES["event"])
     assert status == 200
@@ -80,14 +80,14 @@ def test_event_of_a_lost_socket(stack: Stack) -> None:
 
 
 def test_event_of_the_callers_leg(stack: Stack) -> None:
-    """The same event of the caller's own leg asks for nothing, and gets nothing."""
+    """The same event of the caller's own leg gets an empty reply."""
     events_url = stack.answer_url.replace("/answer", "/events")
     status, reply = ask(events_url, EXAMPLES["event"] | {"to": "447700900456"})
     assert (status, reply) == (204, None)
 
 
 def test_error_shape(stack: Stack) -> None:
-    """An unknown path of the webhooks is refused in the one error shape."""
+    """An unknown path of the webhooks gets the common error format."""
     status, error = ask(stack.answer_url + "/nothing")
     assert status == 404
     assert shape(error) == shape(EXAMPLES["error"])

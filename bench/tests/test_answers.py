@@ -1,4 +1,4 @@
-"""The client that asks ncco-service for answers."""
+"""The client of `make answers`."""
 
 from __future__ import annotations
 

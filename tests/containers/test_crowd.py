@@ -1,4 +1,4 @@
-"""The gateway when it is crowded: as many calls as are allowed, and peers that stall."""
+"""The gateway under load: the maximum number of calls, and stalled peers."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ STALLED = (
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[ComposeStack]:
-    """Yield a stack whose socket anybody may open."""
+    """Yield a stack without authentication of the socket."""
     with ComposeStack(env={"SOCKET_AUTH": "none"}) as stack:
         stack.wait_ready()
         yield stack
@@ -39,7 +39,7 @@ def stack() -> Iterator[ComposeStack]:
 
 @pytest.fixture(autouse=True)
 def many_files() -> Iterator[None]:
-    """Let this process have as many connections open as it wants to."""
+    """Raise this process's limit on open files."""
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (before[1], before[1]))
     yield
@@ -68,13 +68,13 @@ async def crowd(host: str, data: bytes, count: int) -> AsyncIterator[list[Connec
 
 
 async def upgraded(connection: Connection) -> bytes:
-    """Return the first line of the answer to a handshake."""
+    """Return the status line of the response to a handshake."""
     async with asyncio.timeout(SECONDS):
         return (await connection[0].readuntil(b"\r\n\r\n")).split(b"\r\n")[0]
 
 
 async def test_as_many_calls_as_are_allowed_pass(stack: ComposeStack) -> None:
-    """The thousandth call is up, the next is told that all lines are busy; then all is well."""
+    """The thousandth call works, the next hears that all lines are busy, and later calls work."""
     host = urlsplit(stack.socket_url).netloc
     handshake = (
         f"GET /socket HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -93,7 +93,7 @@ async def test_as_many_calls_as_are_allowed_pass(stack: ComposeStack) -> None:
 
 @pytest.mark.parametrize("data", [b"", STALLED], ids=["silent", "stalled"])
 async def test_peers_that_stall_do_not_choke_it(stack: ComposeStack, data: bytes) -> None:
-    """As many as it takes to leave no file: a live call loses nothing, and the next one works."""
+    """Peers use up all open files: a live call loses nothing, and the next one works."""
     talking, enough = asyncio.Event(), asyncio.Event()
     plan = CallPlan(stack.answer_url, audio="tone", seconds=60)
     live = asyncio.create_task(call(plan, hang_up=enough, on_progress=lambda _: talking.set()))

@@ -1,4 +1,4 @@
-"""Containers that die in the middle of calls, and a stack that is stopped while calls are up."""
+"""Containers that die during calls, and a stack that is stopped during calls."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SECONDS_TO_RECOVER = 10.0
 
 @pytest.fixture
 def mended(running: ComposeStack) -> Iterator[ComposeStack]:
-    """Yield the stack to be broken, and see afterwards that it is whole."""
+    """Yield the stack for tests that break it; check afterwards that it has recovered."""
     yield running
     for service in ("gateway", "ncco-service", "echo-service"):
         running.start(service)
@@ -29,7 +29,7 @@ def mended(running: ComposeStack) -> Iterator[ComposeStack]:
 def place(
     stack: ComposeStack, seconds: float, count: int = CALLS
 ) -> list[asyncio.Task[CallReport]]:
-    """Place calls at once; they are under way when their tasks run."""
+    """Place calls at once; return their tasks."""
     plan = CallPlan(stack.answer_url, audio="tone", seconds=seconds)
     return [asyncio.create_task(call(CallPlan(**vars(plan)))) for _ in range(count)]
 
@@ -41,7 +41,7 @@ def live_calls(stack: ComposeStack) -> int:
 
 
 async def begun(stack: ComposeStack, count: int = CALLS) -> None:
-    """Return once the echo service has so many new calls."""
+    """Wait until echo-service has this many new calls."""
     before = stack.logs("echo-service").count(" call_started ")
     await asyncio.to_thread(
         until,
@@ -60,7 +60,7 @@ def steps(report: CallReport) -> set[str]:
 async def test_a_dead_carrier_is_reported_by_every_caller(
     mended: ComposeStack, service: str
 ) -> None:
-    """Each call that it carried ends at once, as a failure of the socket."""
+    """Every call that it carried ends at once, as a failure of the socket."""
     calls = place(mended, seconds=30)
     await begun(mended)
     await asyncio.to_thread(mended.kill, service)
@@ -76,7 +76,7 @@ async def test_a_dead_carrier_is_reported_by_every_caller(
 
 
 async def test_calls_outlive_the_ncco_service(mended: ComposeStack) -> None:
-    """Calls that are up lose no frame; what fails is the events that nobody takes."""
+    """Live calls lose no frame; only their events fail."""
     calls = place(mended, seconds=3)
     await begun(mended)
     await asyncio.to_thread(mended.kill, "ncco-service")

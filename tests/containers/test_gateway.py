@@ -1,4 +1,4 @@
-"""The gateway: what it forwards, what it says of the asker, and what it keeps to itself."""
+"""The gateway: what it forwards, which headers it trusts, and what it hides."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SPOOF = {
 
 
 class Gateway:
-    """The gateway's image alone, before a mirror in the place of both services."""
+    """The gateway's image alone, in front of a mirror instead of both services."""
 
     def __init__(self) -> None:
         self.name = f"caw-test-{secrets.token_hex(4)}"
@@ -57,7 +57,7 @@ class Gateway:
         until(lambda: "BEGIN" in self.authority(), "the gateway's authority", 20)
 
     def remove(self) -> None:
-        """Remove everything that `start` made."""
+        """Remove everything that `start` created."""
         for name in (self.name, f"{self.name}-backend"):
             docker("rm", "--force", "--volumes", name)
         docker("network", "rm", self.name)
@@ -92,10 +92,10 @@ class Gateway:
 
 
 class _Named(http.client.HTTPSConnection):
-    """Connects to an address, but asks for, and verifies, the domain."""
+    """A connection to an address, with a request for the domain and its certificate."""
 
     def connect(self) -> None:
-        """Connect, then do the handshake under the domain's name."""
+        """Connect, then do the TLS handshake with the domain's name."""
         http.client.HTTPConnection.connect(self)
         context: ssl.SSLContext = self._context  # type: ignore[attr-defined]  # http.client's own
         self.sock = context.wrap_socket(self.sock, server_hostname=NAME)
@@ -103,7 +103,7 @@ class _Named(http.client.HTTPSConnection):
 
 @pytest.fixture(scope="module")
 def gateway() -> Iterator[Gateway]:
-    """Yield a gateway before a mirror."""
+    """Yield a gateway in front of a mirror."""
     alone = Gateway()
     try:
         alone.start()
@@ -124,7 +124,7 @@ def gateway() -> Iterator[Gateway]:
     ],
 )
 def test_each_service_has_its_paths(gateway: Gateway, path: str, port: int) -> None:
-    """Webhooks go to one service and the socket to the other, queries and all."""
+    """Webhooks go to one service and the socket to the other, with their queries."""
     status, seen, _ = gateway.get(path)
     assert (status, seen["port"], seen["path"]) == (200, port, path)
 
@@ -138,7 +138,7 @@ def test_each_service_has_its_paths(gateway: Gateway, path: str, port: int) -> N
     ],
 )  # fmt: skip
 def test_everything_else_is_404(gateway: Gateway, path: str) -> None:
-    """In the one JSON shape that errors have; no detour leads to what is private."""
+    """Everything else is 404 in the common error format, whatever the path's spelling."""
     status, error, headers = gateway.get(path)
     assert status == 404
     assert set(error) == {"error", "message", "hint"}
@@ -146,7 +146,7 @@ def test_everything_else_is_404(gateway: Gateway, path: str) -> None:
 
 
 def test_the_tunnel_is_believed(gateway: Gateway) -> None:
-    """From a private address, as the agent has one, forwarded headers pass, extended by it."""
+    """From a private address, such as the agent's, forwarded headers pass, extended by it."""
     _, seen, _ = gateway.get("/webhooks/answer", {"Host": "public.example", **SPOOF})
     headers = seen["headers"]
     assert headers["host"] == "public.example"
@@ -164,7 +164,7 @@ def test_without_a_tunnel_the_gateway_says_it_itself(gateway: Gateway) -> None:
 
 
 def test_a_domain_has_a_certificate_and_believes_nobody(gateway: Gateway) -> None:
-    """Under one's own domain nobody stands in front: what a caller claims is overwritten."""
+    """With your own domain there is no proxy in front: forwarded headers are overwritten."""
     status, seen, _ = gateway.get("/webhooks/answer", SPOOF, tls=True)
     assert status == 200
     headers = seen["headers"]
@@ -175,7 +175,7 @@ def test_a_domain_has_a_certificate_and_believes_nobody(gateway: Gateway) -> Non
 
 
 def test_a_domain_sends_http_to_https(gateway: Gateway) -> None:
-    """Port 80 only points to 443."""
+    """Port 80 only redirects to 443."""
     connection = http.client.HTTPConnection("127.0.0.1", gateway.http, timeout=20)
     connection.request("GET", "/webhooks/answer", headers={"Host": NAME})
     answer = connection.getresponse()
@@ -187,7 +187,7 @@ def test_a_domain_sends_http_to_https(gateway: Gateway) -> None:
 
 @pytest.mark.parametrize("port", ["plain", "http", "https"])
 def test_silence_is_cut_off(gateway: Gateway, port: str) -> None:
-    """Who connects and says nothing is gone after five seconds, on each port."""
+    """A silent connection is closed after five seconds, on each port."""
     with socket.create_connection(("127.0.0.1", getattr(gateway, port)), timeout=20) as peer:
         assert peer.recv(1) == b""
 
@@ -205,7 +205,7 @@ def test_nothing_private_listens_on_the_network(gateway: Gateway) -> None:
 
 
 def test_its_health_is_its_own(gateway: Gateway) -> None:
-    """The container's check asks Caddy alone: whether a call would work, `ready` says."""
+    """The container's health check asks only Caddy; `ready` says whether a call would work."""
     until(
         lambda: "healthy" in docker("inspect", "-f", "{{.State.Health.Status}}", gateway.name),
         "the image's own health check",
@@ -214,7 +214,7 @@ def test_its_health_is_its_own(gateway: Gateway) -> None:
 
 
 def test_a_dead_service_is_503_which_the_platform_repeats(gateway: Gateway) -> None:
-    """Not Caddy's 502, which Vonage would take for final; afterwards it works at once."""
+    """A missing service is 503, not 502, which Vonage does not retry; then it works at once."""
     docker("stop", "--time", "1", f"{gateway.name}-backend")
     try:
         for path in ("/webhooks/answer", "/socket"):
@@ -235,7 +235,7 @@ def test_a_dead_service_is_503_which_the_platform_repeats(gateway: Gateway) -> N
 def test_what_it_answers_itself_is_logged(
     gateway: Gateway, path: str, body: bytes | None, status: int
 ) -> None:
-    """With method, path and status; without the query, which has numbers, and the headers."""
+    """The log has method, path and status, but no query, which has numbers, and no headers."""
     connection = http.client.HTTPConnection("127.0.0.1", gateway.plain, timeout=20)
     headers = {"Authorization": "Bearer a-ticket", "Content-Type": "application/json"}
     connection.request("POST", f"{path}?from=447700900000", body, headers)
@@ -251,7 +251,7 @@ def test_what_it_answers_itself_is_logged(
 
 
 def test_what_the_services_answer_they_log(gateway: Gateway) -> None:
-    """The gateway has no line for what it only forwards."""
+    """The gateway logs nothing about requests that it only forwards."""
     assert gateway.get("/webhooks/forwarded")[0] == 200
     assert gateway.get("/last")[0] == 404
     until(lambda: '"uri": "/last"' in docker("logs", gateway.name), "a line", 10)

@@ -1,4 +1,4 @@
-"""Each image alone, as a cloud host runs it: any uid, nothing writable, a port of the host's."""
+"""Each image alone, as a cloud host runs it: any uid, nothing writable, any port."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from tests.engine import docker, free_port
 from tests.waiting import until
 
 SERVICES = ("ncco-service", "echo-service", "gateway")
-# What the strictest hosts do, and one thing more: nothing but memory to write to.
 STRICT = ("--read-only", "--user", "54321:54321", "--cap-drop", "ALL",
           "--security-opt", "no-new-privileges:true", "--tmpfs", "/tmp")  # fmt: skip
+"""As the strictest hosts run containers, with only /tmp writable."""
 
 
 @pytest.mark.parametrize("folder", SERVICES)
 def test_a_service_runs_alone(images: dict[str, str], folder: str) -> None:
-    """It listens on PORT, says 200 or why not, and ends with 0 within seconds when asked to."""
+    """It listens on PORT, answers health checks, and exits with 0 within seconds on SIGTERM."""
     port = free_port()
     # The mark on Caddy's program needs the capability to be there at all (docker-compose.yml).
     extra = ("--cap-add", "NET_BIND_SERVICE") if folder == "gateway" else ()
@@ -40,7 +40,7 @@ def test_a_service_runs_alone(images: dict[str, str], folder: str) -> None:
 
 @pytest.mark.parametrize("chosen", [False, True])
 def test_an_open_socket_must_be_asked_for(images: dict[str, str], chosen: bool) -> None:
-    """Alone and told nothing, echo-service takes no call and says what to set; told so, any."""
+    """Without settings echo-service refuses calls and says what to set; SOCKET_AUTH=none opens it."""
     port = free_port()
     published = ("--env", f"PORT={port}", "--publish", f"127.0.0.1:{port}:{port}")
     told = ("--env", "SOCKET_AUTH=none") if chosen else ()
@@ -71,7 +71,7 @@ def test_an_open_socket_must_be_asked_for(images: dict[str, str], chosen: bool) 
 
 @pytest.mark.parametrize("folder", ["ncco-service", "echo-service"])
 def test_a_service_becomes_healthy_by_its_own_check(images: dict[str, str], folder: str) -> None:
-    """The image's HEALTHCHECK follows PORT and needs no tool that is not there."""
+    """The image's HEALTHCHECK follows PORT and needs no missing tool."""
     often = ("--health-interval", "1s")
     container = docker("run", "--detach", *STRICT, *often, "--env", "PORT=7777", images[folder])
     container = container.strip()
@@ -82,7 +82,7 @@ def test_a_service_becomes_healthy_by_its_own_check(images: dict[str, str], fold
 
 
 def test_a_wrong_setting_ends_with_words_and_78(images: dict[str, str]) -> None:
-    """A host sees at once that no restart will help, and a person which setting it is."""
+    """A wrong setting ends the container with status 78 and names the setting."""
     for folder in ("ncco-service", "echo-service"):
         container = docker("run", "--detach", *STRICT, "--env", "PORT=none", images[folder]).strip()
         try:
@@ -95,7 +95,7 @@ def test_a_wrong_setting_ends_with_words_and_78(images: dict[str, str]) -> None:
 
 
 def test_the_phone_runs_alone(images: dict[str, str]) -> None:
-    """It explains itself; and a call to nobody is a report and status 1, not a traceback."""
+    """The phone prints help; a call to nobody is a report and status 1, not a traceback."""
     assert "call" in docker("run", "--rm", *STRICT, images["phone"])
     arguments = ("call", "http://127.0.0.1:9/webhooks/answer")
     container = docker("run", "--detach", *STRICT, images["phone"], *arguments).strip()
@@ -108,7 +108,7 @@ def test_the_phone_runs_alone(images: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("folder", ["ncco-service", "echo-service", "phone"])
 def test_no_tool_is_left_behind(images: dict[str, str], folder: str) -> None:
-    """Neither an installer in the environment nor a compiler, and no file of the tests."""
+    """No image has an installer in its environment, a compiler, or files of the tests."""
     look = (
         "import importlib.util as u, os, shutil\n"
         "print([m for m in ('pip', 'setuptools', 'wheel') if u.find_spec(m)],"
@@ -121,7 +121,7 @@ def test_no_tool_is_left_behind(images: dict[str, str], folder: str) -> None:
 
 @pytest.mark.parametrize("folder", [*SERVICES, "ready", "phone"])
 def test_an_image_says_what_it_is(images: dict[str, str], folder: str) -> None:
-    """Labels, a numeric user, a stop signal, and a health check or none on purpose."""
+    """Images have labels, a numeric user, a stop signal, and a health check where needed."""
     config: dict[str, Any] = json.loads(docker("inspect", images[folder]))[0]["Config"]
     assert config["Labels"]["org.opencontainers.image.title"] == folder
     assert config["Labels"]["org.opencontainers.image.licenses"] == "MIT"
@@ -131,5 +131,5 @@ def test_an_image_says_what_it_is(images: dict[str, str], folder: str) -> None:
 
 
 def state(container: str) -> dict[str, Any]:
-    """Return what the engine says of a container's state."""
+    """Return the container's state as the engine reports it."""
     return dict(json.loads(docker("inspect", container))[0]["State"])

@@ -1,4 +1,4 @@
-"""What somebody who took over a container could do in it: next to nothing."""
+"""What an attacker inside a container can do: very little."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from tests.engine import docker
 
 PLACES = ("/", "/app", "/etc", "/usr/bin", "/opt/venv/lib", "/run", "/var")
 
-# Runs inside. Says what it could do, as JSON.
 TRY = (
     f"PLACES = {PLACES}\n"
     + """
@@ -46,7 +45,7 @@ NOTHING = "0000000000000000"
 
 @pytest.mark.parametrize("service", ["ncco-service", "echo-service"])
 def test_a_service_can_change_nothing(running: ComposeStack, service: str) -> None:
-    """A service can write to a scratch folder only, run nothing from there, become nobody."""
+    """A service can write only to /tmp, run nothing from there, and change to no other user."""
     did = json.loads(docker("exec", running.container(service), "python", "-c", TRY))
     assert did["written"]
     refusals = ("OSError: [Errno 30]", "PermissionError: [Errno 13]")
@@ -79,7 +78,7 @@ def test_the_secret_can_only_be_read(running: ComposeStack, service: str) -> Non
 
 
 def assert_powerless(status: str) -> None:
-    """Check the line-by-line status of a process, as the kernel gives it."""
+    """Check a process's status as the kernel reports it."""
     facts = dict(re.findall(r"^(\w+):\s+(.*)$", status, re.MULTILINE))
     assert facts["CapEff"] == NOTHING
     assert facts["NoNewPrivs"] == "1"

@@ -1,4 +1,4 @@
-"""What holds for every service of the Compose file, as Compose itself reads it.
+"""Rules for every service of the Compose file, as Compose itself reads it.
 
 A new service that forgets one of these fails here.
 """
@@ -44,7 +44,7 @@ def services(model: Model) -> dict[str, Any]:
 
 
 def jobs(services: dict[str, Any]) -> set[str]:
-    """Return the names of those that run once and are waited for."""
+    """Return the names of the jobs, which run once before the services."""
     conditions = [(name, how["condition"]) for s in services.values() for name, how in needs(s)]
     return {name for name, condition in conditions if condition == "service_completed_successfully"}
 
@@ -61,7 +61,7 @@ def dockerfile(service: dict[str, Any]) -> str:
 
 
 def test_the_services_are_the_known_ones(services: dict[str, Any]) -> None:
-    """The cases below speak of these; a new one has to be looked at."""
+    """The tests below know all services; a new one must be considered."""
     known = {"ncco-service", "echo-service", "gateway", "ready", "phone"}
     assert set(services) == known | {"ngrok", "ngrok-token", "secrets"}
 
@@ -92,13 +92,13 @@ def test_nobody_has_privileges(services: dict[str, Any]) -> None:
 
 
 def test_the_only_capability_is_the_gateways(services: dict[str, Any]) -> None:
-    """Caddy's image does not start without NET_BIND_SERVICE; nobody else gets any."""
+    """Only the gateway has a capability, NET_BIND_SERVICE, without which Caddy does not start."""
     added = {name: service["cap_add"] for name, service in services.items() if "cap_add" in service}
     assert added == {"gateway": ["NET_BIND_SERVICE"]}
 
 
 def test_nobody_is_root_but_a_job_without_a_network(services: dict[str, Any]) -> None:
-    """Users are numbers other than 0; root is only who is gone at once and reaches nobody."""
+    """Users are numbers other than 0; only jobs without a network are root."""
     for name, service in services.items():
         users = re.findall(r"^USER (\S+)$", dockerfile(service), re.MULTILINE)
         user = service.get("user") or (users[-1] if users else "0")
@@ -109,7 +109,7 @@ def test_nobody_is_root_but_a_job_without_a_network(services: dict[str, Any]) ->
 
 
 def test_everything_is_limited(services: dict[str, Any]) -> None:
-    """Memory, CPU, processes and logs have a bound."""
+    """Memory, CPU, processes and logs are bounded."""
     for name, service in services.items():
         limits = service["deploy"]["resources"]["limits"]
         assert 0 < float(limits["cpus"]) <= 1, name  # a small host has one
@@ -120,7 +120,7 @@ def test_everything_is_limited(services: dict[str, Any]) -> None:
 
 
 def test_whoever_goes_on_is_restarted_and_has_a_health(services: dict[str, Any]) -> None:
-    """A service has a health check and comes back; a job and the phone have and do neither."""
+    """Services have a health check and are restarted; jobs and the phone are not."""
     for name, service in services.items():
         check = service.get("healthcheck", {})
         if name in jobs(services) | {"phone"}:
@@ -134,7 +134,7 @@ def test_whoever_goes_on_is_restarted_and_has_a_health(services: dict[str, Any])
 
 
 def test_signals_arrive_and_there_is_time_to_obey(services: dict[str, Any]) -> None:
-    """An init passes signals on; the time to stop is stated, and longer than the drain."""
+    """An init forwards signals; the time to stop is set, and longer than the drain."""
     for name, service in services.items():
         assert service.get("init") is True, name
         assert "stop_grace_period" in service or name in jobs(services), name
@@ -152,7 +152,7 @@ def seconds(duration: str) -> float:
 
 
 def test_all_that_is_published_is_on_loopback(services: dict[str, Any]) -> None:
-    """Nothing listens for the neighbours; the agent's API is not published at all."""
+    """Ports are published on loopback only; the agent's API is not published at all."""
     published = {
         (name, port["host_ip"], port["target"])
         for name, service in services.items()
@@ -162,7 +162,7 @@ def test_all_that_is_published_is_on_loopback(services: dict[str, Any]) -> None:
 
 
 def test_only_two_services_can_reach_the_agent(services: dict[str, Any]) -> None:
-    """The tunnel's network has the agent, the gateway and ncco-service on it, the other not."""
+    """The tunnel's network has only the agent, the gateway and ncco-service."""
     on = {
         network: {name for name, s in services.items() if network in s.get("networks", {})}
         for network in ("calls", "tunnel")
@@ -195,7 +195,7 @@ def test_a_secret_is_a_file_and_only_for_whom_it_concerns(services: dict[str, An
 
 
 def test_every_setting_reaches_its_service(services: dict[str, Any]) -> None:
-    """What a service can be told, it can be told through `.env`."""
+    """Every setting of a service can be set in `.env`."""
     fixed = {"HOST", "PORT", "ECHO_TEXT_FOR_TESTS"}  # the gateway counts on them; tests alone
     for name, variables in (
         ("ncco-service", ncco_service.settings.VARIABLES),
@@ -218,7 +218,7 @@ def test_every_file_with_a_secret_is_mounted() -> None:
 
 
 def test_a_setting_of_the_user_arrives() -> None:
-    """A name alone in the Compose file takes the value from `.env`; else it stays unset."""
+    """A variable without a value in the Compose file is taken from `.env`, or stays unset."""
     services = read(DRAIN_SECONDS="7", LOG_LEVEL="debug")["services"]
     assert services["echo-service"]["environment"]["DRAIN_SECONDS"] == "7"
     assert services["ncco-service"]["environment"]["LOG_LEVEL"] == "debug"
@@ -233,7 +233,7 @@ def test_a_token_makes_ncco_service_expect_a_tunnel(services: dict[str, Any]) ->
 
 
 def test_the_echo_service_is_the_first_to_stop(services: dict[str, Any]) -> None:
-    """Compose stops in the reverse order of starting: what carries the calls goes last."""
+    """Compose stops in the reverse order of starting: what carries the calls stops last."""
     before = dict(needs(services["echo-service"]))
     assert {"ncco-service", "gateway", "ngrok"} <= set(before)
     assert before["ngrok"]["required"] is False
@@ -249,7 +249,7 @@ def test_nobody_waits_for_health_but_the_phone(services: dict[str, Any]) -> None
 
 
 def test_health_is_measured_anew_whenever_a_service_is_replaced(services: dict[str, Any]) -> None:
-    """Compose starts `ready` anew with each of those whose mistakes it tells."""
+    """Compose restarts `ready` with each service that it checks."""
     on = dict(needs(services["ready"]))
     assert {name for name, how in on.items() if how.get("restart")} == {
         "ncco-service", "echo-service", "gateway", "ngrok",
@@ -265,7 +265,7 @@ def test_both_services_can_be_watched(services: dict[str, Any]) -> None:
 
 
 def test_each_image_is_built_from_its_own_folder(services: dict[str, Any]) -> None:
-    """No image needs anything from beside its folder."""
+    """No image needs anything outside its folder."""
     built = {
         Path(s["build"]["context"]).relative_to(ROOT) for s in services.values() if "build" in s
     }
@@ -273,7 +273,7 @@ def test_each_image_is_built_from_its_own_folder(services: dict[str, Any]) -> No
 
 
 def test_a_domain_publishes_the_web_ports_and_nothing_else() -> None:
-    """The file for one's own domain opens 80 and 443 of the gateway, and says what it needs."""
+    """The file for your own domain opens 80 and 443 of the gateway, and names what it needs."""
     services = read(DOMAIN, SITE_ADDRESS="calls.example.com")["services"]
     open_ports = {
         (name, port["target"])
@@ -293,7 +293,7 @@ def test_a_domain_publishes_the_web_ports_and_nothing_else() -> None:
 
 @pytest.mark.parametrize("folder", IMAGES)
 def test_a_dockerfile_follows_the_house(folder: str) -> None:
-    """Buildable without a registry, small, not root, stoppable, labelled, asked without curl."""
+    """Dockerfiles have an argument for the base, a user, a stop signal and labels, and no curl."""
     text = (ROOT / folder / "Dockerfile").read_text()
     lines = [line for line in text.splitlines() if not line.startswith("#")]
     code = "\n".join(lines)

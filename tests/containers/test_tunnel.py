@@ -1,4 +1,4 @@
-"""From the tunnel agent's list to a call through TLS; and what the agent's moods do to the NCCO."""
+"""The tunnel: from the agent's list to a call through TLS, also with a broken agent."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def tunnel() -> Iterator[TunnelStack]:
 
 @pytest.fixture
 def caller(tunnel: TunnelStack) -> Iterator[Caller]:
-    """Yield who asks all the time, once the agent is well; no answer may have asked the agent."""
+    """Yield a caller that requests answers all the time; no answer may wait for the agent."""
     tunnel.switch()
     with Caller(tunnel) as asking:
         asking.until(lambda answer: answer.socket == socket(FIRST), "the tunnel's URL", 20)
@@ -72,7 +72,7 @@ def test_the_certificate_is_verified(tunnel: TunnelStack) -> None:
 
 
 def test_the_log_says_what_to_paste(tunnel: TunnelStack) -> None:
-    """The answer URL and the event URL stand together, once."""
+    """The log has the answer URL and the event URL together, once."""
     lines = tunnel.logs("ncco-service").splitlines()
     block = [line for line in lines if " dashboard " in line]
     start = lines.index(block[0])
@@ -117,7 +117,7 @@ def test_the_public_side_sees_only_what_it_needs(tunnel: TunnelStack) -> None:
 def test_either_list_will_do(
     tunnel: TunnelStack, caller: Caller, endpoints: str, tunnels: str
 ) -> None:
-    """An agent that knows an endpoint by one of its lists only is understood."""
+    """An agent that has only one of the two lists is understood."""
     tunnel.switch([("public", f"https://{SECOND}", GATEWAY)], endpoints=endpoints, tunnels=tunnels)
     caller.until(lambda answer: answer.socket == socket(SECOND), "the new URL", WITHIN)
 
@@ -147,7 +147,7 @@ def test_a_list_without_a_way_in_is_told(
     moods: dict[str, str],
     says: str,
 ) -> None:
-    """The platform gets 503, which it repeats, and a person the reason; then it recovers."""
+    """The answer is 503, which the platform retries, with the reason; then it recovers."""
     tunnel.switch(listed, **moods)
     caller.until(lambda answer: answer.status == 503, "503", WITHIN)
     refused = [answer for answer in caller.answers if answer.status == 503][-1]
@@ -158,7 +158,7 @@ def test_a_list_without_a_way_in_is_told(
 
 
 def test_a_new_url_is_followed(tunnel: TunnelStack, caller: Caller) -> None:
-    """An agent that came back under another name is believed at once."""
+    """A new public address is used at once."""
     tunnel.switch([("public", f"https://{SECOND}", GATEWAY)])
     caller.until(lambda answer: answer.socket == socket(SECOND), "the new URL", WITHIN)
     report = tunnel.phone(f"https://{SECOND}/webhooks/answer", "--audio", "tone", "--seconds", "1")
@@ -168,7 +168,7 @@ def test_a_new_url_is_followed(tunnel: TunnelStack, caller: Caller) -> None:
 
 @pytest.mark.parametrize("mood", ["silent", "slow", "404", "garbage"])
 def test_an_unwell_agent_changes_nothing(tunnel: TunnelStack, caller: Caller, mood: str) -> None:
-    """What it said last is kept, and its age is told."""
+    """The last known address is kept, and its age is reported."""
     tunnel.switch(endpoints=mood, tunnels=mood)
     answers = caller.during(KEPT, ANSWERS)
     assert {answer.socket for answer in answers} == {socket(FIRST)}
@@ -178,7 +178,7 @@ def test_an_unwell_agent_changes_nothing(tunnel: TunnelStack, caller: Caller, mo
 
 
 def test_an_agent_that_is_gone_changes_nothing(tunnel: TunnelStack, caller: Caller) -> None:
-    """Likewise while its container is away; and afterwards all is well again."""
+    """The same while its container is down; afterwards everything works again."""
     tunnel.kill("ngrok")
     answers = caller.during(KEPT, ANSWERS)
     age = readiness(tunnel)["agent"]["age_seconds"]
@@ -189,7 +189,7 @@ def test_an_agent_that_is_gone_changes_nothing(tunnel: TunnelStack, caller: Call
 
 
 def test_readiness_takes_in_the_public_way(tunnel: TunnelStack) -> None:
-    """With the way from outside broken, a call would not work, and the gateway's health says so."""
+    """With the path from outside broken, a call would not work, and health says so."""
     tunnel.switch()
     tunnel.wait_ready()
     probe = readiness(tunnel)["probe"]

@@ -1,4 +1,4 @@
-"""Starting, starting again, and starting where something is in the way."""
+"""Starting the stack: first, again, and with something in the way."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TOKEN_WORDS = ("there is no ngrok token", "NGROK_AUTHTOKEN=", "COMPOSE_PROFILES"
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a fresh copy of what the stack is made from, as in another clone."""
+    """Return a fresh copy of the stack's files, as in another clone."""
     folder = tmp_path_factory.mktemp("clone")
     folders = ["ncco-service", "echo-service", "gateway", "ready", "phone", "ngrok", "secrets"]
     for name in ["docker-compose.yml", *folders]:
@@ -77,7 +77,7 @@ def test_an_older_build_is_replaced(clone: Path) -> None:
 
 
 def test_a_mistake_that_is_corrected_is_over(clone: Path, tmp_path: Path) -> None:
-    """However long it stood: the next `up --build` succeeds, and `ready` said what was wrong."""
+    """After a mistake the next `up --build` succeeds, and `ready` has said what was wrong."""
     soon = tmp_path / "soon.json"  # the same in seconds instead of a minute
     health = {"interval": "1s", "start_period": "3s"}
     soon.write_text(json.dumps({"services": {"ready": {"healthcheck": health}}}))
@@ -102,14 +102,14 @@ def health_of(stack: ComposeStack, service: str) -> dict[str, Any]:
 
 
 def said(stack: ComposeStack) -> str:
-    """Return what the NCCO says first."""
+    """Return the first sentence of the NCCO."""
     status, ncco = ask(stack.answer_url)
     assert status == 200, ncco
     return str(ncco[0]["text"])
 
 
 def test_a_taken_port_is_told() -> None:
-    """The engine names the port; when it is free again, the same command works."""
+    """The engine names the occupied port; once it is free, the same command works."""
     with ComposeStack(start=False) as stack:
         with socket.socket() as other:
             other.bind(("127.0.0.1", stack.port))
@@ -139,7 +139,7 @@ def test_a_tunnel_without_a_token_is_told_once() -> None:
 
 
 def test_a_secret_of_the_users_is_a_file_for_whom_it_concerns(tmp_path: Path) -> None:
-    """From .env or from a file, it ends up where the services read it, and nowhere else."""
+    """From .env or from a file, a secret ends up only where the services read it."""
     vonage, socket = "/run/vonage/vonage_signature_secret", "/run/socket/socket_secret"
     for given, path in (
         ("VONAGE_SIGNATURE_SECRET", vonage),

@@ -1,4 +1,4 @@
-"""The code in docs/audio.md is right."""
+"""The code in docs/audio.md works."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "audio.md"
 
 
 def code(name: str) -> str:
-    """Return the code of the page that stands behind this comment."""
+    """Return the page's code after this comment."""
     found = re.search(rf"<!-- {name} -->\n```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
     assert found, name
     return found[1]

@@ -1,4 +1,4 @@
-"""Handlers on the whole stack: what the caller hears, and what is left of the call."""
+"""Handlers on the whole stack: what the caller hears, and what is recorded."""
 
 from __future__ import annotations
 
@@ -68,12 +68,12 @@ def only(folder: Path, pattern: str) -> Path:
 
 
 def taken_from(stack: ProcessStack) -> float:
-    """Return the seconds so far for which the echo service could have run, but was not let."""
+    """Return the seconds so far for which echo-service was kept from the processor."""
     return waited_seconds([stack.pid("echo-service")]) + stolen_seconds(Cores().usable)
 
 
 def words(heard: Heard) -> str:
-    """Return what a failed case should show of a call."""
+    """Return a call's problems, for the message of a failed test."""
     return "; ".join(problem.seen for problem in heard.report.problems)
 
 
@@ -179,7 +179,7 @@ async def test_a_killed_service_leaves_its_recordings(start: Start, tmp_path: Pa
 
 
 async def test_a_folder_that_cannot_be_written_harms_no_call(start: Start, tmp_path: Path) -> None:
-    """Where recordings cannot be written the call works, and the log says what to do."""
+    """When recordings cannot be written the call works, and the log says what to do."""
     blocked = tmp_path / "a-file"
     blocked.touch()
     stack = start(AUDIO_HANDLER="record", RECORDINGS_DIR=str(blocked))
@@ -214,7 +214,7 @@ async def raises(call: AudioCall) -> None:
             await call.send(event)
 
 async def blocks(call: AudioCall) -> None:
-    """Hold up the loop at the first key."""
+    """Block the loop at the first key."""
     async for at, event in call:
         if isinstance(event, Dtmf):
             time.sleep(0.4)
@@ -269,7 +269,7 @@ async def test_a_handler_that_raises_ends_its_call_alone(start: Start, own: dict
 
 
 async def test_a_handler_that_blocks_is_named(start: Start, own: dict[str, str]) -> None:
-    """A handler that holds up the loop is named in the log, with the line."""
+    """A handler that blocks the loop is named in the log, with the line."""
     stack = start(AUDIO_HANDLER="my_handlers:blocks", **own)
     (outcome,) = place(stack, "--seconds", "2", "--dtmf", "1@1")
     assert outcome.status == 0
@@ -295,7 +295,7 @@ async def test_a_handler_that_blocks_is_named(start: Start, own: dict[str, str])
 def test_a_wrong_handler_stops_the_start(
     start: Start, settings: dict[str, str], complaint: str
 ) -> None:
-    """A handler that is none says at the start what was seen and what there is."""
+    """A wrong handler stops startup, with what was seen and which there are."""
     with pytest.raises(StackError, match="ended with status 78") as refused:
         start(**settings)
     assert complaint in str(refused.value)
@@ -303,11 +303,11 @@ def test_a_wrong_handler_stops_the_start(
 
 
 def test_a_hundred_recorded_calls_are_in_time(start: Start, tmp_path: Path) -> None:
-    """A hundred calls at once are all recorded whole, and no frame is late by the service's doing.
+    """A hundred calls at once are all recorded completely, and the service delays no frame.
 
-    Others use this machine as well, and hold up everything now and then: so the best of a few
-    rounds counts, and one frame in fifty may be late, beside what the machine makes late. Where it
-    keeps the service from running, twice that time is late: what has piled up comes later, too.
+    Other programs use this machine and delay everything now and then. So the best of a few rounds
+    counts, and one frame in fifty may be late, besides those that the machine delays: up to twice
+    the time for which it kept the service from running, since what has piled up is late as well.
     """
     stack = start(AUDIO_HANDLER="record", RECORDINGS_DIR=str(tmp_path))
     for number in range(1, ROUNDS + 1):
