@@ -40,7 +40,7 @@ def test_a_service_runs_alone(images: dict[str, str], folder: str) -> None:
 
 @pytest.mark.parametrize("chosen", [False, True])
 def test_an_open_socket_must_be_asked_for(images: dict[str, str], chosen: bool) -> None:
-    """Without settings echo-service refuses calls and says what to set; SOCKET_AUTH=none opens it."""
+    """echo-service refuses calls and says what to set, unless SOCKET_AUTH=none opens the socket."""
     port = free_port()
     published = ("--env", f"PORT={port}", "--publish", f"127.0.0.1:{port}:{port}")
     told = ("--env", "SOCKET_AUTH=none") if chosen else ()
