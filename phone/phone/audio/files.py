@@ -18,6 +18,7 @@ import soundfile
 import soxr
 
 from phone.audio.tones import TONE_SECONDS, glide
+from phone.audio.wav import mended
 from phone.constants import AUDIO_FILE_SECONDS, BYTES_PER_SAMPLE, frame_bytes
 
 __all__ = [
@@ -38,6 +39,7 @@ SPEECH = "speech"
 TONE = "tone"
 SILENCE = "silence"
 SPEECH_FILE = "audio/sounds/speech-16k.wav"
+MENDED_MAX_BYTES = 256 * 1024 * 1024  # of a file that is read at once to find its audio
 
 
 class AudioError(ValueError):
@@ -139,8 +141,7 @@ def decode(data: bytes, rate: int) -> Samples:
     Raises:
         AudioError: it is no audio, empty, or too long.
     """
-    with _opened(io.BytesIO(data), "it") as file:
-        return _samples(file, rate, "it")
+    return _decoded(data, rate, "it")
 
 
 def decode_stream(data: bytes, rate: int) -> tuple[Samples, str]:
@@ -186,9 +187,32 @@ def _read(path: Path, rate: int) -> Samples:
             f"there is no audio file {str(path)!r}; give a WAV file, or one of: speech, tone, "
             f"silence"
         )
-    hint = "; give a WAV, FLAC, OGG or MP3 file"
-    with _opened(path, str(path), hint) as file:
-        return _samples(file, rate, str(path))
+    hint = (
+        "; give a WAV, FLAC, OGG or MP3 file, or convert it, for instance with: "
+        f"ffmpeg -i {path} -ac 1 -c:a pcm_s16le converted.wav"
+    )
+    try:
+        with _opened(path, str(path), hint) as file:
+            return _samples(file, rate, str(path))
+    except AudioError:
+        if path.stat().st_size > MENDED_MAX_BYTES:
+            raise
+        wav = mended(path.read_bytes())
+        if wav is None:
+            raise
+    return _decoded(wav, rate, str(path))
+
+
+def _decoded(data: bytes, rate: int, name: str) -> Samples:
+    """Read a file from memory, whatever its header says about its length."""
+    try:
+        with _opened(io.BytesIO(data), name) as file:
+            return _samples(file, rate, name)
+    except AudioError:
+        wav = mended(data)
+        if wav is None or wav == data:
+            raise
+    return _decoded(wav, rate, name)
 
 
 def _samples(file: soundfile.SoundFile, rate: int, name: str) -> Samples:

@@ -1,0 +1,64 @@
+"""WAV files whose header lies, such as streams, files of dead writers, and several joined into one.
+
+What is there is kept.
+"""
+
+import struct
+from collections.abc import Iterator
+
+__all__ = ["mended"]
+
+HEADER = struct.Struct("<4sI")
+FORM_BYTES = 12  # "RIFF", a size that is not believed, "WAVE"
+
+
+def mended(data: bytes) -> bytes | None:
+    """Return a WAV file with a true header and all the audio of `data`.
+
+    Returns:
+        None when `data` is no WAV file, has no format or no audio, or joins files of different
+        formats.
+    """
+    formats: set[bytes] = set()
+    audio: list[bytes] = []
+    for name, content in _chunks(data):
+        if name == b"fmt ":
+            formats.add(content)
+        elif name == b"data":
+            audio.append(content)
+    if len(formats) != 1 or not any(audio):
+        return None
+    (format_,) = formats
+    body = b"WAVE" + _chunk(b"fmt ", format_) + _chunk(b"data", b"".join(audio))
+    return HEADER.pack(b"RIFF", len(body)) + body
+
+
+def _chunk(name: bytes, content: bytes) -> bytes:
+    return HEADER.pack(name, len(content)) + content + bytes(len(content) % 2)
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield each chunk's name and what is there of it, whatever its size says."""
+    place = 0
+    while place + HEADER.size <= len(data):
+        name, size = HEADER.unpack_from(data, place)
+        if name == b"RIFF" and data[place + 8 : place + FORM_BYTES] == b"WAVE":
+            place += FORM_BYTES  # the file itself, or the next one
+            continue
+        place += HEADER.size
+        if name == b"data" and size == 0 and not _is_chunk(data, place):
+            size = len(data) - place  # a writer that died before it knew the size
+        yield name, data[place : place + size]
+        place += size
+        # A chunk of odd size is followed by a byte of zero, which some writers forget.
+        if size % 2 and data[place : place + 1] == b"\0":
+            place += 1
+
+
+def _is_chunk(data: bytes, place: int) -> bool:
+    """Whether a chunk begins there that ends within the file."""
+    if place + HEADER.size > len(data):
+        return False
+    name, size = HEADER.unpack_from(data, place)
+    readable: bool = name.isascii() and name.decode().isprintable()
+    return readable and place + HEADER.size + size <= len(data)
