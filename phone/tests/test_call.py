@@ -9,6 +9,7 @@ import pytest
 import soundfile
 from aiohttp import web
 from phone.platform.webhooks import Timeouts
+from phone.report import summary
 from phone.testing import (
     FakeApplication,
     Socket,
@@ -274,18 +275,25 @@ class TestWrongEcho:
         assert other.ok, failure(other)
 
     async def test_odd_sizes(self) -> None:
-        """Whole sound in messages of a wrong size is an echo with a warning; strictly, a
-        failure.
-        """
+        """Whole sound in messages of wrong sizes is an echo, and a failure all the same."""
         halves = every(lambda n, frame: [frame[:100], frame[100:]])
         async with FakeApplication(halves) as application:
             report = await place(application)
             strict = await place(application, strict=True)
-        assert report.ok, failure(report)
+        assert report.sockets[0].alignment.whole
+        assert "40 messages of a wrong size (100, 540 bytes), most of 40" in failure(report)
         assert report.sockets[0].trace.odd_sizes == {100: 20, 540: 20}
-        assert "send exactly 640 bytes" in report.warnings[0].advice
+        assert "send exactly 640 bytes" in report.failures[0].advice
         assert "socket: a message of 100 bytes, 640 are one frame" in failure(strict)
         assert strict.sockets[0].trace.close_code == 1006
+
+    async def test_no_loss_where_no_echo_is_expected(self) -> None:
+        """An application that talks, and is no echo, has lost nothing."""
+        noise = every(lambda n, frame: [bytes((n * 7 + i * i) % 251 for i in range(len(frame)))])
+        async with FakeApplication(noise) as application:
+            report = await place(application, expect="audio")
+        assert report.ok, failure(report)
+        assert "lost" not in summary(report)
 
 
 class TestWrongSocket:

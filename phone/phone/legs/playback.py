@@ -8,12 +8,14 @@ newest, unless told otherwise.
 import json
 from collections import deque
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 from phone.constants import FRAME_SECONDS, PLAY_BUFFER_MESSAGES, frame_bytes
 
 __all__ = ["PlayBuffer", "Playback"]
 
+PAUSE_FRAMES = 10  # an application that says nothing for longer than these pauses on purpose
 MARKS_MAX = 1000  # `notify` messages waiting at once
 
 
@@ -30,6 +32,7 @@ class Playback:
         clears: how often it did.
         notified: `notify` messages that were reached.
         deepest: the most messages that waited at once.
+        unplayed: messages that still waited when the application closed the socket.
     """
 
     frames: list[bytes | None] = field(default_factory=list)
@@ -40,6 +43,7 @@ class Playback:
     clears: int = 0
     notified: int = 0
     deepest: int = 0
+    unplayed: int = 0
 
     @property
     def gaps(self) -> int:
@@ -49,6 +53,12 @@ class Playback:
             for before, now in zip(self.frames, self.frames[1:], strict=False)
             if before is not None and now is None
         )
+
+    @property
+    def broken_frames(self) -> int:
+        """How many 20 ms of silence there were in gaps too short to be pauses."""
+        lengths = (len(list(run)) for silent, run in groupby(self.frames, _is_gap) if silent)
+        return sum(length for length in lengths if length <= PAUSE_FRAMES)
 
     @property
     def gap_frames(self) -> int:
@@ -62,6 +72,10 @@ class Playback:
             size: bytes of a frame.
         """
         return [bytes(size) if frame is None else frame for frame in self.frames]
+
+
+def _is_gap(frame: bytes | None) -> bool:
+    return frame is None
 
 
 @dataclass(frozen=True)
@@ -149,6 +163,11 @@ class PlayBuffer:
         self._advance(at)
         reached, self._reached = self._reached, []
         return reached
+
+    def end(self, at: float) -> None:
+        """Play what is due at `at`, and note what nobody will hear: the socket is closed."""
+        self._advance(at)
+        self.playback.unplayed = self._waiting
 
     def _advance(self, at: float) -> None:
         while (due := self._start + self._tick * FRAME_SECONDS) <= at:

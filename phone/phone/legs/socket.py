@@ -193,6 +193,7 @@ class SocketLeg:
             self._end("failure", seen, "take messages off the socket while sending others")
 
     def _closed(self, error: ConnectionClosed) -> None:
+        self._buffer.end(now())
         received = error.rcvd
         self.trace.closed_cleanly = received is not None
         self.trace.close_code = received.code if received else 1006

@@ -51,6 +51,7 @@ class SocketReport:
                 "cleared": trace.playback.cleared,
                 "notified": trace.playback.notified,
                 "deepest": trace.playback.deepest,
+                "unplayed": trace.playback.unplayed,
                 "wait_ms": {
                     "p50": _rounded(_quantile(sorted(trace.playback.waits_ms), 0.5)),
                     "max": _rounded(max(trace.playback.waits_ms, default=None)),

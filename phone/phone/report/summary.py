@@ -50,9 +50,10 @@ def _socket(socket: SocketReport) -> Iterator[str]:
     trace, echo = socket.trace, socket.alignment
     if socket.handshake_ms is None:
         return
+    lost = f", {len(echo.lost)} lost" if echo.method != "none" else ""
     yield (
-        f"Audio   {counted(len(trace.sent), 'frame')} sent, {len(trace.received):,} received, "
-        f"{len(echo.lost)} lost ({trace.rate} Hz, {socket.seconds_heard:.1f} s heard)"
+        f"Audio   {counted(len(trace.sent), 'frame')} sent, {len(trace.received):,} received"
+        f"{lost} ({trace.rate} Hz, {socket.seconds_heard:.1f} s heard)"
     )
     if echo.method != "none":
         yield f"Echo    {_echo(socket)}"
@@ -69,6 +70,8 @@ def _heard(socket: SocketReport) -> Iterator[str]:
         parts.append(f"{counted(playback.gaps, 'gap')}, {playback.gap_frames * FRAME_MS} ms in all")
     if playback.overflowed:
         parts.append(f"{counted(playback.overflowed, 'message')} lost in the full buffer")
+    if playback.unplayed:
+        parts.append(f"{counted(playback.unplayed, 'message')} not played at the close")
     if playback.clears:
         parts.append(f"cleared {counted(playback.clears, 'time')}")
     if playback.notified:

@@ -3,12 +3,19 @@
 from collections.abc import Iterator
 
 from phone.audio.alignment import Alignment
-from phone.constants import PLAY_BUFFER_MESSAGES, Expect, frame_bytes
+from phone.audio.file_kinds import file_kind
+from phone.constants import FRAME_MS, PLAY_BUFFER_MESSAGES, Expect, frame_bytes
 from phone.legs.log import Problem
+from phone.legs.playback import PlayBuffer
 from phone.legs.trace import LegTrace
 from phone.words import counted, printable
 
 __all__ = ["judge"]
+
+UNPLAYED_FRAMES = 10  # an application that paces itself is a few frames ahead
+# Of what was heard, from where on somebody hears it; fewer frames are a matter of the machine.
+GAP_SHARE = 0.02
+GAP_FRAMES = 10
 
 
 def judge(trace: LegTrace, alignment: Alignment, expect: Expect) -> Iterator[Problem]:
@@ -20,8 +27,10 @@ def judge(trace: LegTrace, alignment: Alignment, expect: Expect) -> Iterator[Pro
         expect: what the caller wanted.
     """
     yield from _ending(trace, expect)
+    yield from _files(trace)
     yield from _sizes(trace)
     yield from _buffer(trace)
+    yield from _gaps(trace)
     yield from _texts(trace)
     if expect == "echo":
         yield from _echo(trace, alignment)
@@ -40,7 +49,11 @@ def _ending(trace: LegTrace, expect: Expect) -> Iterator[Problem]:
                 f"the application dropped the connection after {sent}, without a closing handshake"
             )
             yield Problem("socket", seen, "look at its log for a crash, or at a proxy between")
-        elif expect == "echo" or trace.close_code not in (1000, 1001):
+        elif (
+            expect == "echo"
+            or trace.close_code not in (1000, 1001)
+            or (expect == "audio" and not any(trace.received))
+        ):
             seen = f"the application closed the socket with {trace.close_code}{reason} after {sent}"
             yield Problem("socket", seen, "look at the application's log; the caller still spoke")
     elif trace.ended_by == "caller" and not trace.closed_cleanly:
@@ -48,17 +61,34 @@ def _ending(trace: LegTrace, expect: Expect) -> Iterator[Problem]:
         yield Problem("socket", seen, "close the socket when the caller does", "warning")
 
 
+def _files(trace: LegTrace) -> Iterator[Problem]:
+    for index, message in enumerate(trace.received):
+        # A frame is shorter than two of an MP3 without tags, which are only looked for at first.
+        data = message if index else b"".join(trace.received[:10])
+        if kind := file_kind(data):
+            yield Problem(
+                "audio",
+                f"a file's bytes: message {index + 1:,} is the beginning of a file of type {kind}",
+                "send samples only: decode the file, and skip its header; as it is, the caller "
+                "hears noise",
+            )
+            return
+
+
 def _sizes(trace: LegTrace) -> Iterator[Problem]:
-    if trace.odd_sizes:
-        size = frame_bytes(trace.rate)
-        count = sum(trace.odd_sizes.values())
-        sizes = ", ".join(str(odd) for odd in sorted(trace.odd_sizes)[:5])
+    size = frame_bytes(trace.rate)
+    odd = [len(message) for message in trace.received if len(message) != size]
+    # A short last one alone is the end of a sound; the old platform filled it up.
+    if odd and (len(odd) > 1 or len(trace.received[-1]) >= size):
+        sizes = ", ".join(str(length) for length in sorted(set(odd))[:5])
+        most = 2 * len(odd) > len(trace.received)
+        of = f", most of {len(trace.received):,}" if most else ""
         yield Problem(
             "audio",
-            f"{counted(count, 'message')} of a wrong size ({sizes} bytes)",
+            f"{counted(len(odd), 'message')} of a wrong size ({sizes} bytes){of}",
             f"send exactly {size} bytes a message at {trace.rate} Hz: the platform has been seen "
             "to stop listening and close with 1006",
-            "warning",
+            "failure" if most else "warning",
         )
 
 
@@ -69,6 +99,34 @@ def _buffer(trace: LegTrace) -> Iterator[Problem]:
             f"{counted(trace.playback.overflowed, 'message')} found the play buffer full",
             f"send at most {PLAY_BUFFER_MESSAGES:,} messages ahead of real time; what the platform "
             "does with more is not published",
+            "warning",
+        )
+    if trace.ended_by == "application" and trace.playback.unplayed > UNPLAYED_FRAMES:
+        seconds = trace.playback.unplayed * FRAME_MS / 1000
+        yield Problem(
+            "audio",
+            f"the application closed the socket before its last {seconds:.1f} s of sound were "
+            "played: the caller did not hear them",
+            'wait for them: send {"action": "notify"} behind the sound, and close when it is '
+            "answered; in a handler of echo-service, await playing.wait()",
+            "warning",
+        )
+
+
+def _gaps(trace: LegTrace) -> Iterator[Problem]:
+    """Gaps beyond those that the phone's own lateness explains."""
+    own = PlayBuffer(trace.rate)
+    own.start(trace.sent_at[0] if trace.sent_at else 0.0)
+    for frame, at in zip(trace.sent, trace.sent_at, strict=True):
+        own.push(frame, at)
+    broken = trace.playback.broken_frames - own.playback.broken_frames
+    share = broken / max(1, len(trace.playback.frames))
+    if broken >= GAP_FRAMES and share >= GAP_SHARE:
+        yield Problem(
+            "audio",
+            f"{counted(trace.playback.gaps, 'gap')} in what the caller heard, "
+            f"{share:.0%} of it: audio came too slowly",
+            f"send a message every {FRAME_MS} ms on an absolute clock, or some ahead of time",
             "warning",
         )
 
