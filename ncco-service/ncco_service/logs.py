@@ -103,7 +103,7 @@ def _exception(_logger: Any, _method: str, event: EventDict) -> EventDict:
         while trace is not None and trace.tb_next is not None:
             trace = trace.tb_next
         event["error"] = f"{type(error).__name__}: {error}"
-        event["at"] = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else None
+        event["where"] = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else None
     return event
 
 
@@ -160,5 +160,8 @@ def _json(_logger: Any, _method: str, event: EventDict) -> str:
 _RENDERERS: dict[str, Callable[[], list[Processor]]] = {
     "logfmt": lambda: [_logfmt],
     "json": lambda: [_json],
-    "console": lambda: [_escape_values, structlog.dev.ConsoleRenderer(sort_keys=False)],
+    "console": lambda: [
+        _escape_values,
+        structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), sort_keys=False),
+    ],
 }

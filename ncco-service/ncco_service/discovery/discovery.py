@@ -2,14 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ncco_service.discovery.agent_poller import AgentPoller
 from ncco_service.discovery.echo_poller import EchoPoller
 from ncco_service.discovery.periodic import Periodic
-from ncco_service.discovery.probe import Probe
 from ncco_service.discovery.public_url import NotKnown, PublicUrl
 from ncco_service.discovery.request_origin import RequestOrigin, TrustedProxies
 from ncco_service.settings import Settings
+
+if TYPE_CHECKING:
+    from ncco_service.discovery.probe import Probe
 
 __all__ = ["Discovery"]
 
@@ -32,7 +35,7 @@ class Discovery:
     proxies: TrustedProxies
     agent: AgentPoller | None
     echo: EchoPoller | None
-    probe: Probe | None
+    probe: "Probe | None"
     jobs: tuple[Periodic, ...]
 
     @classmethod
@@ -51,6 +54,9 @@ class Discovery:
         if settings.echo_ready_url:
             echo = EchoPoller(settings.echo_ready_url, settings.echo_poll_seconds)
         if settings.probe_socket:
+            # A WebSocket client is loaded only where it is used.
+            from ncco_service.discovery.probe import Probe  # noqa: PLC0415
+
             probe = Probe(
                 lambda: _socket_url(public_url),
                 authorization,

@@ -39,7 +39,7 @@ class Settings(BaseSettings):
         _setting("info", "debug, info, warning or error")
     )
     log_format: Annotated[str, BeforeValidator(choice("logfmt", "json", "console"))] = _setting(
-        "logfmt", "logfmt, json, or console (coloured, for a terminal)"
+        "logfmt", "format of the log: logfmt, json, or console (for reading while developing)"
     )
     log_numbers: values.Flag = _setting("0", "1 writes callers' numbers to the log unmasked")
     ncco_file: values.Document = _setting(
