@@ -162,14 +162,14 @@ class Process:
                 return line.rpartition("url=")[2].strip()
 
     def end(self) -> tuple[int, str]:
-        """Wait for its end; give its status and what it said on standard error."""
+        """Wait for its end; give its status and its standard error."""
         status = self.popen.wait(PATIENCE)
         self._reader.join()
         assert self.popen.stderr is not None
         return status, self.popen.stderr.read()
 
     def close(self) -> None:
-        """Stop it however it is, and let go of its pipes."""
+        """Stop it, whatever its state, and close its pipes."""
         if self.popen.poll() is None:
             self.popen.terminate()
             try:

@@ -77,20 +77,20 @@ def test_both_lists_and_all_spellings_are_read(upstream: Any, written: str) -> N
         {"public_url": "https://a", "config": None},
     ],
 )
-def test_entries_without_sense_are_left_out(entry: Any) -> None:
-    """One odd entry does not hide the others."""
+def test_malformed_entries_are_left_out(entry: Any) -> None:
+    """A malformed entry does not hide the others."""
     found = endpoints_in(body("tunnels", entry, older("https://b.example", "gateway:8080")))
     assert found == [Endpoint("https://b.example", "gateway:8080")]
 
 
 @pytest.mark.parametrize("answer", [b"", b"<html>", b"\xff", b"[]", b"{}", b'{"tunnels": 3}'])
-def test_garbage_is_an_error(answer: bytes) -> None:
+def test_an_invalid_answer_is_an_error(answer: bytes) -> None:
     """Only an object with a list is an answer."""
     with pytest.raises(AgentError, match="^sent "):
         endpoints_in(answer)
 
 
-def test_garbage_nested_deeply_is_an_error() -> None:
+def test_a_deeply_nested_answer_is_an_error() -> None:
     """It neither crashes nor hangs."""
     with pytest.raises(AgentError, match="not JSON"):
         endpoints_in(b"[" * 100_000)
@@ -143,13 +143,13 @@ def test_one_url_for_two_upstreams_is_refused(order: tuple[int, ...]) -> None:
     assert choose([*shared, GATE], WANTED).url == GATE.url
 
 
-def test_one_url_twice_for_one_upstream_is_well() -> None:
-    """Two agents, or one in both lists, say the same."""
+def test_one_url_twice_for_one_upstream_is_fine() -> None:
+    """Two agents, or one in both lists, may name the same endpoint."""
     assert choose([GATE, GATE], WANTED).url == GATE.url
 
 
 def test_internal_and_plain_urls_are_refused() -> None:
-    """The platform could not reach the one and would not take the other."""
+    """The platform can reach no internal URL, and accepts no plain one."""
     internal = Endpoint("https://echo.internal", "echo-service:8001")
     plain = Endpoint("http://gate.example", "gateway:8080")
     choice = choose([internal, plain], WANTED)
@@ -175,6 +175,6 @@ json_values = st.recursive(
 
 
 @given(st.lists(json_values, max_size=5))
-def test_no_list_whatsoever_crashes(entries: list[Any]) -> None:
+def test_no_list_crashes(entries: list[Any]) -> None:
     """Any JSON in the list is read or left out."""
     choose(endpoints_in(json.dumps({"endpoints": entries}).encode()), WANTED)

@@ -1,4 +1,4 @@
-"""The watch over the tunnel agent: real HTTP, every way in which an agent disappoints."""
+"""The poller of the tunnel agent, over real HTTP: every way in which an agent can fail."""
 
 import time
 from collections.abc import Callable
@@ -48,80 +48,80 @@ def clock() -> list[float]:
 
 
 @pytest.fixture
-def watch(agent: Agent, clock: list[float]) -> AgentPoller:
-    """Give a watch over the test's agent."""
+def poller(agent: Agent, clock: list[float]) -> AgentPoller:
+    """Give a poller of the test's agent."""
     return AgentPoller(Settings.from_env({"NGROK_API_URL": agent.url}), lambda: clock[0])
 
 
-def test_the_newer_list_is_enough(agent: Agent, watch: AgentPoller) -> None:
+def test_the_newer_list_is_enough(agent: Agent, poller: AgentPoller) -> None:
     """One tunnel to the gateway serves both; the older list is not asked for."""
     agent.pages["/api/endpoints"] = endpoints(GATE)
-    assert watch.poll() == 5.0
-    assert (watch.tunnel.socket, watch.tunnel.webhooks) == (GATE[0], GATE[0])
-    assert watch.tunnel.error is None
+    assert poller.poll() == 5.0
+    assert (poller.tunnel.socket, poller.tunnel.webhooks) == (GATE[0], GATE[0])
+    assert poller.tunnel.error is None
     assert agent.asked == ["/api/endpoints"]
 
 
-def test_the_older_list_is_enough(agent: Agent, watch: AgentPoller) -> None:
+def test_the_older_list_is_enough(agent: Agent, poller: AgentPoller) -> None:
     """An agent of before 3.30 knows only that one."""
     agent.pages["/api/tunnels"] = tunnels(NCCO, ECHO)
-    watch.poll()
-    assert (watch.tunnel.socket, watch.tunnel.webhooks) == (ECHO[0], NCCO[0])
+    poller.poll()
+    assert (poller.tunnel.socket, poller.tunnel.webhooks) == (ECHO[0], NCCO[0])
 
 
-def test_what_one_list_lacks_the_other_may_have(agent: Agent, watch: AgentPoller) -> None:
+def test_what_one_list_lacks_the_other_may_have(agent: Agent, poller: AgentPoller) -> None:
     """An endpoint that is in only one of the lists is found."""
     agent.pages["/api/endpoints"] = endpoints()
     agent.pages["/api/tunnels"] = tunnels(GATE)
-    watch.poll()
-    assert watch.tunnel.socket == GATE[0]
+    poller.poll()
+    assert poller.tunnel.socket == GATE[0]
 
 
-def test_an_empty_list_is_not_ready(agent: Agent, watch: AgentPoller) -> None:
-    """Nothing is known, and the next question comes soon."""
+def test_an_empty_list_is_not_ready(agent: Agent, poller: AgentPoller) -> None:
+    """Nothing is known, and the next poll comes soon."""
     agent.pages["/api/endpoints"] = endpoints()
     agent.pages["/api/tunnels"] = tunnels()
-    assert watch.poll() == 1.0
-    assert watch.tunnel.socket is None
-    assert "no tunnel open" in str(watch.tunnel.error)
+    assert poller.poll() == 1.0
+    assert poller.tunnel.socket is None
+    assert "no tunnel open" in str(poller.tunnel.error)
 
 
-def test_an_empty_list_ends_what_was_known(agent: Agent, watch: AgentPoller) -> None:
-    """The agent says that the tunnel is no more; then it is not handed to callers."""
+def test_an_empty_list_ends_what_was_known(agent: Agent, poller: AgentPoller) -> None:
+    """The agent says that the tunnel is closed; then its URL is no longer used."""
     agent.pages["/api/endpoints"] = endpoints(GATE)
-    watch.poll()
+    poller.poll()
     agent.pages["/api/endpoints"] = endpoints()
     agent.pages["/api/tunnels"] = tunnels()
-    watch.poll()
-    assert watch.tunnel.socket is None
+    poller.poll()
+    assert poller.tunnel.socket is None
 
 
-def test_two_upstreams_with_one_url_are_refused(agent: Agent, watch: AgentPoller) -> None:
+def test_two_upstreams_with_one_url_are_refused(agent: Agent, poller: AgentPoller) -> None:
     """The reason explains what to do."""
     one = "https://one.example"
     agent.pages["/api/endpoints"] = endpoints((one, NCCO[1]), (one, ECHO[1]))
-    watch.poll()
-    assert (watch.tunnel.socket, watch.tunnel.webhooks) == (None, None)
-    assert "one endpoint only, for the gateway" in str(watch.tunnel.error)
+    poller.poll()
+    assert (poller.tunnel.socket, poller.tunnel.webhooks) == (None, None)
+    assert "one endpoint only, for the gateway" in str(poller.tunnel.error)
 
 
-def test_internal_urls_are_refused(agent: Agent, watch: AgentPoller) -> None:
+def test_internal_urls_are_refused(agent: Agent, poller: AgentPoller) -> None:
     """Nobody outside could reach them."""
     agent.pages["/api/endpoints"] = endpoints(("https://echo.internal", ECHO[1]), GATE)
-    watch.poll()
-    assert watch.tunnel.socket == GATE[0]
+    poller.poll()
+    assert poller.tunnel.socket == GATE[0]
 
 
-def test_a_changed_url_is_taken_and_told_once(
-    agent: Agent, watch: AgentPoller, events: Events
+def test_a_changed_url_is_used_and_logged_once(
+    agent: Agent, poller: AgentPoller, events: Events
 ) -> None:
     """The log names the URLs to paste, when they are found and when they change."""
     agent.pages["/api/endpoints"] = endpoints(GATE)
-    watch.poll()
-    watch.poll()
+    poller.poll()
+    poller.poll()
     agent.pages["/api/endpoints"] = endpoints(("https://new.example", GATE[1]))
-    watch.poll()
-    assert watch.tunnel.socket == "https://new.example"
+    poller.poll()
+    assert poller.tunnel.socket == "https://new.example"
     pasted = [fields["answer_url"] for fields in events("dashboard") if "answer_url" in fields]
     assert pasted == [
         "https://gate.example/webhooks/answer",
@@ -142,50 +142,50 @@ def test_a_changed_url_is_taken_and_told_once(
         ((200, b" " * (fetch.MAX_BYTES + 1)), "sent more than 1048576 bytes"),
     ],
 )
-def test_nonsense_keeps_what_was_known(
-    agent: Agent, watch: AgentPoller, clock: list[float], page: tuple[int, Any], said: str
+def test_an_invalid_answer_keeps_what_was_known(
+    agent: Agent, poller: AgentPoller, clock: list[float], page: tuple[int, Any], said: str
 ) -> None:
-    """The last answer stays, gets older, and the trouble is named."""
+    """The last valid answer stays, gets older, and the error is reported."""
     agent.pages["/api/endpoints"] = endpoints(GATE)
-    watch.poll()
+    poller.poll()
     agent.pages["/api/endpoints"] = agent.pages["/api/tunnels"] = page
     clock[0] += 30
-    watch.poll()
-    assert watch.tunnel.socket == GATE[0]
-    assert watch.age == 30
-    assert said in str(watch.tunnel.error)
+    poller.poll()
+    assert poller.tunnel.socket == GATE[0]
+    assert poller.age == 30
+    assert said in str(poller.tunnel.error)
 
 
 def test_an_agent_that_is_gone_keeps_what_was_known(
-    agent: Agent, watch: AgentPoller, clock: list[float], events: Events
+    agent: Agent, poller: AgentPoller, clock: list[float], events: Events
 ) -> None:
-    """Its trouble is logged once, not at every question."""
+    """The error is logged once, not at every poll."""
     agent.pages["/api/endpoints"] = endpoints(GATE)
-    watch.poll()
+    poller.poll()
     agent.close()
     clock[0] += 7
     for _ in range(3):
-        watch.poll()
-    assert watch.tunnel.socket == GATE[0]
-    assert watch.age == 7
-    assert "cannot be reached: Connection refused" in str(watch.tunnel.error)
+        poller.poll()
+    assert poller.tunnel.socket == GATE[0]
+    assert poller.age == 7
+    assert "cannot be reached: Connection refused" in str(poller.tunnel.error)
     assert [fields["kept"] for fields in events("tunnel_problem")] == [GATE[0]]
 
 
-def test_a_silent_agent_is_given_up_in_time(
-    agent: Agent, watch: AgentPoller, monkeypatch: pytest.MonkeyPatch
+def test_a_silent_agent_times_out(
+    agent: Agent, poller: AgentPoller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A question has an end, and its answer may come back later."""
+    """A poll ends, and a later one may succeed."""
     agent.pages["/api/endpoints"] = endpoints(GATE)
     agent.silent.set()
     began = time.monotonic()
     with monkeypatch.context() as impatient:
         impatient.setattr(fetch, "TOTAL_SECONDS", 0.2)
-        watch.poll()
+        poller.poll()
     # It would be silent for 30 s.
     assert time.monotonic() - began < 10
-    assert "did not answer in time" in str(watch.tunnel.error)
+    assert "did not answer in time" in str(poller.tunnel.error)
     agent.silent.clear()
-    watch.poll()
-    assert watch.tunnel.socket == GATE[0]
-    assert watch.tunnel.error is None
+    poller.poll()
+    assert poller.tunnel.socket == GATE[0]
+    assert poller.tunnel.error is None

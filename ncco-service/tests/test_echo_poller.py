@@ -1,4 +1,4 @@
-"""Asking the echo service: callers hear that lines are busy before the socket refuses them."""
+"""Polling the echo service: callers hear that lines are busy before the socket refuses them."""
 
 from collections.abc import Callable
 from typing import Any
@@ -21,8 +21,8 @@ def app(make_app: MakeApp, agent: Any) -> Flask:
 
 
 @pytest.fixture
-def watch(app: Flask) -> EchoPoller:
-    """Give its watch."""
+def poller(app: Flask) -> EchoPoller:
+    """Give its poller."""
     found = service_of(app).discovery.echo
     assert found is not None
     return found
@@ -33,10 +33,10 @@ def answered(app: Flask) -> list[str]:
     return [action["action"] for action in app.test_client().get("/ncco").get_json()]
 
 
-def test_a_ready_service_is_connected_to(app: Flask, agent: Any, watch: EchoPoller) -> None:
-    """Ready is ready."""
+def test_a_ready_service_is_connected_to(app: Flask, agent: Any, poller: EchoPoller) -> None:
+    """A call is connected, and we are ready."""
     agent.pages["/readyz"] = (200, {"status": "ready", "calls": 1})
-    assert watch.poll() == 2.0
+    assert poller.poll() == 2.0
     assert answered(app) == ["talk", "connect"]
     ready = app.test_client().get("/readyz")
     assert ready.status_code == 200
@@ -44,13 +44,13 @@ def test_a_ready_service_is_connected_to(app: Flask, agent: Any, watch: EchoPoll
     assert ready.get_json()["echo"]["age_seconds"] < 60
 
 
-def test_a_full_service_is_told_to_the_caller(
-    app: Flask, agent: Any, watch: EchoPoller, events: Events
+def test_callers_hear_that_the_service_is_full(
+    app: Flask, agent: Any, poller: EchoPoller, events: Events
 ) -> None:
-    """Spoken; and as soon as there is room, calls are connected again."""
+    """As soon as there is room, calls are connected again."""
     agent.pages["/readyz"] = (503, FULL)
-    watch.poll()
-    watch.poll()
+    poller.poll()
+    poller.poll()
     answer = app.test_client().get("/ncco?uuid=u1")
     assert [action["action"] for action in answer.get_json()] == ["talk"]
     assert "busy" in answer.get_json()[0]["text"]
@@ -61,15 +61,15 @@ def test_a_full_service_is_told_to_the_caller(
         "the echo service is busy: full: 100 of 100 calls; draining"
     ]
     agent.pages["/readyz"] = (200, {"status": "ready"})
-    watch.poll()
+    poller.poll()
     assert answered(app) == ["talk", "connect"]
     assert [fields["state"] for fields in events("echo_service")] == ["busy", "ready"]
 
 
-def test_an_unreachable_service_is_not_ready(app: Flask, agent: Any, watch: EchoPoller) -> None:
-    """Calls are still tried, for the platform knows more; the readiness has the reason."""
+def test_an_unreachable_service_is_not_ready(app: Flask, agent: Any, poller: EchoPoller) -> None:
+    """Calls are still connected, since the platform may reach it; readiness has the reason."""
     agent.close()
-    watch.poll()
+    poller.poll()
     assert answered(app) == ["talk", "connect"]
     ready = app.test_client().get("/readyz")
     assert ready.status_code == 503
@@ -89,18 +89,18 @@ def test_an_unreachable_service_is_not_ready(app: Flask, agent: Any, watch: Echo
     ],
 )
 def test_odd_answers_are_understood(
-    agent: Any, watch: EchoPoller, page: tuple[int, Any], state: str, problem: str
+    agent: Any, poller: EchoPoller, page: tuple[int, Any], state: str, problem: str
 ) -> None:
-    """What counts is the status."""
+    """The status decides."""
     agent.pages["/readyz"] = page
-    watch.poll()
-    assert watch.readiness.state == state
-    assert problem in str(watch.readiness.problem)
-    assert len(str(watch.readiness.problem)) <= 600
+    poller.poll()
+    assert poller.readiness.state == state
+    assert problem in str(poller.readiness.problem)
+    assert len(str(poller.readiness.problem)) <= 600
 
 
 def test_before_the_first_answer_it_is_not_ready(app: Flask) -> None:
-    """Not known is not ready, but no reason to refuse a call."""
+    """Calls are connected, but readiness says that nothing is known yet."""
     assert answered(app) == ["talk", "connect"]
     ready = app.test_client().get("/readyz")
     assert ready.get_json()["reasons"] == [
@@ -109,7 +109,7 @@ def test_before_the_first_answer_it_is_not_ready(app: Flask) -> None:
 
 
 def test_without_the_setting_nobody_is_asked(make_app: MakeApp) -> None:
-    """The service runs alone, too."""
+    """The service also runs alone."""
     app = make_app()
     assert service_of(app).discovery.echo is None
     assert "echo" not in app.test_client().get("/readyz").get_json()

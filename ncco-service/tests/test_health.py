@@ -13,7 +13,7 @@ AGENT = "http://127.0.0.1:9"  # nobody asks it: no thread is started here
 
 
 def test_alive(client: FlaskClient) -> None:
-    """As long as it answers."""
+    """It answers as long as the process serves."""
     assert client.get("/healthz").get_json() == {"status": "alive"}
 
 
@@ -60,7 +60,7 @@ def test_not_ready_before_the_agent_answers(make_app: MakeApp) -> None:
 
 
 def test_ready_by_the_agent(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
-    """URL, source, age, and the trouble there may be meanwhile."""
+    """URL, source, age, and an error that occurred since."""
     app = make_app(SOCKET_URL="", NGROK_API_URL=AGENT, PROBE_SOCKET="0")
     watch = service_of(app).discovery.agent
     assert watch is not None

@@ -1,4 +1,4 @@
-"""The NCCO's models: what this service sends passes, all else is explained."""
+"""The NCCO's models: what this service sends is valid, anything else is explained."""
 
 from typing import Any
 
@@ -163,8 +163,8 @@ def test_documented_actions_pass(action: dict[str, Any]) -> None:
         (to(contentType="x"), "endpoint[0].contentType: saw"),
         (to(contentType="x"), "only the fields type, uri, content-type, headers, authorization"),
         (to(headers={"k": "x" * 505}), "at most 512 bytes as JSON; these are 513"),
-        (to(headers={"event": "x"}), "other keys than 'event', which is the platform's own"),
-        (to(headers={"content-type": "x"}), "other keys than 'content-type'"),
+        (to(headers={"event": "x"}), "keys other than 'event', which the platform uses itself"),
+        (to(headers={"content-type": "x"}), "keys other than 'content-type'"),
         (to(headers={"a": [{"b": None}]}), "but no null"),
         (to(authorization={"type": "basic"}), "endpoint[0].authorization.type: saw (a value"),
         (to(authorization={"type": "custom"}), 'a "value" beside the type "custom"'),
@@ -193,7 +193,7 @@ def test_secrets_are_not_shown() -> None:
 
 
 def test_all_problems_are_listed() -> None:
-    """Nobody has to repair one thing to hear of the next."""
+    """Every problem is listed, not only the first."""
     lines = problems_of(
         [
             {"action": "talk", "text": "", "loop": -1},
@@ -220,6 +220,6 @@ def test_nothing_may_follow_a_websocket() -> None:
 
 @pytest.mark.parametrize("document", [{}, "talk", None, 3, []])
 def test_only_a_list_of_actions_is_a_document(document: object) -> None:
-    """Anything else gets one line saying so."""
+    """Anything else is refused with one line."""
     (line,) = problems_of(document)
     assert "allowed: " in line

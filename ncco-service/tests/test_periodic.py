@@ -1,4 +1,4 @@
-"""Work beside the requests: it repeats, survives its own faults, and stops when told."""
+"""Background jobs: they repeat, survive their own errors, and stop."""
 
 import queue
 from collections.abc import Callable
@@ -28,7 +28,7 @@ def test_a_job_repeats_until_stopped() -> None:
     assert not background._thread.is_alive()
 
 
-def test_a_fault_does_not_end_it(monkeypatch: pytest.MonkeyPatch, events: Events) -> None:
+def test_an_error_does_not_end_it(monkeypatch: pytest.MonkeyPatch, events: Events) -> None:
     """It is logged with the job's name, and the job runs again."""
     monkeypatch.setattr(periodic, "_AFTER_FAILURE_SECONDS", 0.001)
     runs: queue.Queue[None] = queue.Queue()
@@ -46,7 +46,7 @@ def test_a_fault_does_not_end_it(monkeypatch: pytest.MonkeyPatch, events: Events
     assert {fields["job"] for fields in events("background_job_failed")} == {"broken"}
 
 
-def test_stopping_what_never_started_is_no_harm() -> None:
+def test_stopping_before_the_start_is_harmless() -> None:
     """A service that is built only to be checked has no threads."""
     background = Periodic("test", lambda: 1.0)
     background.stop()

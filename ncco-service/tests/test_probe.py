@@ -1,4 +1,4 @@
-"""The probe: a real handshake on the socket's public address, and what it tells."""
+"""The probe: a real handshake with the socket's public address, and what it reports."""
 
 import contextlib
 import queue
@@ -27,7 +27,7 @@ SECRET = "0123456789abcdef" * 4
 
 
 class Echo:
-    """A WebSocket server that notes what it saw; ``refuse`` is a status to refuse with."""
+    """A WebSocket server that records its handshakes; ``refuse`` is a status to refuse with."""
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.refuse: int | None = None
@@ -101,12 +101,12 @@ def test_a_good_certificate_is_taken(
 
 
 def test_a_bad_certificate_is_refused(secure: Echo) -> None:
-    """Vonage would not take it either."""
+    """Vonage would refuse it, too."""
     with pytest.raises(FetchError, match="has a bad certificate: "):
         handshake(f"wss://localhost:{secure.port}/socket", None)
 
 
-def test_a_refusal_is_told(echo: Echo) -> None:
+def test_a_refusal_is_reported(echo: Echo) -> None:
     """With its status; the query, which may hold a secret, is not shown."""
     echo.refuse = 403
     with pytest.raises(FetchError) as caught:
@@ -141,7 +141,7 @@ def answer_with(reply: bytes, then: threading.Event) -> tuple[int, threading.Thr
         (b"", "did not answer in time"),
     ],
 )
-def test_other_servers_are_told(reply: bytes, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_servers_fail(reply: bytes, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not HTTP, not a WebSocket, or silent: within bounds, in words."""
     monkeypatch.setattr(probe, "OPEN_SECONDS", 5.0 if reply else 0.3)
     done = threading.Event()
@@ -154,16 +154,16 @@ def test_other_servers_are_told(reply: bytes, said: str, monkeypatch: pytest.Mon
         thread.join()
 
 
-def test_nobody_there_is_told() -> None:
-    """In words."""
+def test_a_closed_port_is_reported() -> None:
+    """The message says that the connection was refused."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     with pytest.raises(FetchError, match="cannot be reached: Connection refused"):
         handshake(f"ws://127.0.0.1:{port}/socket", None)
 
 
-def test_it_is_modest(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every 30 s when all is well, every 5 s when not, at once when the address is new."""
+def test_attempts_are_spaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every 30 s while they succeed, every 5 s while they fail, at once when the address is new."""
     tried: list[tuple[float, str]] = []
     failing = {"wss://bad/socket"}
     clock = [0.0]
@@ -191,8 +191,8 @@ def test_it_is_modest(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [moment for moment, address in tried if "good" in address] == [15, 45]
 
 
-def test_vonages_socket_is_only_asked_for_its_question(echo: Echo) -> None:
-    """Nobody else has Vonage's token: being asked for it is as far as a probe gets."""
+def test_a_socket_for_vonage_only_has_to_demand_its_token(echo: Echo) -> None:
+    """Nobody else has Vonage's token, so a 401 counts as success."""
     url = f"ws://127.0.0.1:{echo.port}/socket"
     echo.refuse = 401
     for only_vonage, problem in ((True, None), (False, f"{url} answered the WebSocket")):
@@ -203,7 +203,7 @@ def test_vonages_socket_is_only_asked_for_its_question(echo: Echo) -> None:
 
 
 def test_the_readiness_waits_for_the_probe(make_app: MakeApp, echo: Echo) -> None:
-    """Not tried, failed and well again, with a ticket of its own each time."""
+    """Not tried, failed, and recovered, with a ticket of its own each time."""
     url = f"ws://127.0.0.1:{echo.port}/socket"
     app = make_app(SOCKET_URL=url, PROBE_SOCKET="1", SOCKET_SECRET=SECRET)
     client, watch = app.test_client(), service_of(app).discovery.probe
@@ -230,7 +230,7 @@ def test_the_readiness_waits_for_the_probe(make_app: MakeApp, echo: Echo) -> Non
     assert claims[0]["jti"] != claims[1]["jti"]
 
 
-def test_it_is_on_with_a_tunnel_unless_told_otherwise(make_app: MakeApp) -> None:
+def test_it_is_on_with_a_tunnel_unless_set_otherwise(make_app: MakeApp) -> None:
     """PROBE_SOCKET decides; unset, NGROK_API_URL does."""
     tunnel = "http://127.0.0.1:9"
     assert service_of(make_app()).discovery.probe is None

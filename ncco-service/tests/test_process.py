@@ -1,4 +1,4 @@
-"""The service as a process: it starts, says where it listens, serves, and stops as told."""
+"""The service as a process: it starts, logs where it listens, serves, and stops."""
 
 import signal
 import socket
@@ -19,7 +19,7 @@ Ask = Callable[..., tuple[int, Any]]
 
 
 def test_it_serves_and_stops(start: Start, ask: Ask) -> None:
-    """It says its real port, answers, and ends with 0 and no words of complaint on SIGTERM."""
+    """It logs its real port, answers, and ends on SIGTERM with 0 and nothing on standard error."""
     process = start()
     url = process.listening()
     assert url.startswith("http://127.0.0.1:")
@@ -80,10 +80,10 @@ def test_a_request_under_way_is_finished(start: Start, ask: Ask) -> None:
         ({"NCCO_FALLBACK_FILE": "bad.json"}, ["bad.json: action 1 (talk): text: saw nothing"]),
     ],
 )
-def test_a_wrong_configuration_stops_the_start(
+def test_a_wrong_configuration_stops_startup(
     start: Start, tmp_path: Path, environ: dict[str, str], parts: list[str]
 ) -> None:
-    """Exit status 78, everything that is wrong in words, no traceback."""
+    """Exit status 78, a line for everything that is wrong, no traceback."""
     (tmp_path / "bad.json").write_text('[{"action": "talk"}]')
     (tmp_path / "untied.json").write_text(
         '[{"action": "connect", "endpoint": [{"type": "websocket", "uri": "${socket_url}", '
@@ -97,8 +97,8 @@ def test_a_wrong_configuration_stops_the_start(
         assert part in said
 
 
-def test_a_port_that_is_taken_is_told(start: Start) -> None:
-    """In words, and the process ends."""
+def test_a_port_in_use_is_reported(start: Start) -> None:
+    """One line says so, and the process ends."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         status, said = start(PORT=str(port)).end()
@@ -109,7 +109,7 @@ def test_a_port_that_is_taken_is_told(start: Start) -> None:
     assert "Traceback" not in said
 
 
-def test_a_body_that_is_too_long_harms_nothing(start: Start, ask: Ask) -> None:
+def test_a_body_that_is_too_long_is_refused(start: Start, ask: Ask) -> None:
     """By its announced length or by what comes in chunks: 413, and others are served."""
     url = start().listening()
     json_type = {"Content-Type": "application/json"}

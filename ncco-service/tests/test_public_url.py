@@ -57,8 +57,8 @@ def test_requests_from_outside_need_a_source(host: str) -> None:
     assert "NGROK_API_URL" in caught.value.hint
 
 
-def test_the_agents_trouble_is_the_reason() -> None:
-    """Whoever waits for the tunnel is told what the tunnel waits for."""
+def test_the_agents_error_is_the_reason() -> None:
+    """The error has the agent's own error."""
     with pytest.raises(NotKnown, match="the agent has no tunnel open"):
         PublicUrl(Settings.from_env({}), lambda: NOTHING).socket(FAR)
 

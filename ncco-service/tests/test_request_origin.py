@@ -16,7 +16,7 @@ FORWARDED = {
 
 
 def test_forwarded_headers_count_only_from_a_trusted_peer() -> None:
-    """The nearest proxy's word is the last one."""
+    """Of several values the last counts: it is the nearest proxy's."""
     assert RequestOrigin.of(FORWARDED, trusted=True) == RequestOrigin("https", "voice.example.org")
     assert RequestOrigin.of(FORWARDED, trusted=False) == RequestOrigin("http", "ncco-service:8000")
 
@@ -24,7 +24,7 @@ def test_forwarded_headers_count_only_from_a_trusted_peer() -> None:
 @pytest.mark.parametrize(
     "host", ["a b", 'x"', "x/y", "x@y", "x:port", "", "[::1", "x\n", "é", "a" * 300]
 )
-def test_a_host_that_cannot_stand_in_a_url_is_none(host: str) -> None:
+def test_a_host_that_cannot_stand_in_a_url_is_ignored(host: str) -> None:
     """Nothing from a header gets into a URL unless it is a host."""
     assert (
         RequestOrigin.of({"wsgi.url_scheme": "http", "HTTP_HOST": host}, trusted=False).host == ""
@@ -57,7 +57,7 @@ def test_addresses_and_networks_are_trusted() -> None:
 
 
 def test_names_are_resolved_in_the_background(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A name is nobody until resolved, follows its address, and is nobody when it is gone."""
+    """A name matches no peer until resolved, follows its address, and is dropped when gone."""
     answers: dict[str, list[Any]] = {"gateway": [(2, 1, 6, "", ("172.18.0.3", 0))]}
 
     def resolve(name: str, *_: Any, **__: Any) -> list[Any]:

@@ -43,7 +43,7 @@ def test_silent_peers_are_closed(start: Callable[..., Any]) -> None:
 
 
 def test_dribbling_peers_are_cut(start: Callable[..., Any], ask: Callable[..., Any]) -> None:
-    """As many as may connect, in the head and in the body; then others are served."""
+    """WORKER_CONNECTIONS of them, in the head and in the body; then others are served."""
     url = start(WORKER_CONNECTIONS="4", REQUEST_SECONDS="1").listening()
     with contextlib.ExitStack() as stack, selectors.DefaultSelector() as selector:
         peers = connections(stack, url, 4)
@@ -122,7 +122,7 @@ def test_the_longest_body_is_taken_however_it_comes(start: Callable[..., Any], p
 
 
 def test_a_body_that_is_too_long_is_refused_before_it_came(start: Callable[..., Any]) -> None:
-    """With 413, once its length or too much of it is known; what still comes does no harm."""
+    """With 413, once its length or too much of it is known; what still arrives is discarded."""
     url = start(REQUEST_SECONDS="60").listening()
     for announced in (b"Content-Length: 200000", b"Transfer-Encoding: chunked"):
         with contextlib.ExitStack() as stack:
@@ -181,7 +181,7 @@ def test_http_1_0_is_answered_and_closed(start: Callable[..., Any]) -> None:
 
 
 def test_connections_are_bounded(start: Callable[..., Any], ask: Callable[..., Any]) -> None:
-    """What all bodies hold together is WORKER_CONNECTIONS bodies: one more peer waits its turn."""
+    """At most WORKER_CONNECTIONS bodies are held: one more peer waits its turn."""
     url = start(WORKER_CONNECTIONS="2", REQUEST_SECONDS="2").listening()
     stalled = HEAD + b"Content-Length: 65536\r\n\r\n" + LONGEST[:-1]
     with contextlib.ExitStack() as stack, selectors.DefaultSelector() as selector:

@@ -23,7 +23,7 @@ def test_an_empty_value_counts_as_unset() -> None:
 
 
 def test_values_are_read() -> None:
-    """Each kind of value is read as what it is."""
+    """Each kind of value is converted."""
     settings = Settings.from_env(
         {
             "HOST": "::1",
@@ -86,7 +86,7 @@ def test_a_wrong_value_is_named(name: str, value: str, allowed: str) -> None:
 
 
 def test_all_wrong_values_are_named_at_once() -> None:
-    """Nobody has to repair one setting to hear of the next."""
+    """Every problem is listed, not only the first."""
     with pytest.raises(SettingsError) as caught:
         Settings.from_env({"PORT": "x", "SOCKET_URL": "x", "LOG_LEVEL": "x"})
     assert [problem.split()[0] for problem in caught.value.problems] == [
@@ -100,7 +100,7 @@ SECRET = "0123456789abcdef" * 4
 
 
 def test_secrets_come_from_files_as_well(tmp_path: Path) -> None:
-    """The line's end is not part of it; an empty file is none."""
+    """The line's end is not part of a secret; an empty file counts as unset."""
     (tmp_path / "socket").write_text(f"{SECRET}\n")
     (tmp_path / "new").write_text("new-secret")
     (tmp_path / "empty").write_text("\n")
@@ -146,7 +146,7 @@ def test_secrets_come_from_files_as_well(tmp_path: Path) -> None:
     ],
 )
 def test_a_wrong_secret_is_named_but_not_shown(environ: dict[str, str], said: str) -> None:
-    """What to do is said; what the secret is, is not."""
+    """The message says what to do, and never the secret."""
     with pytest.raises(SettingsError) as caught:
         Settings.from_env(environ)
     (problem,) = caught.value.problems

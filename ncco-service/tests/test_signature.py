@@ -1,4 +1,4 @@
-"""Signed webhooks: Vonage's are let in, everyone else's refused by the check that fails."""
+"""Signed webhooks: Vonage's are accepted, others refused by the check that fails."""
 
 import base64
 import hashlib
@@ -80,14 +80,14 @@ def refused(verifier: Verifier, header: str | None, payloads: Sequence[bytes] = 
     return caught.value.check
 
 
-def test_vonages_token_is_taken(verifier: Verifier) -> None:
+def test_vonages_token_is_accepted(verifier: Verifier) -> None:
     """With all claims as documented."""
     verifier.verify(sign(claims()), [BODY])
 
 
 @pytest.mark.parametrize("secret", ["short", "x" * 64, "x" * 200, "pässword"])
 def test_a_secret_of_any_length_works(secret: str) -> None:
-    """Vonage chose it."""
+    """Its length is Vonage's choice."""
     Verifier([secret], clock=lambda: NOW).verify(sign(claims(), secret), [BODY])
 
 
@@ -130,14 +130,14 @@ def test_a_request_without_a_token_is_refused(verifier: Verifier, header: str | 
         f"{part({'alg': 'HS256'})}.bm90IGpzb24.x",
     ],
 )
-def test_garbage_is_refused(verifier: Verifier, token: str) -> None:
+def test_a_malformed_token_is_refused(verifier: Verifier, token: str) -> None:
     """Truncated, mangled or not a token at all."""
     assert refused(verifier, f"Bearer {token}") in ("token", "signature", "algorithm")
 
 
 @pytest.mark.parametrize("algorithm", ["none", "None", "HS512", "RS256", "", None, 7])
 def test_another_algorithm_is_refused(verifier: Verifier, algorithm: Any) -> None:
-    """Whatever the token says of itself, only HS256 is tried."""
+    """Whatever its header says, only HS256 is accepted."""
     forged = f"Bearer {part({'alg': algorithm, 'typ': 'JWT'})}.{part(claims())}."
     assert refused(verifier, forged) in ("algorithm", "token")
 
@@ -211,8 +211,8 @@ def test_a_changed_body_is_refused(verifier: Verifier) -> None:
     verifier.verify(sign(claims(payload_hash=hashlib.sha256(BODY).hexdigest().upper())), [BODY])
 
 
-def test_a_retry_is_taken_and_a_reuse_refused(verifier: Verifier) -> None:
-    """The platform may send the same once more; the same token with other content may not come."""
+def test_a_retry_is_accepted_and_a_reuse_refused(verifier: Verifier) -> None:
+    """The platform may send the same again; the same token with another payload is refused."""
     verifier.verify(sign(claims()), [BODY])
     verifier.verify(sign(claims()), [BODY])
     other = b'{"uuid": "u2"}'
@@ -232,7 +232,7 @@ def test_old_tokens_are_forgotten(monkeypatch: pytest.MonkeyPatch, now: list[flo
     assert len(verifier._used._tokens) == 1
 
 
-def test_one_token_at_once_from_many_sides() -> None:
+def test_one_token_in_many_requests_at_once() -> None:
     """Of many requests with one token and different payloads only one gets through."""
     verifier = Verifier([SECRET], clock=lambda: NOW)
     bodies = [b'{"n": %d}' % n for n in range(16)]
@@ -264,8 +264,8 @@ def test_a_query_is_hashed_as_json_in_its_order() -> None:
 
 
 @given(st.text() | st.binary().map(lambda raw: raw.decode("latin-1")))
-def test_no_header_whatsoever_gets_through(header: str) -> None:
-    """Any text is refused in words, never with another error."""
+def test_no_header_passes_by_chance(header: str) -> None:
+    """Any text raises SignatureError, never another error."""
     verifier = Verifier([SECRET], clock=lambda: NOW)
     for text in (header, f"Bearer {header}"):
         with pytest.raises(SignatureError):
@@ -281,7 +281,7 @@ JSON = "application/json"
 
 @pytest.fixture
 def app(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> Flask:
-    """Give an application that takes signed webhooks only."""
+    """Give an application that accepts signed webhooks only."""
     app = make_app(VONAGE_SIGNATURE_SECRET=SECRET, VONAGE_API_KEY="abcd1234")
     check = service_of(app).signature_check
     assert check is not None
@@ -300,7 +300,7 @@ PATHS = ["/webhooks/answer", "/ncco", "/webhooks/events", "/webhooks/fallback"]
 
 @pytest.mark.parametrize("path", PATHS)
 def test_every_webhook_needs_a_signature(signed: FlaskClient, path: str) -> None:
-    """Unsigned is 401 in the one shape; signed is served, by POST and by GET."""
+    """Unsigned requests get 401 in the common error shape; signed ones are served."""
     for answer in (signed.get(path), signed.post(path, data=BODY, content_type=JSON)):
         assert answer.status_code == 401
         assert answer.headers["WWW-Authenticate"] == "Bearer"
@@ -314,8 +314,8 @@ def test_every_webhook_needs_a_signature(signed: FlaskClient, path: str) -> None
     assert signed.get(f"{path}?uuid=u+1&from=447700900123", headers=header).status_code < 300
 
 
-def test_health_needs_none(signed: FlaskClient) -> None:
-    """Whoever watches the service is not Vonage."""
+def test_health_needs_no_signature(signed: FlaskClient) -> None:
+    """Health checks do not come from Vonage."""
     assert signed.get("/healthz").status_code == 200
     ready = signed.get("/readyz").get_json()
     assert ready["guards"]["webhooks"] == {
@@ -325,8 +325,8 @@ def test_health_needs_none(signed: FlaskClient) -> None:
     }
 
 
-def test_a_wrong_secret_is_told_in_words(signed: FlaskClient) -> None:
-    """The owner learns which secret is meant, an attacker nothing."""
+def test_a_wrong_secret_is_explained(signed: FlaskClient) -> None:
+    """The hint says which secret is meant; no secret is shown."""
     header = {"Authorization": sign(claims(), "the-api-secret")}
     answer = signed.post("/ncco", data=BODY, content_type=JSON, headers=header)
     assert answer.status_code == 401
@@ -358,8 +358,8 @@ def test_refusals_are_counted_and_logged_at_a_bounded_rate(
     assert signed.get("/readyz").get_json()["guards"]["webhooks"]["refused"] == 101
 
 
-def test_unsigned_is_announced(make_app: MakeApp, events: Events) -> None:
-    """Without a secret the log and the readiness say loudly what stands open."""
+def test_open_webhooks_are_reported(make_app: MakeApp, events: Events) -> None:
+    """Without a secret the log and readiness warn of what is open."""
     app = make_app()
     service = service_of(app)
     service.start()

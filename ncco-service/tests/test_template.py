@@ -1,4 +1,4 @@
-"""The template: good ones are filled, wrong ones stop the start with everything to repair."""
+"""Templates: valid ones are filled, invalid ones are refused with every problem named."""
 
 import json
 from collections.abc import Callable
@@ -20,8 +20,8 @@ def socket(**fields: Any) -> dict[str, Any]:
     return {"action": "connect", "endpoint": [endpoint | fields]}
 
 
-def test_the_documents_that_come_along_are_good() -> None:
-    """The shipped template fills; the shipped fallback needs nothing."""
+def test_the_shipped_documents_are_valid() -> None:
+    """The template can be filled; the fallback has no placeholders."""
     document = load(HOME / "ncco.json").fill(PLACEHOLDERS)
     assert [action["action"] for action in document] == ["talk", "connect"]
     assert document[1]["eventType"] == "synchronous"
@@ -51,7 +51,7 @@ MALFORMED: list[tuple[Any, list[str]]] = [
         [socket(uri="http://host/socket")],
         ["action 1 (connect): endpoint[0].uri", "ws:// or wss://"],
     ),
-    ([socket(headers={"event": "x"})], ["endpoint[0].headers", "the platform's own"]),
+    ([socket(headers={"event": "x"})], ["endpoint[0].headers", "which the platform uses itself"]),
     ([socket(), {"action": "talk", "text": "x"}], ["1 more after a websocket"]),
     ([{"action": "connect", "endpoint": [], "form": "1"}], ["endpoint: saw []", 'form: saw "1"']),
     ([{"action": "connect", "from": "+1${from}", **socket()}], ["from: saw", "without +"]),
@@ -80,7 +80,7 @@ def test_a_file_that_cannot_be_read_is_explained(tmp_path: Path) -> None:
         load(tmp_path / "latin.json")
 
 
-def test_a_byte_order_mark_is_no_harm(tmp_path: Path) -> None:
+def test_a_byte_order_mark_is_ignored(tmp_path: Path) -> None:
     """Editors on Windows put one in front."""
     file = tmp_path / "bom.json"
     file.write_bytes(b'\xef\xbb\xbf[{"action": "talk", "text": "hi"}]')
@@ -88,14 +88,14 @@ def test_a_byte_order_mark_is_no_harm(tmp_path: Path) -> None:
 
 
 def test_a_fallback_may_hold_no_placeholder(write: Write) -> None:
-    """It has to be right whatever a caller sends."""
+    """It must be valid whatever a caller sends."""
     file = write([{"action": "talk", "text": "Sorry, ${from}"}])
     with pytest.raises(TemplateError, match="allowed: none in this file"):
         load(file, placeholders=False)
 
 
 def test_a_value_is_not_expanded_again(write: Write) -> None:
-    """What a caller sends stays what it is."""
+    """A placeholder in what a caller sends is not filled."""
     template = load(write([{"action": "talk", "text": "${from} called ${to}"}]))
     filled = template.fill(dict(PLACEHOLDERS) | {"from": "${to}", "to": '"}, {"a'})
     assert filled == [{"action": "talk", "text": '${to} called "}, {"a'}]
@@ -114,8 +114,8 @@ def test_a_caller_that_is_no_number_is_left_out_of_connect(
     assert ("from" in action) is stays
 
 
-def test_data_that_spoil_the_document_are_refused(write: Write) -> None:
-    """Headers that a caller makes too long are told, and the template still works after."""
+def test_values_that_make_the_document_invalid_are_refused(write: Write) -> None:
+    """Headers that a caller makes too long are named, and the template still works afterwards."""
     template = load(write([socket(headers={"from": "${from}"})]))
     with pytest.raises(TemplateError, match="at most 512 bytes as JSON; these are 611"):
         template.fill(dict(PLACEHOLDERS) | {"from": "x" * 600})

@@ -1,4 +1,4 @@
-"""Tickets: every call that is answered gets its own pass for the socket."""
+"""Tickets: every call that is answered gets its own for the socket."""
 
 import json
 from collections.abc import Callable
@@ -49,15 +49,15 @@ def test_a_ticket_is_for_one_call_and_a_few_minutes() -> None:
     }
 
 
-def test_no_two_tickets_are_alike() -> None:
-    """Each can be used up by itself."""
+def test_every_ticket_is_unique() -> None:
+    """So each can be used once."""
     tickets = Tickets(SECRET, 300)
     names = {opened(tickets.authorization("u1"))["jti"] for _ in range(100)}
     assert len(names) == 100
 
 
 def test_another_secret_does_not_open_it() -> None:
-    """The signature is of this secret."""
+    """Its signature does not verify."""
     authorization = Tickets(SECRET, 300).authorization("u1")
     with pytest.raises(jwt.InvalidSignatureError):
         opened(authorization, "f" * 64)
@@ -104,7 +104,7 @@ def test_a_secret_turns_tickets_on(make_app: MakeApp, tmp_path: Path) -> None:
 
 
 def test_without_a_secret_there_are_none(make_app: MakeApp, tmp_path: Path) -> None:
-    """An empty file is no secret; the call works, the readiness warns."""
+    """An empty file counts as unset; the call works, readiness warns."""
     (tmp_path / "empty").write_text("")
     app = make_app(SOCKET_SECRET_FILE=str(tmp_path / "empty"))
     assert authorization_of(app) is None
@@ -113,7 +113,7 @@ def test_without_a_secret_there_are_none(make_app: MakeApp, tmp_path: Path) -> N
     assert any("anybody can open the socket" in warning for warning in ready["warnings"])
 
 
-def test_the_other_two_ways_can_be_asked_for(make_app: MakeApp) -> None:
+def test_the_other_modes_can_be_chosen(make_app: MakeApp) -> None:
     """Vonage's own token, or nothing, whatever secret there is."""
     vonage = make_app(SOCKET_AUTH="vonage", SOCKET_SECRET=SECRET)
     assert authorization_of(vonage) == {"type": "vonage"}
@@ -121,7 +121,7 @@ def test_the_other_two_ways_can_be_asked_for(make_app: MakeApp) -> None:
 
 
 def test_a_fallback_carries_no_ticket(make_app: MakeApp) -> None:
-    """Data that spoil the document get the spoken fallback, as before."""
+    """A call whose values make the document invalid gets the fallback, without a ticket."""
     app = make_app(SOCKET_SECRET=SECRET)
     answer = app.test_client().post("/ncco", json={"uuid": "x" * 600})
     assert "authorization" not in json.dumps(answer.get_json())

@@ -1,4 +1,4 @@
-"""The webhooks: good requests are answered, bad ones are explained and harm nothing else."""
+"""The webhooks: valid requests are answered, others are explained and affect nothing else."""
 
 import json
 import time
@@ -63,7 +63,7 @@ def test_missing_fields_are_empty(client: FlaskClient) -> None:
 
 
 def test_values_that_are_not_text_are_written_as_text(client: FlaskClient) -> None:
-    """A number in JSON is as good as its digits."""
+    """A number in JSON is written as its digits."""
     answer = client.post("/ncco", json={"from": 447700900123, "to": None, "uuid": True})
     headers = answer.get_json()[1]["endpoint"][0]["headers"]
     assert (headers["from"], headers["to"], headers["uuid"]) == ("447700900123", "", "true")
@@ -125,7 +125,7 @@ def test_a_malformed_answer_request_is_explained(
 def test_unknown_paths_and_methods_get_the_same_shape(
     client: FlaskClient, method: str, path: str, status: int
 ) -> None:
-    """Flask's own errors are in the one shape as well."""
+    """Flask's own errors have the common shape, too."""
     answer = client.open(path, method=method)
     assert answer.status_code == status
     assert set(answer.get_json()) == {"error", "message", "hint"}
@@ -155,8 +155,10 @@ def test_a_callers_data_stay_data(client: FlaskClient, value: str) -> None:
     assert client.post("/ncco", json=fields).get_json() == good
 
 
-def test_data_that_spoil_the_document_get_the_fallback(client: FlaskClient, events: Events) -> None:
-    """Too long a caller's name costs neither an error nor silence; the log has the reason."""
+def test_values_that_spoil_the_document_get_the_fallback(
+    client: FlaskClient, events: Events
+) -> None:
+    """A caller's name that is too long gets the fallback, and the log has the reason."""
     answer = client.post("/ncco", json=CALL | {"from": "x" * 600})
     assert answer.status_code == 200
     assert [action["action"] for action in answer.get_json()] == ["talk"]
@@ -166,7 +168,7 @@ def test_data_that_spoil_the_document_get_the_fallback(client: FlaskClient, even
 
 
 def test_an_answer_is_one_line_with_masked_numbers(client: FlaskClient, events: Events) -> None:
-    """Call, conversation, where the socket is and who said so."""
+    """Call, conversation, where the socket is, and the source of its URL."""
     began = time.monotonic()
     works(client)
     (line,) = events("answer")
@@ -199,7 +201,7 @@ def test_nothing_known_is_503(make_app: MakeApp) -> None:
     assert "SOCKET_URL" in answer.get_json()["hint"]
 
 
-def test_a_local_asker_is_sent_to_its_own_host(make_app: MakeApp) -> None:
+def test_a_local_caller_is_sent_to_its_own_host(make_app: MakeApp) -> None:
     """Offline, the socket is where the webhooks are."""
     client = make_app(SOCKET_URL="").test_client()
     answer = client.get("/ncco", headers={"Host": "localhost:8080"}).get_json()
@@ -247,7 +249,7 @@ EVENTS: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("event", EVENTS)
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_every_event_is_taken_with_one_line(
+def test_every_event_is_logged_on_one_line(
     client: FlaskClient, events: Events, event: dict[str, Any], method: str
 ) -> None:
     """Also those without status, uuid or direction, and fields of unexpected kinds."""
@@ -284,7 +286,7 @@ def test_a_failed_socket_gets_the_fallback(
 
 @pytest.mark.parametrize("status", ["answered", "completed", "started", "", "Unknown"])
 def test_a_socket_that_did_not_fail_gets_no_fallback(client: FlaskClient, status: str) -> None:
-    """A call that ends as it should ends."""
+    """The call simply ends."""
     answer = client.post("/webhooks/events", json={"status": status, "to": "wss://h/socket"})
     assert answer.status_code == 204
 
@@ -301,7 +303,7 @@ def test_a_socket_that_did_not_fail_gets_no_fallback(client: FlaskClient, status
 def test_a_malformed_event_is_explained(
     client: FlaskClient, body: bytes, headers: dict[str, str], status: int
 ) -> None:
-    """What is no JSON object is no event."""
+    """An event is a JSON object."""
     answer = client.post("/webhooks/events", data=body, headers=headers)
     assert answer.status_code == status
     assert set(answer.get_json()) == {"error", "message", "hint"}
@@ -325,25 +327,25 @@ FALLBACK = {
         {},
     ],
 )
-def test_the_last_resort_always_answers(client: FlaskClient, sent: dict[str, Any]) -> None:
+def test_the_fallback_always_answers(client: FlaskClient, sent: dict[str, Any]) -> None:
     """Whatever is sent, the caller hears something."""
     for answer in (client.post("/webhooks/fallback", **sent), client.get("/webhooks/fallback")):
         assert answer.status_code == 200
         assert [action["action"] for action in answer.get_json()] == ["talk"]
 
 
-def test_the_last_resort_logs_why(client: FlaskClient, events: Events) -> None:
-    """The platform says what had failed."""
+def test_the_fallback_logs_the_reason(client: FlaskClient, events: Events) -> None:
+    """The platform says what failed before."""
     client.post("/webhooks/fallback", json=FALLBACK)
     (line,) = events("fallback")
     assert line["reason"] == "Socket timeout."
     assert line["requested"] == "https://voice.example.org/webhooks/answer"
 
 
-def test_a_fault_of_ours_shows_no_traceback(
+def test_an_internal_error_shows_no_traceback(
     make_app: MakeApp, monkeypatch: pytest.MonkeyPatch, events: Events
 ) -> None:
-    """The client gets the one shape; the log gets the place."""
+    """The client gets the common error shape; the log says where it happened."""
     app = make_app()
 
     def broken(*_: object) -> None:

@@ -10,7 +10,7 @@ from ncco_service.ncco.value_types import SocketUrl, Strict
 
 MAX_HEADERS_BYTES = 512  # Vonage WebSockets guide; counted here as compact JSON in UTF-8
 
-# The first message on the socket is flat, and these two of its keys are the platform's own.
+# The first message on the socket is flat, and the platform uses these two keys itself.
 RESERVED_HEADERS = ("event", "content-type")
 
 
@@ -18,7 +18,7 @@ def _headers(headers: dict[str, Any]) -> dict[str, Any]:
     for key in RESERVED_HEADERS:
         if key in headers:
             raise ValueError(
-                f"other keys than {key!r}, which is the platform's own in the first message"
+                f"keys other than {key!r}, which the platform uses itself in the first message"
             )
     if _has_null(headers):
         raise ValueError("strings, numbers, booleans, lists and objects, but no null")
