@@ -130,7 +130,8 @@ def sentences() -> dict[str, list[str]]:
             f"Caddy takes {per_call:.0f} KiB a call",
         ],
         "docs/containers.md": [f"Caddy needs {per_call:.0f} KiB and two open files for a call"],
-        "docker-compose.yml": [f"{per_call / 2:.0f} KiB"],
+        "docker-compose.yml": [f"each connection takes some {per_call / 2:.0f} KiB"],
+        ".env.example": [f"Memory of the gateway: {per_call:.0f} KiB a call"],
     }
 
 
