@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from phone.__main__ import main
+from phone.__main__ import main, parser
 from phone.commands.signing import SecretError, add_signing, signing_from
 from phone.testing import FakeApplication, every
 
@@ -104,6 +104,16 @@ async def test_usage_as_a_process() -> None:
     assert out == ""
     assert err.startswith("phone: the answer URL is 'ftp://localhost/'")
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("command", ["call", "doctor", "load"])
+def test_the_answer_url_of_the_environment(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every command that calls an application takes it from ANSWER_URL where none is given."""
+    monkeypatch.setenv("ANSWER_URL", "http://gateway:8080/webhooks/answer")
+    assert parser().parse_args([command]).answer_url == "http://gateway:8080/webhooks/answer"
+    assert parser().parse_args([command, "http://a/"]).answer_url == "http://a/"
+    monkeypatch.setenv("ANSWER_URL", "")
+    assert parser().parse_args([command]).answer_url == "http://localhost:8080/webhooks/answer"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -77,6 +77,28 @@ async def test_sick_answers() -> None:
     assert "[0].action" in checks["ncco"].seen
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"error": "not_ready", "message": "no public URL " + "x" * 300, "hint": "set PUBLIC_URL"},
+        {"status": "not ready", "reasons": ["the echo is down " + "x" * 300, "set PUBLIC_URL"]},
+    ],
+)
+async def test_why_a_call_would_not_work(body: dict[str, Any]) -> None:
+    """An application that is not ready says why; its message and its advice are shown whole."""
+
+    async def not_ready(request: web.Request) -> web.Response:
+        return web.json_response(body, status=503)
+
+    async with FakeApplication(answer=not_ready) as application:
+        checks = await look(application)
+    seen = checks["answer GET"].seen
+    assert seen.startswith("HTTP 503")
+    assert "x" * 300 in seen
+    assert "set PUBLIC_URL)" in seen
+    assert "{" not in seen
+
+
 async def test_ngrok_error_page() -> None:
     """ngrok's own error pages are recognised by their header."""
 

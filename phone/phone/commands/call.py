@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import json
-import os
 import signal
 import sys
 from pathlib import Path
@@ -14,12 +13,13 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from phone.calls import call
 from phone.cassette import CassetteError, write_cassette
+from phone.commands.answer_url import add_answer_url
 from phone.commands.signing import SecretError, add_signing, signing_from
 from phone.constants import HANDSHAKE_TIMEOUT
 from phone.legs.assumptions import ASSUMPTIONS, AssumptionError, Assumptions
 from phone.legs.faults import FAULTS, FaultError, Faults
 from phone.legs.identity import CALLED, CALLER, Identity
-from phone.plan import ANSWER_URL, CallPlan, PlanError
+from phone.plan import CallPlan, PlanError
 from phone.platform.context import Progress as Sent
 from phone.report import CallReport, summary
 from phone.report.page import write_page
@@ -38,13 +38,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "socket, speaks, compares what comes back, posts the events, hangs up.",
     )
     parser.set_defaults(run=run)
-    parser.add_argument(
-        "answer_url",
-        nargs="?",
-        default=os.environ.get("ANSWER_URL") or ANSWER_URL,
-        metavar="ANSWER_URL",
-        help=f"default: the environment variable ANSWER_URL, else {ANSWER_URL}",
-    )
+    add_answer_url(parser)
     web = parser.add_argument_group("webhooks")
     web.add_argument(
         "--method",

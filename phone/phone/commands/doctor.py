@@ -9,10 +9,11 @@ import uvloop
 from rich.console import Console
 from rich.markup import escape
 
+from phone.commands.answer_url import add_answer_url
 from phone.commands.signing import SecretError, add_signing, signing_from
 from phone.doctor import Check, DoctorPlan, examine
 from phone.doctor.examine import REQUESTS
-from phone.plan import ANSWER_URL, CallPlan, PlanError
+from phone.plan import CallPlan, PlanError
 
 __all__ = ["add_parser"]
 
@@ -31,7 +32,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "a call would fail.",
     )
     parser.set_defaults(run=run)
-    parser.add_argument("answer_url", nargs="?", default=ANSWER_URL, metavar="ANSWER_URL")
+    add_answer_url(parser)
     parser.add_argument("--method", choices=("GET", "POST"), default="GET")
     parser.add_argument("--event-url", help="default: the first eventUrl in the NCCO")
     parser.add_argument(

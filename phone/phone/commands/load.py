@@ -13,11 +13,12 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from phone.audio.files import AudioError, load
+from phone.commands.answer_url import add_answer_url
 from phone.commands.signing import SecretError, add_signing, signing_from
 from phone.constants import RATES
 from phone.legs.faults import FAULTS, FaultError, Faults
 from phone.load import Live, LoadPlan, LoadResult, run_load
-from phone.plan import ANSWER_URL, CallPlan, PlanError
+from phone.plan import CallPlan, PlanError
 from phone.words import counted, printable
 
 __all__ = ["add_parser"]
@@ -37,7 +38,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "every frame. Says so when it, and not the application, was the bottleneck.",
     )
     parser.set_defaults(run=run)
-    parser.add_argument("answer_url", nargs="?", default=ANSWER_URL, metavar="ANSWER_URL")
+    add_answer_url(parser)
     parser.add_argument("--calls", type=int, default=20, help="default: %(default)s")
     parser.add_argument(
         "--ramp",

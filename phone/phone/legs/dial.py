@@ -7,11 +7,9 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidHandshake, InvalidStatus, InvalidURI
 
 from phone.constants import CLOSE_TIMEOUT, MESSAGE_MAX_BYTES, USER_AGENT
-from phone.words import printable
+from phone.words import excuse, printable
 
 __all__ = ["DialError", "dial"]
-
-REFUSAL_BYTES = 400  # shown of what came with a refusal, which may say what to do
 
 
 class DialError(Exception):
@@ -93,9 +91,8 @@ def _explain(error: Exception, uri: str, timeout: float) -> DialError:
     match error:
         case InvalidStatus():
             status = error.response.status_code
-            words = (error.response.body or b"")[:REFUSAL_BYTES].decode("utf-8", "replace")
-            body = printable(" ".join(words.split()), REFUSAL_BYTES)
-            seen = f"{uri} answered HTTP {status}" + (f" ({body})" if body else "")
+            said = excuse(bytes(error.response.body or b""))
+            seen = f"{uri} answered HTTP {status}" + (f" ({said})" if said else "")
             return DialError("failed", seen, _status_advice(status, error), status)
         case InvalidURI() | UnicodeError():
             return DialError(

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from phone.constants import RETRIED_STATUSES
-from phone.words import printable
+from phone.words import excuse, printable
 
 __all__ = ["AttemptFailed", "explain", "wrong_status"]
 
@@ -53,8 +53,8 @@ def wrong_status(status: int, headers: Mapping[str, str], data: bytes) -> Attemp
         )
     else:
         advice = "look at the application's log; the platform does not retry this status"
-    excerpt = " ".join(data[:200].decode("utf-8", "replace").split())
-    seen = f"HTTP {status}" + (f" ({printable(excerpt)})" if excerpt else "")
+    said = excuse(data)
+    seen = f"HTTP {status}" + (f" ({said})" if said else "")
     return AttemptFailed("Invalid response code.", seen, advice, status in RETRIED_STATUSES, status)
 
 

@@ -42,7 +42,7 @@ def _homeless(report: CallReport) -> str:
 
 def _problems(title: str, problems: list[Problem]) -> Iterator[str]:
     for problem in problems:
-        yield f"{title} {problem.step}: {printable(problem.seen, 600)}"
+        yield f"{title} {problem.step}: {printable(problem.seen, 2000)}"
         yield f"        → {problem.advice}"
 
 
