@@ -28,6 +28,16 @@ def test_env_example_is_current() -> None:
             assert f"\n#{variable.name}=" in text, variable.name
 
 
+def test_troubleshooting_names_the_setting_of_each_published_port() -> None:
+    """Whoever finds a port taken is told which setting to change."""
+    page = (ROOT / "docs/troubleshooting.md").read_text()
+    compose = (ROOT / "docker-compose.yml").read_text()
+    published = re.findall(r"- 127\.0\.0\.1:\$\{(\w+):-(\d+)\}:", compose)
+    assert len(published) == 2
+    for setting, port in published:
+        assert f"`{setting}` instead of {port}" in page
+
+
 def test_settings_exist() -> None:
     """Every setting in the table of docs/settings.md exists."""
     page = (ROOT / "docs/settings.md").read_text()
