@@ -80,14 +80,14 @@ def gateway() -> list[str]:
 
 def where(told: dict[str, Any]) -> str:
     """Return what to call, by what ncco-service says of its public address."""
-    events = told.get("events") or {}
+    events = str((told.get("events") or {}).get("url"))
     trial = "docker compose run --rm phone call"
-    if events.get("source") in (None, "asker"):
+    if not events.startswith("https://"):
         return f"http://localhost:{os.environ['GATEWAY_PORT']}/webhooks/answer ({trial})"
-    public = str(events.get("url", "")).removesuffix("/webhooks/events")
+    answer = events.removesuffix("/events") + "/answer"
     return (
-        f"the number of your Vonage application, with answer_url={public}/webhooks/answer "
-        f"event_url={public}/webhooks/events; or, without a telephone, {trial}"
+        f"the number of your Vonage application, with answer_url={answer} event_url={events}; or, "
+        f"without a telephone, {trial}"
     )
 
 

@@ -1,7 +1,7 @@
-"""Writes the agent's token file, or says that there is no token.
+"""Writes the agent's token file; without a token, removes it.
 
-Run by docker-compose.yml before the agent starts, so that a missing token is told once, in words,
-instead of by an agent that fails again and again.
+Run by docker-compose.yml before the agent starts. The token alone opens the tunnel; whoever asks
+for one by COMPOSE_PROFILES=ngrok, and gives none, is told so at once.
 
 Usage: NGROK_AUTHTOKEN=... ngrok_token.py FILE
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 EX_CONFIG = 78  # sysexits.h: something is wrong with the configuration
 
 MISSING = """\
-The tunnel is switched on, but there is no ngrok token.
+COMPOSE_PROFILES asks for ngrok, but there is no ngrok token.
 
   Either  put NGROK_AUTHTOKEN=... into the file .env; the token is on
           https://dashboard.ngrok.com/get-started/your-authtoken (a free account will do)
@@ -30,8 +30,10 @@ def main() -> None:
     token = os.environ.get("NGROK_AUTHTOKEN", "").strip()
     if not token:
         path.unlink(missing_ok=True)
-        print(MISSING, file=sys.stderr)
-        sys.exit(EX_CONFIG)
+        if "ngrok" in os.environ.get("COMPOSE_PROFILES", "").split(","):
+            print(MISSING, file=sys.stderr)
+            sys.exit(EX_CONFIG)
+        return
     new = path.with_name(f"{path.name}.new")
     # A JSON string is a YAML string, whatever is in it.
     new.write_text(f"version: 3\nagent:\n  authtoken: {json.dumps(token)}\n")

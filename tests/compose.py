@@ -91,6 +91,11 @@ class ComposeStack:
             self.save_logs()
         self.down()
 
+    def configure(self, **env: str) -> None:
+        """Change what ``.env`` says; an empty value means unset. The next :meth:`up` applies it."""
+        self._env.update(env)
+        self._write()
+
     def up(self, *options: str) -> str:
         """Run `docker compose up --wait`; return what it printed, raise `StackError`."""
         return self.compose("up", "--wait", "--wait-timeout", str(START_SECONDS), *options)
@@ -235,6 +240,8 @@ class ComposeStack:
         if self._folder == ROOT:
             for name in BUILT:
                 services[name]["image"] = f"{IMAGES}:{name}"
+        stage = "tunnel-agent" if self._env.get("NGROK_AUTHTOKEN") else "tunnel"
+        services["ngrok"] = {"image": f"{IMAGES}:{stage}"}
         self._path("differences.json").write_text(json.dumps({"services": services}))
         lines = [f"{name}={value}\n" for name, value in self._env.items()]
         self._path(".env").write_text("".join(lines))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager
 from typing import Any
@@ -31,14 +32,19 @@ def engine() -> None:
 
 
 @pytest.fixture(scope="session")
-def images(engine: None) -> Iterator[dict[str, str]]:
-    """Build each image from its folder; yield their names."""
+def images(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Build each image from its folder in a clone that only its owner can read; yield the names."""
     repository = f"caw-test-{secrets.token_hex(4)}"
     built = {}
     try:
-        for folder in ("ncco-service", "echo-service", "gateway", "ready", "phone"):
+        for folder in ("ncco-service", "echo-service", "gateway", "ready", "phone", "ngrok"):
             name = f"{repository}/{folder}:1"
-            docker("build", "--quiet", "--tag", name, str(ROOT / folder))
+            clone = tmp_path_factory.mktemp(folder) / "clone"
+            shutil.copytree(ROOT / folder, clone, ignore=shutil.ignore_patterns("__pycache__"))
+            for path in clone.rglob("*"):
+                path.chmod(0o700 if path.is_dir() else 0o600)
+            base = ("--build-arg", "NGROK_IMAGE=python:3.13-slim") if folder == "ngrok" else ()
+            docker("build", "--quiet", *base, "--tag", name, str(clone))
             built[folder] = name
         yield built
     finally:

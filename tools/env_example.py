@@ -20,8 +20,11 @@ HEAD = """\
 """
 
 COMPOSE = (
-    ("COMPOSE_PROFILES", "", "`ngrok` starts the tunnel too: the telephone network can call."),
-    ("NGROK_AUTHTOKEN", "", "Your token, from dashboard.ngrok.com. The tunnel needs it."),
+    (
+        "NGROK_AUTHTOKEN",
+        "",
+        "Your token, from dashboard.ngrok.com. It opens the tunnel, so that Vonage can call.",
+    ),
     ("NGROK_CONFIG_FILE", "ngrok.yml", "The agent's file in ngrok/; two-domains.yml for two."),
     ("NGROK_IMAGE", "ngrok/ngrok:3-alpine", "The agent's image; old agents stop working."),
     ("GATEWAY_PORT", "8080", "The port of this machine (loopback only) that leads to the gateway."),

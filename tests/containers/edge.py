@@ -30,7 +30,7 @@ Endpoint = tuple[str, str, str]
 
 
 class TunnelStack(ComposeStack):
-    """The stack with the profile `ngrok`, a token, and the stand-ins.
+    """The stack with a token, and so a tunnel, and the stand-ins.
 
     Args:
         edge: a folder for the certificates and the switches.
@@ -43,9 +43,9 @@ class TunnelStack(ComposeStack):
         super().__init__(
             files=[HERE / "docker-compose.yml"],
             env={
-                "COMPOSE_PROFILES": "ngrok",
                 "NGROK_AUTHTOKEN": "not-a-real-token",
                 "NGROK_CONFIG_FILE": config,
+                "NGROK_IMAGE": "python:3.13-slim",
                 "STAND_IN": str(HERE),
                 "EDGE": str(edge),
             },

@@ -94,6 +94,13 @@ def test_a_wrong_setting_ends_with_words_and_78(images: dict[str, str]) -> None:
             docker("rm", "--force", container)
 
 
+def test_the_agent_can_read_its_configuration(images: dict[str, str]) -> None:
+    """Whatever uid it has, and however private the clone is."""
+    look = (*STRICT, "--entrypoint", "cat", images["ngrok"])
+    for name in ("ngrok.yml", "two-domains.yml"):
+        assert "web_addr: 0.0.0.0:4040" in docker("run", "--rm", *look, f"/etc/ngrok/{name}")
+
+
 def test_the_phone_runs_alone(images: dict[str, str]) -> None:
     """The phone prints help; a call to nobody is a report and status 1, not a traceback."""
     assert "call" in docker("run", "--rm", *STRICT, images["phone"])

@@ -18,7 +18,7 @@ import pytest
 from tests.compose import ROOT, ComposeStack
 
 DOMAIN = ROOT / "docker-compose.domain.yml"
-IMAGES = ("ncco-service", "echo-service", "gateway", "ready", "phone", "secrets")
+IMAGES = ("ncco-service", "echo-service", "gateway", "ready", "phone", "secrets", "ngrok")
 SECRET = re.compile(r"SECRET|TOKEN|PRIVATE_KEY|PASSWORD")
 
 Model = dict[str, Any]
@@ -232,6 +232,17 @@ def test_a_token_makes_ncco_service_expect_a_tunnel(services: dict[str, Any]) ->
     assert told["NGROK_API_URL"] == "http://ngrok:4040"
 
 
+def test_the_token_is_the_tunnels_switch(services: dict[str, Any]) -> None:
+    """Without one Compose keeps no agent, downloads none, and takes a running one away."""
+    opened = read(NGROK_AUTHTOKEN="x")["services"]["ngrok"]
+    for ngrok, replicas, stage in ((services["ngrok"], 0, "tunnel"), (opened, 1, "tunnel-agent")):
+        assert ngrok["deploy"]["replicas"] == replicas
+        assert ngrok["build"]["target"] == stage
+        assert "profiles" not in ngrok, "else `down` would leave it running"
+    name = (ROOT / "docker-compose.yml").read_text().partition("\n  ngrok:\n")[2]
+    assert "image: ${COMPOSE_PROJECT_NAME}-tunnel${NGROK_AUTHTOKEN:+-agent}\n" in name
+
+
 def test_the_echo_service_is_the_first_to_stop(services: dict[str, Any]) -> None:
     """Compose stops in the reverse order of starting: what carries the calls stops last."""
     before = dict(needs(services["echo-service"]))
@@ -299,7 +310,7 @@ def test_a_dockerfile_follows_the_house(folder: str) -> None:
     code = "\n".join(lines)
     assert "# syntax" not in text
     assert not [line for line in lines if line.startswith("FROM") and "@sha256" in line]
-    assert re.search(r"^ARG (PYTHON|CADDY)_IMAGE=[a-z]+:[0-9a-z.-]+$", code, re.MULTILINE)
+    assert re.search(r"^ARG (PYTHON|CADDY|NGROK)_IMAGE=[a-z/]+:[0-9a-z.-]+$", code, re.MULTILINE)
     assert re.search(r"^USER [1-9]\d*:[1-9]\d*$", code, re.MULTILINE)
     assert re.search(r"^STOPSIGNAL SIG(TERM|INT)$", code, re.MULTILINE)
     assert re.search(r"^(CMD|ENTRYPOINT) \[", code, re.MULTILINE)

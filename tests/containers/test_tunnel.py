@@ -16,6 +16,11 @@ from tests.waiting import until
 from tools.stack import StackError
 
 GATEWAY = "http://gateway:8080"
+PUBLIC = (
+    "the number of your Vonage application, with "
+    "answer_url=https://webhooks.example.com/webhooks/answer "
+    "event_url=https://webhooks.example.com/webhooks/events;"
+)
 WITHIN = 15.0
 """Bound on noticing a change, in seconds: ncco-service polls every second here."""
 ASKING = 2.0
@@ -218,8 +223,11 @@ def readiness(tunnel: TunnelStack) -> dict[str, Any]:
     return dict(json.loads(said))
 
 
-def test_two_domains_are_told_apart(tmp_path: Path) -> None:
-    """With ngrok/two-domains.yml, webhooks and socket have a name each, and a call uses both."""
+def test_two_domains_are_told_apart_until_the_token_is_removed(tmp_path: Path) -> None:
+    """With ngrok/two-domains.yml, webhooks and socket have a name each, and a call uses both.
+
+    Without the token the next `up` closes the tunnel; calls from this machine work.
+    """
     with TunnelStack(tmp_path, "two-domains.yml") as stack:
         url = "https://webhooks.example.com/webhooks/answer"
         report = stack.phone(url, "--audio", "tone", "--seconds", "1")
@@ -227,3 +235,9 @@ def test_two_domains_are_told_apart(tmp_path: Path) -> None:
         assert report["sockets"][0]["uri"] == socket("socket.example.com")
         posted = {event["url"] for event in report["events"]}
         assert posted == {"https://webhooks.example.com/webhooks/events"}
+        assert f"ready: now call {PUBLIC}" in stack.logs("ready")
+        stack.configure(NGROK_AUTHTOKEN="")
+        stack.up()
+        with pytest.raises(StackError, match="no container"):
+            stack.container("ngrok")
+        assert "ready: now call http://localhost" in stack.logs("ready")

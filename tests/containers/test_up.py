@@ -122,7 +122,7 @@ def test_a_taken_port_is_told() -> None:
 
 def test_a_tunnel_without_a_token_is_told_once() -> None:
     """`up --wait` ends at once, not 0; the log says in words what to do, and nobody tries again."""
-    env = {"COMPOSE_PROFILES": "ngrok", "NGROK_AUTHTOKEN": "", "NGROK_IMAGE": "python:3.13-slim"}
+    env = {"COMPOSE_PROFILES": "ngrok", "NGROK_AUTHTOKEN": ""}
     with ComposeStack(env=env, start=False) as stack:
         begin = time.monotonic()
         done = stack.run("up", "--wait")
@@ -135,7 +135,6 @@ def test_a_tunnel_without_a_token_is_told_once() -> None:
         job = stack.inspect("ngrok-token")
         assert job["State"]["ExitCode"] == 78
         assert job["RestartCount"] == 0
-        assert stack.inspect("ngrok")["State"]["Status"] == "created"
 
 
 def test_a_secret_of_the_users_is_a_file_for_whom_it_concerns(tmp_path: Path) -> None:

@@ -111,7 +111,7 @@ class Answer(BaseHTTPRequestHandler):
 if __name__ == "__main__":
     if "authtoken: " not in Path("/run/ngrok/token.yml").read_text():
         sys.exit("ERROR: authentication failed: ERR_NGROK_4018")
-    CONFIGURED = endpoints("/etc/ngrok/ngrok.yml")
+    CONFIGURED = endpoints(sys.argv[-1])  # start --all --config token.yml --config ngrok.yml
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     server = ThreadingHTTPServer(("0.0.0.0", 4040), Answer)
     server.daemon_threads = True
