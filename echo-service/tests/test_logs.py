@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
 import logging
 import re
 from collections.abc import Callable, Iterator
 
 import pytest
-from echo_service.logs import TokenBucket, get_logger, masked, set_up
+from echo_service.logs import FORMATS, TokenBucket, get_logger, masked, set_up
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -54,20 +55,66 @@ def test_values_cannot_leave_their_line(stream: io.StringIO, value: str, shown: 
     assert stream.getvalue().split(" ", 2)[2] == f"text text={shown}\n"
 
 
-@given(st.text())
-def test_any_value_is_one_printable_line(value: str) -> None:
-    """Whatever a peer sends, the log gets one line of printable ASCII."""
+def logged(log_format: str, **fields: object) -> str:
+    """What one event is in a format."""
     stream = io.StringIO()
     root = logging.getLogger()
     before = root.handlers, root.level
-    set_up("info", stream=stream)
+    set_up("info", log_format, stream)
     try:
-        logger.info("text", text=value)
+        logger.info("text", **fields)
     finally:
         root.handlers, root.level = before
-    line = stream.getvalue()
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("log_format", FORMATS)
+@given(value=st.text())
+def test_any_value_is_one_printable_line(log_format: str, value: str) -> None:
+    """Whatever a peer sends, the log gets one line of printable ASCII, in every format."""
+    line = logged(log_format, text=value)
     assert line.endswith("\n")
     assert re.fullmatch(r"[ -~]{1,2000}", line[:-1])
+
+
+@pytest.mark.parametrize("log_format", FORMATS)
+@pytest.mark.parametrize(
+    ("character", "escaped"),
+    [
+        ("\x1b", "\\u001b"),
+        ("\r", "\\r"),
+        ("\n", "\\n"),
+        ("\0", "\\u0000"),
+        ("\x7f", "\\u007f"),
+        ("\u2028", "\\u2028"),
+    ],
+)
+def test_what_comes_from_outside_is_escaped(log_format: str, character: str, escaped: str) -> None:
+    """Terminal controls and line ends are written as JSON does, in names and in values."""
+    line = logged(log_format, **{f"a{character}b": f"c{character}d"})
+    assert f"a{escaped}b" in line
+    assert f"c{escaped}d" in line
+    assert re.fullmatch(r"[ -~]+\n", line)
+
+
+def test_json() -> None:
+    """An event is an object; numbers and booleans stay what they are."""
+    body = json.loads(logged("json", call="a", seconds=1.23456, good=True, frames=7, none=None))
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", body.pop("timestamp"))
+    assert body == {
+        "level": "info",
+        "event": "text",
+        "call": "a",
+        "seconds": 1.235,
+        "good": True,
+        "frames": 7,
+    }
+
+
+def test_console() -> None:
+    """An event is a line for a person, without colors where there is no terminal."""
+    line = logged("console", call="a", good=True)
+    assert re.fullmatch(r"\S+Z \[info *\] text +call=a good=true\n", line)
 
 
 def test_an_exception_is_one_line(stream: io.StringIO) -> None:
@@ -94,18 +141,23 @@ def test_levels(stream: io.StringIO) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"),
+    ("value", "shown"),
     [
         ("447700900456", "**********56"),
+        (447700900456, "**********56"),
+        (12, 12),
+        (True, True),
+        (None, None),
+        ({"447700900123": ["+15550100", 1.5]}, {"**********23": ["*******00", 1.5]}),
         ('{"from":"447700900123","n":"+15550100"}', '{"from":"**********23","n":"*******00"}'),
         ("digit 5", "digit 5"),
         ("aaaaaaaa-bbbb-4ccc-8ddd-0123456789ab", "aaaaaaaa-bbbb-4ccc-8ddd-0123456789ab"),
         ("12345678-1234-4123-8123-123456789012", "12345678-1234-4123-8123-123456789012"),
     ],
 )
-def test_numbers_are_masked(text: str, shown: str) -> None:
+def test_numbers_are_masked(value: object, shown: object) -> None:
     """All but the last two digits of a number are hidden; ids stay readable."""
-    assert masked(text) == shown
+    assert masked(value) == shown
 
 
 def clock(times: list[float]) -> Callable[[], float]:

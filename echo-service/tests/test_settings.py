@@ -63,6 +63,13 @@ def test_two_ports_that_are_one(environ: dict[str, str]) -> None:
     assert (free.port, free.metrics_port) == (0, 0)
 
 
+@pytest.mark.parametrize("name", ["HOST", "PORT"])
+def test_a_former_name_is_refused(name: str) -> None:
+    """A setting that was renamed stops startup, with its name of today."""
+    with pytest.raises(SettingsError, match=f"^OBSERVE_{name} is set, .* METRICS_{name} now"):
+        Settings.from_env({f"OBSERVE_{name}": "0"})
+
+
 def test_all_wrong_values_are_named_at_once() -> None:
     """Nobody has to start the service twice to see two mistakes."""
     with pytest.raises(SettingsError) as refused:

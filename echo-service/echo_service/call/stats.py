@@ -43,6 +43,7 @@ class CallStats:
         "last_frame_at",
         "late_frames",
         "longest_gap",
+        "max_ignored_gap",
         "run_bytes",
         "run_frames",
         "texts",
@@ -60,6 +61,8 @@ class CallStats:
         self.late_frames = self.dropped_frames = self.texts = 0
         self.longest_gap = 0.0
         """Seconds."""
+        self.max_ignored_gap = 0.0
+        """Seconds up to which a gap need not be counted, because it changes nothing."""
         self._frames_in = self._bytes_in = 0
         self._frames_out = self._bytes_out = 0
         self._odd_frames = 0
@@ -119,7 +122,7 @@ class CallStats:
         self._bytes_in += total
         self.sent(frames, total)
 
-    def received(self, now: float, frames: int, total: int, odd: int) -> float:
+    def received(self, now: float, frames: int, total: int, odd: int, echoed: bool) -> None:
         """Count frames that came in one read.
 
         Args:
@@ -127,14 +130,13 @@ class CallStats:
             frames: how many.
             total: their bytes.
             odd: how many of them have another size than `frame_bytes`.
-
-        Returns:
-            As `gap`.
+            echoed: whether they were sent back at once.
 
         """
-        on_time = 0.0
         if self.first_frame_at:
-            on_time = self.gap(now - self.last_frame_at)
+            gap = now - self.last_frame_at
+            if gap > self.max_ignored_gap:
+                self.count_gap(gap)
         else:
             self.first_frame_at = now
         self.last_frame_at = now
@@ -142,30 +144,24 @@ class CallStats:
         self._bytes_in += total
         if self.frame_bytes:
             self._odd_frames += odd
-        return on_time
+        if echoed:
+            self._frames_out += frames
+            self._bytes_out += total
 
     def sent(self, frames: int, total: int) -> None:
         """Count frames that were sent, and their bytes in all."""
         self._frames_out += frames
         self._bytes_out += total
 
-    def gap(self, seconds: float) -> float:
-        """Count a gap between two frames.
-
-        Args:
-            seconds: length of the gap.
-
-        Returns:
-            Seconds up to which the next gap need not be counted, because it changes nothing.
-
-        """
+    def count_gap(self, seconds: float) -> None:
+        """Count a gap between two frames that is longer than `max_ignored_gap`."""
         if seconds > self.longest_gap:
             self.longest_gap = seconds
         if seconds > _ON_TIME:
             self._gaps[bisect_left(_BOUNDS, seconds)] += 1
             if seconds > _LATE:
                 self.late_frames += 1
-        return min(self.longest_gap, _ON_TIME)
+        self.max_ignored_gap = min(self.longest_gap, _ON_TIME)
 
     def _is_odd(self, size: int) -> bool:
         return bool(self.frame_bytes) and size != self.frame_bytes

@@ -72,7 +72,7 @@ def set_up(level: str, log_format: str = "logfmt", stream: TextIO | None = None)
 
 def _renderer(log_format: str, colors: bool) -> list[Processor]:
     if log_format == "json":
-        return [structlog.processors.JSONRenderer(default=str)]
+        return [structlog.processors.JSONRenderer(_json)]
     if log_format == "console":
         return [_escaped, structlog.dev.ConsoleRenderer(colors=colors, sort_keys=False)]
     return [_escaped, _logfmt]
@@ -128,11 +128,22 @@ def _escaped(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     return {_word(name): _word(value) for name, value in event.items()}
 
 
-def _word(value: object) -> str:
+class _Escaped(str):
+    """Text that a renderer must not escape again."""
+
+    __repr__ = str.__str__
+
+
+def _word(value: object) -> _Escaped:
     if isinstance(value, bool):
-        return "true" if value else "false"
+        return _Escaped("true" if value else "false")
     text = f"{value:.3f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
-    return text if _PLAIN.fullmatch(text) else json.dumps(text)
+    return _Escaped(text if _PLAIN.fullmatch(text) else _json(text))
+
+
+def _json(value: object, **_: object) -> str:
+    # JSON does not escape DEL, which is not printable either.
+    return json.dumps(value).replace("\x7f", "\\u007f")
 
 
 def _logfmt(_: WrappedLogger, __: str, event: EventDict) -> str:

@@ -167,7 +167,8 @@ class CallConnection(ServerConnection):
                     events.text(self, call, message)
                 elif call.close_reason is None:
                     size = len(message)
-                    stats.received(self.loop.time(), 1, size, int(size != stats.frame_bytes))
+                    odd = int(size != stats.frame_bytes)
+                    stats.received(self.loop.time(), 1, size, odd, echoed=False)
                     if options.echo:
                         await self.send(message)
                         stats.sent(1, size)

@@ -56,7 +56,6 @@ class FastConnection(CallConnection):
         "_last_size",
         "_layout",
         "_library_frame",
-        "_max_gap",
         "_need",
         "_now",
         "_queued",
@@ -82,8 +81,6 @@ class FastConnection(CallConnection):
         self._shortcut_length = NEVER
         self._use(frame_layout(0))
         self._last_size = NEVER
-        # Gaps between frames up to this need not be counted.
-        self._max_gap = 0.0
         # What is not worked on yet: an incomplete frame of `_need` bytes, or the next turn's.
         self._rest = bytearray()
         self._need = 0
@@ -142,8 +139,8 @@ class FastConnection(CallConnection):
                 stats = self._stats
                 gap = time - stats.last_frame_at
                 stats.last_frame_at = time
-                if gap > self._max_gap:
-                    self._max_gap = stats.gap(gap)
+                if gap > stats.max_ignored_gap:
+                    stats.count_gap(gap)
                 stats.run_frames += 1
                 write = self._write
                 write(self._head_out + apply_mask(audio, mask))
@@ -367,6 +364,4 @@ class FastConnection(CallConnection):
 
     def _count(self, frames: int, total: int, odd: int) -> None:
         """Count the frames of a read: how many, their bytes, how many of an unexpected size."""
-        self._max_gap = self._stats.received(self._now(), frames, total, odd)
-        if self._options.echo:
-            self._stats.sent(frames, total)
+        self._stats.received(self._now(), frames, total, odd, self._options.echo)
