@@ -11,7 +11,8 @@ import uvloop
 
 from . import logs
 from .handlers import HandlerError
-from .server import CannotListen, MetricsServer
+from .server.listening import CannotListen
+from .server.metrics_server import MetricsServer
 from .service import EchoService
 from .settings import Settings, SettingsError
 

@@ -6,21 +6,24 @@ import asyncio
 import functools
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from types import TracebackType
 from typing import Any, cast
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.frames import CloseCode
 
-from . import handlers, server
+from . import handlers
 from .call import Call
 from .calls import CallRegistry, PendingHandshakes, Reaper
-from .handlers.echo import echo
-from .handlers.record import record
+from .handlers.echo import echo, record
 from .logs import get_logger
 from .loop_monitor import LoopMonitor
 from .recording import Recorder
 from .server import responses
+from .server.authentication import UNSET, authenticator
+from .server.handshake import Handshakes
+from .server.health import OPEN, Health
+from .server.listening import BACKLOG, listening_socket, raise_file_limit, url_of
+from .server.metrics import Metrics
 from .settings import Settings
 from .websocket import (
     CallConnection,
@@ -83,13 +86,11 @@ class EchoService:
             clock=asyncio.get_running_loop().time,
         )
         self.reaper = Reaper(self.registry.connections, settings, CLOSE_SECONDS)
-        self._health = server.Health(settings, self.registry.calls)
-        self.metrics = server.Metrics(
-            self.registry, self.pending, self.monitor, self._recorder, settings
-        )
-        self._handshakes = server.Handshakes(
+        self._health = Health(settings, self.registry.calls)
+        self.metrics = Metrics(self.registry, self.pending, self.monitor, self._recorder, settings)
+        self._handshakes = Handshakes(
             self.pending,
-            server.authenticator(
+            authenticator(
                 settings.socket_auth_mode, settings.socket_secrets, settings.signature_secrets
             ),
             self._health,
@@ -100,11 +101,11 @@ class EchoService:
     async def __aenter__(self) -> EchoService:
         settings = self.settings
         # A call may have a recording's file as well.
-        server.raise_file_limit(2 * settings.max_calls + settings.max_handshakes + SPARE_FILES)
+        raise_file_limit(2 * settings.max_calls + settings.max_handshakes + SPARE_FILES)
         self._server = await serve(
             _serve_call,
-            sock=server.listening_socket("HOST", settings.host, "PORT", settings.port),
-            backlog=server.BACKLOG,
+            sock=listening_socket("HOST", settings.host, "PORT", settings.port),
+            backlog=BACKLOG,
             compression=None,
             create_connection=cast("Any", self._connection_factory()),
             process_request=self._handshakes.request,
@@ -121,27 +122,22 @@ class EchoService:
         self.monitor.start()
         self.reaper.start()
         if self._recorder is not None:
-            self._recorder.open()
+            await self._recorder.__aenter__()
         if settings.socket_auth_mode == "none":
-            logger.warning("open_to_anybody", message=server.OPEN)
+            logger.warning("open_to_anybody", message=OPEN)
         if settings.socket_auth_mode == "unset":
-            logger.error("closed_to_everybody", message=server.UNSET)
+            logger.error("closed_to_everybody", message=UNSET)
         logger.info("listening", url=self.url)
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         self._server.close(reason="the service stops")
         await self._server.wait_closed()
         await self.reaper.stop()
         if self._runner is not None:
             await self._runner.stop()
         if self._recorder is not None:
-            await self._recorder.close()
+            await self._recorder.__aexit__()
         self.monitor.stop()
 
     @property
@@ -152,7 +148,7 @@ class EchoService:
     @property
     def url(self) -> str:
         """URL that it listens at."""
-        return server.url_of(self._server.sockets[0], self.settings.host)
+        return url_of(self._server.sockets[0], self.settings.host)
 
     async def drain(self) -> None:
         """Take no new calls, and wait for the live ones, as long as the settings allow."""

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from echo_service import handlers
-from echo_service.call import CallStats
+from echo_service.call import CallStats, CallTotals
 from echo_service.calls import CallRegistry, PendingHandshakes
 from echo_service.handlers.echo import echo
 from echo_service.loop_monitor import LoopMonitor
@@ -176,7 +176,7 @@ async def by_the_library(case: Case) -> Outcome:
 
 async def by_the_fast_path(
     case: Case, handler: handlers.Handler = echo
-) -> tuple[Outcome, CallStats]:
+) -> tuple[Outcome, CallTotals]:
     """Take the same stream on the fast path, cut anywhere, while the write side pauses."""
     protocol = ServerProtocol(max_size=case.limit)
     wire, server = Wire(), Server()
@@ -224,7 +224,7 @@ async def by_the_fast_path(
         await read_again(wire)
     await settle()
     result = outcome(connection, wire, registry.heard)
-    stats = connection.call.stats if connection.call else CallStats()
+    stats = (connection.call.stats if connection.call else CallStats()).totals()
     connection.connection_lost(None)
     await asyncio.gather(*tasks)
     return result, stats

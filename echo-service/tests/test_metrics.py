@@ -10,7 +10,8 @@ from contextlib import AbstractAsyncContextManager
 
 import pytest
 from echo_service.call import CallStats
-from echo_service.server import CannotListen, MetricsServer, listening_socket, raise_file_limit
+from echo_service.server.listening import CannotListen, listening_socket, raise_file_limit
+from echo_service.server.metrics_server import MetricsServer
 from echo_service.service import EchoService
 from prometheus_client.parser import text_string_to_metric_families
 from wire_peer import BINARY, CLOSE, TEXT, Peer, connected, frame, until
@@ -133,7 +134,7 @@ def test_gaps_are_told_apart() -> None:
     for seconds in (0.02, 0.019, 0.03, 0.031, 0.08, 0.081, 5):
         if seconds > stats.max_ignored_gap:
             stats.count_gap(seconds)
-    assert stats.gap_counts() == [3, 1, 0, 1, 1, 0, 0, 0, 0, 1]
+    assert stats.totals().gaps == (3, 1, 0, 1, 1, 0, 0, 0, 0, 1)
     assert stats.late_frames == 2
     assert stats.longest_gap == 5
     assert stats.max_ignored_gap == 0.03

@@ -320,7 +320,7 @@ async def test_old_recordings_go_when_none_are_made(where: Path, start: Start) -
             peer.write(message(TEXT, connected(uuid="a").encode()))
             peer.write(message(BINARY, bytes(640)))
             (call,) = service.registry.calls.values()
-            await until(lambda: call.stats.frames_out)
+            await until(lambda: call.stats.totals().frames_out)
     assert not list(where.iterdir())
 
 

@@ -128,8 +128,8 @@ async def test_a_late_frame_is_counted(service: EchoService) -> None:
         stats = call.stats
     assert stats.late_frames >= 1
     assert 0.14 < stats.longest_gap < 2
-    assert sum(stats.gap_counts()) == 3
-    assert stats.gap_seconds >= stats.longest_gap
+    assert sum(stats.totals().gaps) == 3
+    assert stats.totals().gap_seconds >= stats.longest_gap
 
 
 async def test_a_probe_is_not_a_call(service: EchoService, lines: Lines) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import InitVar, dataclass, field
 from typing import Any
 
 from .. import protocol
@@ -19,6 +20,7 @@ MAX_NOTES, MAX_NOTE_CHARACTERS = 16, 200
 """Facts that a handler may note about a call, and the characters of each."""
 
 
+@dataclass(slots=True, eq=False)
 class Call:
     """State of one call. It lives as long as its connection.
 
@@ -29,44 +31,34 @@ class Call:
 
     """
 
-    __slots__ = (
-        "clock",
-        "close_reason",
-        "content_type",
-        "expected_id",
-        "id",
-        "log_lines",
-        "metadata",
-        "notes",
-        "opened_at",
-        "rate",
-        "started_at",
-        "stats",
-        "text_limit",
-    )
+    number: InitVar[int]
+    texts_per_second: InitVar[float] = 50
+    clock: Callable[[], float] = time.monotonic
+    id: str = field(init=False)
+    opened_at: float = field(init=False)
+    started_at: float = field(init=False, default_factory=time.time)
+    expected_id: str | None = None
+    """The id that the handshake has proved, if it has."""
+    content_type: str | None = None
+    rate: int | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    notes: dict[str, str | float | bool] = field(default_factory=dict)
+    stats: CallStats = field(default_factory=CallStats)
+    close_reason: str | None = None
+    """Why we close the call, one word; None while we do not."""
+    text_limit: TokenBucket = field(init=False)
+    log_lines: TokenBucket = field(init=False)
 
-    def __init__(
-        self, number: int, texts_per_second: float = 50, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self.clock = clock
-        self.opened_at = clock()
-        self.started_at = time.time()
+    def __post_init__(self, number: int, texts_per_second: float) -> None:
         self.id = f"socket-{number}"
-        self.expected_id: str | None = None
-        self.content_type: str | None = None
-        self.rate: int | None = None
-        self.metadata: Mapping[str, Any] = {}
-        self.notes: dict[str, str | float | bool] = {}
-        self.stats = CallStats()
-        self.close_reason: str | None = None
-        """Why we close the call, one word; None while we do not."""
-        self.text_limit = TokenBucket(texts_per_second, texts_per_second, clock)
-        self.log_lines = TokenBucket(*TEXT_LINES, clock)
+        self.opened_at = self.clock()
+        self.text_limit = TokenBucket(texts_per_second, texts_per_second, self.clock)
+        self.log_lines = TokenBucket(*TEXT_LINES, self.clock)
 
     @property
     def started(self) -> bool:
         """Whether any message came: a connection without one is a probe, not a call."""
-        return bool(self.stats.frames_in or self.stats.texts)
+        return bool(self.stats.first_frame_at or self.stats.texts)
 
     @property
     def seconds(self) -> float:
@@ -91,18 +83,18 @@ class Call:
 
     def summary(self) -> dict[str, object]:
         """Return the call's figures, for a log line or as JSON."""
-        stats = self.stats
+        totals = self.stats.totals()
         return {
             "call": self.id,
             "seconds": round(self.seconds, 3),
             "rate": self.rate,
-            "frames_in": stats.frames_in,
-            "frames_out": stats.frames_out,
-            "bytes_in": stats.bytes_in,
-            "bytes_out": stats.bytes_out,
-            "odd_frames": stats.odd_frames,
-            "late_frames": stats.late_frames,
-            "dropped_frames": stats.dropped_frames,
-            "longest_gap_ms": round(stats.longest_gap * 1000),
-            "texts": stats.texts,
+            "frames_in": totals.frames_in,
+            "frames_out": totals.frames_out,
+            "bytes_in": totals.bytes_in,
+            "bytes_out": totals.bytes_out,
+            "odd_frames": totals.odd_frames,
+            "late_frames": totals.late_frames,
+            "dropped_frames": totals.dropped_frames,
+            "longest_gap_ms": round(self.stats.longest_gap * 1000),
+            "texts": totals.texts,
         }

@@ -6,7 +6,7 @@ They are counted where a frame passes. Reading them changes nothing.
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from .. import protocol
 
@@ -23,90 +23,75 @@ _LATE = (protocol.FRAME_MS + LATE_MS) / 1000
 _BOUNDS = tuple(bound / 1000 for bound in GAP_BOUNDS_MS)
 
 
+@dataclass
+class CallTotals:
+    """Figures of one call, or sums over several: frames, bytes, texts, seconds."""
+
+    frames_in: int = 0
+    frames_out: int = 0
+    bytes_in: int = 0
+    bytes_out: int = 0
+    odd_frames: int = 0
+    late_frames: int = 0
+    dropped_frames: int = 0
+    texts: int = 0
+    gap_seconds: float = 0.0
+    gaps: tuple[int, ...] = (0,) * (len(_BOUNDS) + 1)
+    """Gaps by length: one number for each of `GAP_BOUNDS_MS`, and one for longer gaps."""
+
+    def __add__(self, other: CallTotals) -> CallTotals:
+        names = [field.name for field in fields(self) if field.name != "gaps"]
+        sums = {name: getattr(self, name) + getattr(other, name) for name in names}
+        return CallTotals(**sums, gaps=tuple(map(int.__add__, self.gaps, other.gaps)))
+
+
+@dataclass(slots=True, eq=False)
 class CallStats:
-    """Counters of one call.
+    """Counters of one call; `totals` reads them.
 
     The fast path counts frames of one size as a run: it increments `run_frames` for each, and
-    calls `start_run` when the size changes. All other figures are properties that add the run.
+    calls `start_run` when the size changes.
     """
 
-    __slots__ = (
-        "_bytes_in",
-        "_bytes_out",
-        "_frames_in",
-        "_frames_out",
-        "_gaps",
-        "_odd_frames",
-        "dropped_frames",
-        "first_frame_at",
-        "frame_bytes",
-        "last_frame_at",
-        "late_frames",
-        "longest_gap",
-        "max_ignored_gap",
-        "run_bytes",
-        "run_frames",
-        "texts",
-    )
+    frame_bytes: int = 0
+    """Bytes that a frame should have; 0 while that is not known."""
+    run_frames: int = 0
+    """Frames of the current run, all of them echoed."""
+    run_bytes: int = 0
+    """Bytes of each frame of the current run."""
+    first_frame_at: float = 0.0
+    last_frame_at: float = 0.0
+    """Seconds on the event loop's clock; 0 before the first frame."""
+    longest_gap: float = 0.0
+    max_ignored_gap: float = 0.0
+    """Seconds up to which a gap need not be counted, because it changes nothing."""
+    late_frames: int = 0
+    dropped_frames: int = 0
+    texts: int = 0
+    _frames_in: int = 0
+    _bytes_in: int = 0
+    _frames_out: int = 0
+    _bytes_out: int = 0
+    _odd_frames: int = 0
+    # As `CallTotals.gaps`, but those up to the first bound are not counted.
+    _gaps: list[int] = field(default_factory=lambda: [0] * (len(_BOUNDS) + 1))
 
-    def __init__(self) -> None:
-        self.frame_bytes = 0
-        """Bytes that a frame should have; 0 while that is not known."""
-        self.run_frames = 0
-        """Frames of the current run, all of them echoed."""
-        self.run_bytes = 0
-        """Bytes of each frame of the current run."""
-        self.first_frame_at = self.last_frame_at = 0.0
-        """Seconds on the event loop's clock; 0 before the first frame."""
-        self.late_frames = self.dropped_frames = self.texts = 0
-        self.longest_gap = 0.0
-        """Seconds."""
-        self.max_ignored_gap = 0.0
-        """Seconds up to which a gap need not be counted, because it changes nothing."""
-        self._frames_in = self._bytes_in = 0
-        self._frames_out = self._bytes_out = 0
-        self._odd_frames = 0
-        # By _BOUNDS, and one place for longer ones; those up to the first are not counted.
-        self._gaps = [0] * (len(_BOUNDS) + 1)
-
-    # Reading
-
-    @property
-    def frames_in(self) -> int:
-        """Frames that came."""
-        return self._frames_in + self.run_frames
-
-    @property
-    def frames_out(self) -> int:
-        """Frames that were sent."""
-        return self._frames_out + self.run_frames
-
-    @property
-    def bytes_in(self) -> int:
-        """Bytes of audio that came."""
-        return self._bytes_in + self.run_frames * self.run_bytes
-
-    @property
-    def bytes_out(self) -> int:
-        """Bytes of audio that were sent."""
-        return self._bytes_out + self.run_frames * self.run_bytes
-
-    @property
-    def odd_frames(self) -> int:
-        """Frames that came with another size than expected."""
-        return self._odd_frames + self.run_frames * self._is_odd(self.run_bytes)
-
-    @property
-    def gap_seconds(self) -> float:
-        """Sum of all gaps: seconds between the first and the last frame."""
-        return self.last_frame_at - self.first_frame_at
-
-    def gap_counts(self) -> list[int]:
-        """Count gaps by size: one number for each of `GAP_BOUNDS_MS`, and one for longer gaps."""
-        longer = self._gaps[1:]
-        return [max(self.frames_in - 1, 0) - sum(longer), *longer]
-
-    # Counting
+    def totals(self) -> CallTotals:
+        """Return the figures as they are now."""
+        run, run_bytes = self.run_frames, self.run_frames * self.run_bytes
+        frames_in, longer = self._frames_in + run, self._gaps[1:]
+        return CallTotals(
+            frames_in=frames_in,
+            frames_out=self._frames_out + run,
+            bytes_in=self._bytes_in + run_bytes,
+            bytes_out=self._bytes_out + run_bytes,
+            odd_frames=self._odd_frames + self._odd_in_run(),
+            late_frames=self.late_frames,
+            dropped_frames=self.dropped_frames,
+            texts=self.texts,
+            gap_seconds=self.last_frame_at - self.first_frame_at,
+            gaps=(max(frames_in - 1, 0) - sum(longer), *longer),
+        )
 
     def expect(self, frame_bytes: int) -> None:
         """Set the size that frames should have from now on, in bytes; 0 if it is not known."""
@@ -115,8 +100,8 @@ class CallStats:
 
     def start_run(self, frame_bytes: int) -> None:
         """End the current run, and start one with frames of so many bytes."""
+        self._odd_frames += self._odd_in_run()
         frames, total = self.run_frames, self.run_frames * self.run_bytes
-        self._odd_frames += frames * self._is_odd(self.run_bytes)
         self.run_frames, self.run_bytes = 0, frame_bytes
         self._frames_in += frames
         self._bytes_in += total
@@ -163,35 +148,5 @@ class CallStats:
                 self.late_frames += 1
         self.max_ignored_gap = min(self.longest_gap, _ON_TIME)
 
-    def _is_odd(self, size: int) -> bool:
-        return bool(self.frame_bytes) and size != self.frame_bytes
-
-
-@dataclass
-class CallTotals:
-    """Sums of the statistics of several calls."""
-
-    frames_in: int = 0
-    frames_out: int = 0
-    bytes_in: int = 0
-    bytes_out: int = 0
-    odd_frames: int = 0
-    late_frames: int = 0
-    dropped_frames: int = 0
-    texts: int = 0
-    gap_seconds: float = 0.0
-    gaps: list[int] = field(default_factory=lambda: [0] * (len(_BOUNDS) + 1))
-    """By `GAP_BOUNDS_MS`, and one place for longer gaps."""
-
-    def add(self, stats: CallStats) -> None:
-        """Add the statistics of one call."""
-        self.frames_in += stats.frames_in
-        self.frames_out += stats.frames_out
-        self.bytes_in += stats.bytes_in
-        self.bytes_out += stats.bytes_out
-        self.odd_frames += stats.odd_frames
-        self.late_frames += stats.late_frames
-        self.dropped_frames += stats.dropped_frames
-        self.texts += stats.texts
-        self.gap_seconds += stats.gap_seconds
-        self.gaps = [a + b for a, b in zip(self.gaps, stats.gap_counts(), strict=True)]
+    def _odd_in_run(self) -> int:
+        return self.run_frames if self.frame_bytes not in (0, self.run_bytes) else 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import copy
 import itertools
 import json
 from collections import Counter
@@ -66,10 +65,8 @@ class CallRegistry:
 
     def totals(self) -> CallTotals:
         """Return the sums over all calls since the start of the process, live ones included."""
-        totals = copy.copy(self._ended_totals)
-        for call in self.calls.values():
-            totals.add(call.stats)
-        return totals
+        live = (call.stats.totals() for call in self.calls.values())
+        return sum(live, self._ended_totals)
 
     def accepted(self, connection: CallConnection) -> None:
         """Open the call of a connection whose handshake is accepted."""
@@ -132,7 +129,7 @@ class CallRegistry:
             "closed_by": close.closed_by,
         }
         if call.started or close.reason not in HARMLESS:
-            self._ended_totals.add(call.stats)
+            self._ended_totals += call.stats.totals()
             self.close_reasons[close.reason] += 1
             notes = json.dumps(call.notes) if call.notes else None
             logger.info("call_ended", **facts, notes=notes)

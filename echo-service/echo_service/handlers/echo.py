@@ -1,10 +1,10 @@
-"""Echo handler: sends audio back. Unless calls are recorded, connections echo without it."""
+"""Echo handlers: send audio back. Connections echo without them, unless calls are recorded."""
 
 from __future__ import annotations
 
 from .audio_call import AudioCall
 
-__all__ = ["echo"]
+__all__ = ["echo", "record"]
 
 
 async def echo(call: AudioCall) -> None:
@@ -12,3 +12,8 @@ async def echo(call: AudioCall) -> None:
     async for _, event in call:
         if isinstance(event, bytes):
             await call.send(event)
+
+
+async def record(call: AudioCall) -> None:
+    """Send all audio back unchanged. The service records the calls of this handler."""
+    await echo(call)

@@ -14,9 +14,8 @@ from ..playback import AudioError, wav
 from ..settings import Settings
 from .audio_call import AudioCall
 from .delay import Delay
-from .echo import echo
+from .echo import echo, record
 from .play import Play
-from .record import record
 
 __all__ = ["BUILT_IN", "Handler", "HandlerError", "load"]
 

@@ -10,7 +10,6 @@ import asyncio
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 
 from ..logs import get_logger
 from . import folder as files
@@ -57,23 +56,11 @@ class Recorder:
         return self._disk.waiting_bytes
 
     async def __aenter__(self) -> Recorder:
-        self.open()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.close()
-
-    def open(self) -> None:
-        """Start to remove old recordings."""
         if self._days:
             self._cleanup = asyncio.create_task(self._remove_old())
+        return self
 
-    async def close(self) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Wait until the files of ended calls are finished."""
         tasks = [*self._live]
         if self._cleanup is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -63,7 +64,7 @@ class Recording:
         self._writing: list[int] = []
         self._over = False
         self._ended: float | None = None
-        self._waking: asyncio.Future[None] | None = None
+        self._end = asyncio.Event()
         self._facts: dict[str, object] = {}
         self.dropped = 0
         """Frames that are missing from the file."""
@@ -94,7 +95,7 @@ class Recording:
         """
         self._facts = {"metadata": dict(metadata), "summary": dict(summary)}
         self._ended = self._clock()
-        self._wake()
+        self._end.set()
 
     def _queue(self, track: Track, pieces: deque[Piece], frame: bytes) -> None:
         if self._over:
@@ -183,19 +184,10 @@ class Recording:
             pieces.clear()
 
     async def _pause(self, seconds: float | None) -> None:
-        # Cheaper than a timeout around an event: this is done often.
-        loop = asyncio.get_running_loop()
-        self._waking = loop.create_future()
-        timer = None if seconds is None else loop.call_later(seconds, self._wake)
-        try:
-            await self._waking
-        finally:
-            if timer is not None:
-                timer.cancel()
-
-    def _wake(self) -> None:
-        if self._waking is not None and not self._waking.done():
-            self._waking.set_result(None)
+        """Wait for the end of the call, at most so long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._end.wait()
 
     def _fail(self, error: OSError) -> None:
         self._over = True

@@ -219,35 +219,32 @@ _ORIGIN = "check who made the token: ncco-service, or the platform"
 _CLOCKS = "compare the machines' clocks"
 
 
+_EXPIRED = f"raise TICKET_SECONDS if the greeting is long; {_CLOCKS}"
+
+# PyJWT's errors: the check that failed, what was seen, and what to do.
+_REFUSALS: tuple[tuple[type[Exception], str, str, str], ...] = (
+    (jwt.InvalidAlgorithmError, "algorithm", "the token is not signed with HS256", _ORIGIN),
+    (jwt.ExpiredSignatureError, "exp", "the token has expired", _EXPIRED),
+    (jwt.ImmatureSignatureError, "iat", "the token is not valid yet", _CLOCKS),
+    (jwt.InvalidIssuerError, "iss", "the token is of another issuer", _ORIGIN),
+    (jwt.InvalidAudienceError, "aud", "the token is for another audience", _ORIGIN),
+    (jwt.InvalidIssuedAtError, "iat", "the token's iat is not a number", _ORIGIN),
+    (jwt.exceptions.InvalidSubjectError, "sub", "the token's sub is not a string", _ORIGIN),
+    (jwt.exceptions.InvalidJTIError, "jti", "the token's jti is not a string", _ORIGIN),
+)
+
+
 def _refusal(error: Exception) -> AuthenticationError:
     """Return why a token is refused, in our words."""
-    # PyJWT names the claim in parentheses where its exceptions do not tell.
-    named = re.search(r"\((exp|nbf|iat)\)", str(error))
-    match error:
-        case jwt.InvalidAlgorithmError():
-            return AuthenticationError("algorithm", "the token is not signed with HS256", _ORIGIN)
-        case jwt.ExpiredSignatureError():
-            hint = f"raise TICKET_SECONDS if the greeting is long; {_CLOCKS}"
-            return AuthenticationError("exp", "the token has expired", hint)
-        case jwt.ImmatureSignatureError():
-            check = named[1] if named else "iat"
-            return AuthenticationError(check, f"the token's {check} is in the future", _CLOCKS)
-        case jwt.MissingRequiredClaimError():
-            return AuthenticationError(error.claim, f"the token has no {error.claim}", _ORIGIN)
-        case jwt.InvalidIssuerError():
-            return AuthenticationError("iss", "the token is of another issuer", _ORIGIN)
-        case jwt.InvalidAudienceError():
-            return AuthenticationError("aud", "the token is for another audience", _ORIGIN)
-        case jwt.InvalidIssuedAtError():
-            return AuthenticationError("iat", "the token's iat is not a number", _ORIGIN)
-        case jwt.exceptions.InvalidSubjectError():
-            return AuthenticationError("sub", "the token's sub is not a string", _ORIGIN)
-        case jwt.exceptions.InvalidJTIError():
-            return AuthenticationError("jti", "the token's jti is not a string", _ORIGIN)
-        case _ if named:
-            return AuthenticationError(named[1], f"the token's {named[1]} is not a number", _ORIGIN)
-        case _:
-            return AuthenticationError("token", "the token is not a JWT", _ORIGIN)
+    if isinstance(error, jwt.MissingRequiredClaimError):
+        return AuthenticationError(error.claim, f"the token has no {error.claim}", _ORIGIN)
+    for kind, check, message, hint in _REFUSALS:
+        if isinstance(error, kind):
+            return AuthenticationError(check, message, hint)
+    # For a time that is not a number, PyJWT names the claim in parentheses.
+    if named := re.search(r"\((exp|nbf)\)", str(error)):
+        return AuthenticationError(named[1], f"the token's {named[1]} is not a number", _ORIGIN)
+    return AuthenticationError("token", "the token is not a JWT", _ORIGIN)
 
 
 def _key(secret: str) -> bytes:

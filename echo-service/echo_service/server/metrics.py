@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import datetime
 import itertools
-from collections.abc import Collection, Iterator, Mapping
-from typing import Protocol
+from collections.abc import Iterator, Mapping
 
 from prometheus_client.core import (
     CounterMetricFamily,
@@ -19,35 +18,15 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from ..call import Call, CallTotals
+from ..call import CallTotals
 from ..call.stats import GAP_BOUNDS_MS
-from ..calls import PendingHandshakes
+from ..calls import CallRegistry, PendingHandshakes
 from ..logs import masked
 from ..loop_monitor import LoopMonitor
 from ..recording import Recorder
 from ..settings import Settings
-from ..websocket import CallConnection
 
-__all__ = ["CallFigures", "Metrics"]
-
-
-class CallFigures(Protocol):
-    """What the metrics read of the registry of calls."""
-
-    @property
-    def connections(self) -> Collection[CallConnection]:
-        """Live connections."""
-
-    @property
-    def calls(self) -> Mapping[CallConnection, Call]:
-        """Live calls, by connection."""
-
-    @property
-    def close_reasons(self) -> Mapping[str, int]:
-        """Ended calls, by reason."""
-
-    def totals(self) -> CallTotals:
-        """Return the sums over all calls."""
+__all__ = ["Metrics"]
 
 
 class Metrics(Collector):
@@ -64,7 +43,7 @@ class Metrics(Collector):
 
     def __init__(
         self,
-        registry: CallFigures,
+        registry: CallRegistry,
         pending: PendingHandshakes,
         monitor: LoopMonitor,
         recorder: Recorder | None,

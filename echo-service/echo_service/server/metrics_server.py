@@ -7,7 +7,6 @@ the gateway never leads there.
 from __future__ import annotations
 
 import http
-from types import TracebackType
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -69,12 +68,7 @@ class MetricsServer:
         logger.info("metrics_listening", url=self.url)
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         self._server.close()
         await self._server.wait_closed()
 

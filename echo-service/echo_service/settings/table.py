@@ -16,7 +16,6 @@ from .variables import (
     secret,
     setting,
     switch,
-    text,
 )
 
 __all__ = ["VARIABLES", "Settings", "SettingsError", "Variable"]
@@ -38,12 +37,12 @@ class SettingsError(ValueError):
 class Settings:
     """Settings of the service. `Settings()` has the defaults; a process uses `from_env`."""
 
-    host: str = setting("HOST", "127.0.0.1", text, "address to listen on; images set 0.0.0.0")
+    host: str = setting("HOST", "127.0.0.1", str, "address to listen on; images set 0.0.0.0")
     port: int = setting("PORT", "8001", integer(0, 65535), "port to listen on; 0 takes a free one")
     metrics_host: str = setting(
         "METRICS_HOST",
         "127.0.0.1",
-        text,
+        str,
         "address for metrics and the list of live calls; whoever reaches it may read them",
     )
     metrics_port: int = setting(
@@ -79,7 +78,7 @@ class Settings:
     audio_handler: str = setting(
         "AUDIO_HANDLER",
         "echo",
-        text,
+        str,
         "what happens to the audio: echo, record, delay, play, or package.module:name of your own",
     )
     audio_queue_frames: int = setting(
@@ -95,7 +94,7 @@ class Settings:
         "how much later the handler delay sends audio back, in ms",
     )
     play_file: str = setting(
-        "PLAY_FILE", "", text, "WAV file for the handler play: 16-bit PCM, the call's rate"
+        "PLAY_FILE", "", str, "WAV file for the handler play: 16-bit PCM, the call's rate"
     )
     play_buffer_messages: int = setting(
         "PLAY_BUFFER_MESSAGES",
@@ -109,7 +108,7 @@ class Settings:
         switch,
         "1 records every call, whatever the handler is; the handler record does so, too",
     )
-    recordings_dir: str = setting("RECORDINGS_DIR", "recordings", text, "folder for the recordings")
+    recordings_dir: str = setting("RECORDINGS_DIR", "recordings", str, "folder for the recordings")
     recordings_days: float = setting(
         "RECORDINGS_DAYS",
         "0",

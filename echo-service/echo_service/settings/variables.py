@@ -17,7 +17,6 @@ __all__ = [
     "secret",
     "setting",
     "switch",
-    "text",
 ]
 
 T = TypeVar("T")
@@ -31,11 +30,6 @@ class Variable:
     name: str
     default: str
     help: str
-
-
-def text(value: str) -> str:
-    """Accept any text."""
-    return value
 
 
 def integer(low: int, high: int, unit: str = "") -> Callable[[str], int]:
