@@ -13,7 +13,9 @@ import os
 import sys
 import sysconfig
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator
+import traceback
+import types
+from collections.abc import Callable, Coroutine, Generator
 from pathlib import Path
 from time import monotonic, perf_counter
 from types import FrameType
@@ -62,22 +64,23 @@ class LoopMonitor:
         self._timer: asyncio.TimerHandle
 
     def start(self) -> None:
-        """Start to monitor the loop that runs now."""
+        """Start monitoring the loop that runs now."""
         self._loop_thread = threading.get_ident()
         self._due = monotonic()
         self._beat()
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop to monitor."""
+        """Stop monitoring."""
         self._timer.cancel()
         self._stopped.set()
         self._thread.join(LOG_SECONDS)
 
+    @types.coroutine
     def timed(
         self, work: Coroutine[Any, Any, None], slow: Callable[[float, str], None]
-    ) -> Awaitable[None]:
-        """Return an awaitable that runs a coroutine and times its steps from one wait to the next.
+    ) -> Generator[Any, Any, None]:
+        """Run a coroutine, and time its steps from one wait to the next.
 
         Args:
             work: the coroutine.
@@ -85,13 +88,25 @@ class LoopMonitor:
                 and line of the wait that the coroutine has reached.
 
         """
-
-        def blocked(seconds: float, where: str) -> None:
-            self.blocked_times += 1
-            self.blocked_seconds += seconds
-            slow(seconds, where)
-
-        return _TimedSteps(work, blocked)
+        value, error = None, None
+        while True:
+            began = perf_counter()
+            try:
+                waiting = work.send(value) if error is None else work.throw(error)
+            except StopIteration:
+                return
+            finally:
+                seconds = perf_counter() - began
+                if seconds > SLOW_STEP_SECONDS:
+                    self.blocked_times += 1
+                    self.blocked_seconds += seconds
+                    frame = getattr(work, "cr_frame", None)
+                    slow(seconds, f"{_file(frame)}:{frame.f_lineno}" if frame else "its end")
+            value, error = None, None
+            try:
+                value = yield waiting
+            except BaseException as thrown:  # cancelling, too, is for the coroutine
+                error = thrown
 
     # In the loop
 
@@ -153,36 +168,6 @@ class LoopMonitor:
             line.join(LOG_SECONDS)
 
 
-class _TimedSteps(Generator[Any, Any, None]):
-    """An awaitable that times the steps of a coroutine."""
-
-    __slots__ = ("_slow", "_work")
-
-    def __init__(self, work: Coroutine[Any, Any, None], slow: Callable[[float, str], None]) -> None:
-        self._work = work
-        self._slow = slow
-
-    def __await__(self) -> Generator[Any, Any, None]:
-        return self
-
-    def send(self, value: Any) -> Any:
-        return self._timed(self._work.send, value)
-
-    def throw(self, kind: Any, value: Any = None, trace: Any = None) -> Any:
-        return self._timed(self._work.throw, kind if value is None else value)
-
-    def _timed(self, step: Callable[[Any], Any], value: Any) -> Any:
-        began = perf_counter()
-        try:
-            return step(value)
-        finally:
-            seconds = perf_counter() - began
-            if seconds > SLOW_STEP_SECONDS:
-                frame = getattr(self._work, "cr_frame", None)
-                where = f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame else "its end"
-                self._slow(seconds, where)
-
-
 def place(innermost: FrameType) -> str:
     """Return where a thread is: file, line and function of the innermost frame of user code.
 
@@ -192,15 +177,12 @@ def place(innermost: FrameType) -> str:
         innermost: the frame that the thread is in.
 
     """
-    frame = min(_outwards(innermost), key=lambda one: _rank(one.f_code.co_filename))
-    code = frame.f_code
-    return f"{code.co_filename}:{frame.f_lineno} {code.co_qualname}"
+    frame, line = min(traceback.walk_stack(innermost), key=lambda one: _rank(_file(one[0])))
+    return f"{_file(frame)}:{line} {frame.f_code.co_qualname}"
 
 
-def _outwards(frame: FrameType | None) -> Iterator[FrameType]:
-    while frame is not None:
-        yield frame
-        frame = frame.f_back
+def _file(frame: FrameType) -> str:
+    return frame.f_code.co_filename
 
 
 def _rank(file: str) -> int:

@@ -178,13 +178,13 @@ class EchoService:
             message_bytes=settings.max_message_bytes,
             close_seconds=CLOSE_SECONDS,
             echo=self._runner is None,
-            echo_text=settings.echo_text,
+            echo_text=settings.echo_text_for_tests,
         )
         known: dict[str, Any] = {"options": options, "events": self.registry}
-        if settings.engine == "auto" and private_api.problem is None:
+        if settings.echo_engine == "auto" and private_api.problem is None:
             queue = FairQueue(asyncio.get_running_loop())
             return functools.partial(FastConnection, fair_queue=queue, **known)
-        if settings.engine == "auto":
+        if settings.echo_engine == "auto":
             logger.warning(
                 "fast_path_unavailable",
                 message=f"{private_api.problem}: using the documented path, which holds fewer "

@@ -46,7 +46,7 @@ def start(engine: str) -> Start:
 
     @asynccontextmanager
     async def starter(**changes: Any) -> AsyncIterator[EchoService]:
-        settings = dataclasses.replace(Settings(), port=0, engine=engine, **changes)
+        settings = dataclasses.replace(Settings(), port=0, echo_engine=engine, **changes)
         async with EchoService(settings) as running:
             yield running
 

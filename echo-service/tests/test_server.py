@@ -154,7 +154,7 @@ async def test_frames_that_come_with_the_close_are_echoed(service: EchoService) 
         while seen[-1][0] != CLOSE:
             seen.append(await peer.frame())
         # The library's documented interface learns of the frames only after the close.
-        assert seen == (expected if service.settings.engine == "auto" else expected[-1:])
+        assert seen == (expected if service.settings.echo_engine == "auto" else expected[-1:])
 
 
 async def test_a_fragmented_message_is_not_overtaken(service: EchoService) -> None:
@@ -241,7 +241,7 @@ async def test_health(service: EchoService) -> None:
 
 async def test_the_switch_for_conformance_tests(start: Start) -> None:
     """With ECHO_TEXT_FOR_TESTS, and only with it, texts come back as they were."""
-    async with start(echo_text=True) as service, Peer.connect(service.port) as peer:
+    async with start(echo_text_for_tests=True) as service, Peer.connect(service.port) as peer:
         peer.write(frame(TEXT, "h\u00e9".encode()) + frame(BINARY, b"b"))
         assert await peer.frame() == (TEXT, "h\u00e9".encode())
         assert await peer.frame() == (BINARY, b"b")

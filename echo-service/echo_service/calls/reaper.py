@@ -35,11 +35,11 @@ class Reaper:
         self._task: asyncio.Task[None]
 
     def start(self) -> None:
-        """Start to sweep."""
+        """Start sweeping."""
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     async def stop(self) -> None:
-        """Stop to sweep."""
+        """Stop sweeping."""
         self._task.cancel()
         await asyncio.wait([self._task])
 

@@ -12,7 +12,7 @@ from websockets.frames import CloseCode
 
 from .. import protocol
 from ..call import Call, CallTotals
-from ..handlers import HandlerRunner, HandlerTask
+from ..handlers import Event, HandlerRunner, HandlerTask
 from ..logs import get_logger
 from ..websocket import CallConnection, CloseInfo
 from .pending_handshakes import PendingHandshakes
@@ -86,8 +86,7 @@ class CallRegistry:
 
     def audio(self, connection: CallConnection, call: Call, data: bytes) -> None:
         """Hand audio to the call's handler."""
-        if self._runner is not None:
-            self._handler_task(self._runner, connection, call).audio.put(data)
+        self._put(connection, call, data)
 
     def text(self, connection: CallConnection, call: Call, text: str) -> None:
         """Count, understand and log a text message, and hand it to the call's handler."""
@@ -107,8 +106,7 @@ class CallRegistry:
                 return
             else:
                 call.connected(message)
-        if self._runner is not None:
-            self._handler_task(self._runner, connection, call).audio.put(message)
+        self._put(connection, call, message)
         log_text(call, message, self._log_numbers)
 
     def lost(self, connection: CallConnection) -> None:
@@ -141,13 +139,12 @@ class CallRegistry:
         if not self.calls:
             self.idle.set()
 
-    def _handler_task(
-        self, runner: HandlerRunner, connection: CallConnection, call: Call
-    ) -> HandlerTask:
-        task = self._handler_tasks.get(connection)
-        if task is None:
-            task = self._handler_tasks[connection] = runner.start(connection, call)
-        return task
+    def _put(self, connection: CallConnection, call: Call, event: Event) -> None:
+        if self._runner is not None:
+            task = self._handler_tasks.get(connection)
+            if task is None:
+                task = self._handler_tasks[connection] = self._runner.start(connection, call)
+            task.audio.put(event)
 
     def _refuse_wrong_call(
         self, connection: CallConnection, call: Call, message: protocol.Connected

@@ -40,17 +40,7 @@ class MessageSender(Protocol):
 
 
 class HandlerTask:
-    """A handler at work on a call.
-
-    Args:
-        handler: to be run.
-        connection: of the call.
-        call: to be handled.
-        settings: of the process.
-        monitor: of the event loop.
-        recording: of the call, if it is recorded.
-
-    """
+    """A handler at work on a call; made by `HandlerRunner.start`."""
 
     __slots__ = ("_connection", "_handler_name", "audio", "call", "recording", "task")
 

@@ -116,11 +116,6 @@ class Playback:
         """Seconds of audio that were sent and have not been played."""
         return self._pace.ahead(self._loop.time())
 
-    @property
-    def busy(self) -> bool:
-        """Whether a sound is queued or handle."""
-        return bool(self._queue) or self.ahead > 0
-
     async def play(
         self, audio: Audio, *, rate: int | None = None, replace: bool = False
     ) -> PlaybackHandle:
@@ -137,7 +132,7 @@ class Playback:
 
         """
         source = await open_source(audio, rate, self._rate)
-        if replace and self.busy:
+        if replace and (self._queue or self.ahead > 0):
             await self.clear()
         while len(self._queue) >= MAX_QUEUED and not self._closed:
             self._changed.clear()

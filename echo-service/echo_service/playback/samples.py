@@ -56,21 +56,9 @@ def pieces(audio: Buffer) -> Iterator[bytes]:
             f"an array of shape {view.shape} has several channels; mix them to one: a call is mono"
         )
     if view.ndim != 1 or not view.c_contiguous:
-        view = _flat(view, kind)
+        view = memoryview(view.tobytes()).cast(kind)  # type: ignore[call-overload]  # for literals
     step = PIECE_BYTES // view.itemsize
     return (_pcm(view[start : start + step], kind) for start in range(0, len(view), step))
-
-
-def _flat(view: View, kind: str) -> View:
-    octets = memoryview(view.tobytes())
-    # One line each, because `cast` is typed for literals.
-    if kind == "h":
-        return octets.cast("h")
-    if kind == "f":
-        return octets.cast("f")
-    if kind == "d":
-        return octets.cast("d")
-    return octets
 
 
 def _pcm(view: View, kind: str) -> bytes:

@@ -83,51 +83,37 @@ class Metrics(Collector):
         registry, monitor = self._registry, self._monitor
         totals = registry.totals()
         started = sum(call.started for call in registry.calls.values())
-        yield _gauge("live_calls", "Calls that are open now.", started)
-        yield _gauge(
-            "connections",
-            "TCP connections that are open now, calls or not.",
-            len(registry.connections),
-        )
-        yield _gauge("max_calls", "Calls that may be open at once.", self._settings.max_calls)
-        yield _labelled("calls_ended", "Calls that have ended.", "reason", registry.close_reasons)
+        for name, help, value in (
+            ("live_calls", "Calls that are open now.", started),
+            ("connections", "Open TCP connections, calls or not.", len(registry.connections)),
+            ("max_calls", "Calls that may be open at once.", self._settings.max_calls),
+            ("loop_lag_seconds", "How late the event loop was last.", monitor.lag),
+            ("loop_lag_worst_seconds", "How late it was at worst.", monitor.worst_lag),
+        ):
+            yield GaugeMetricFamily(f"echo_{name}", help, value=value)
+        for name, help, value in (
+            ("odd_frames", "Frames of an unexpected size.", totals.odd_frames),
+            ("late_frames", "Frames more than 60 ms after they were due.", totals.late_frames),
+            ("dropped_frames", "Frames a slow audio handler missed.", totals.dropped_frames),
+            ("texts", "Text messages.", totals.texts),
+            ("handler_blocked", "Times the loop was blocked.", monitor.blocked_times),
+            ("handler_blocked_seconds", "Seconds for which it was.", monitor.blocked_seconds),
+        ):
+            yield CounterMetricFamily(f"echo_{name}", help, value=value)
+        yield _labelled("calls_ended", "Ended calls.", "reason", registry.close_reasons)
         yield _labelled("handshakes", "Handshakes, by result.", "result", self._pending.results)
         both = {"in": totals.frames_in, "out": totals.frames_out}
         yield _labelled("frames", "Audio frames.", "direction", both)
         both = {"in": totals.bytes_in, "out": totals.bytes_out}
         yield _labelled("audio_bytes", "Bytes of audio.", "direction", both)
-        yield _counter("odd_frames", "Frames of an unexpected size.", totals.odd_frames)
-        yield _counter(
-            "late_frames", "Frames more than 60 ms after they were due.", totals.late_frames
-        )
-        yield _counter(
-            "dropped_frames", "Frames that a slow audio handler missed.", totals.dropped_frames
-        )
-        yield _counter("texts", "Text messages.", totals.texts)
         yield _gaps(totals)
-        yield _gauge("loop_lag_seconds", "How late the event loop was last.", monitor.lag)
-        yield _gauge("loop_lag_worst_seconds", "How late it was at worst.", monitor.worst_lag)
-        yield _counter(
-            "handler_blocked", "Times an audio handler blocked the loop.", monitor.blocked_times
-        )
-        yield _counter(
-            "handler_blocked_seconds", "Seconds for which it did.", monitor.blocked_seconds
-        )
         if self._recorder is not None:
             counts = self._recorder.counts
             results = {"finished": counts.finished, "failed": counts.failed}
             yield _labelled("recordings", "Recordings, by result.", "result", results)
-            yield _counter(
-                "recording_dropped_frames", "Frames not recorded.", counts.dropped_frames
+            yield CounterMetricFamily(
+                "echo_recording_dropped_frames", "Frames not recorded.", counts.dropped_frames
             )
-
-
-def _gauge(name: str, help: str, value: float) -> Metric:
-    return GaugeMetricFamily(f"echo_{name}", help, value=value)
-
-
-def _counter(name: str, help: str, value: float) -> Metric:
-    return CounterMetricFamily(f"echo_{name}", help, value=value)
 
 
 def _labelled(name: str, help: str, label: str, values: Mapping[str, int]) -> Metric:

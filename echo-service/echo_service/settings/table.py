@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .variables import (
@@ -37,175 +37,127 @@ class SettingsError(ValueError):
 class Settings:
     """Settings of the service. `Settings()` has the defaults; a process uses `from_env`."""
 
-    host: str = setting("HOST", "127.0.0.1", str, "address to listen on; images set 0.0.0.0")
-    port: int = setting("PORT", "8001", integer(0, 65535), "port to listen on; 0 takes a free one")
+    host: str = setting("127.0.0.1", str, "address to listen on; images set 0.0.0.0")
+    port: int = setting("8001", integer(0, 65535), "port to listen on; 0 takes a free one")
     metrics_host: str = setting(
-        "METRICS_HOST",
-        "127.0.0.1",
-        str,
-        "address for metrics and the list of live calls; whoever reaches it may read them",
+        "127.0.0.1", str, "address for metrics and live calls; whoever reaches it may read them"
     )
-    metrics_port: int = setting(
-        "METRICS_PORT", "9001", integer(0, 65535), "port for the same; 0 takes a free one"
-    )
+    metrics_port: int = setting("9001", integer(0, 65535), "port for the same; 0 takes a free one")
     log_level: str = setting(
-        "LOG_LEVEL",
         "info",
         choice("debug", "info", "warning", "error"),
         "how much is logged: debug, info, warning or error",
     )
     log_format: str = setting(
-        "LOG_FORMAT",
         "logfmt",
         choice("logfmt", "json", "console"),
-        "format of the log: logfmt, json, or console (for reading while developing)",
+        "format of the log: logfmt, json, or console (for developing)",
     )
     log_numbers: bool = setting(
-        "LOG_NUMBERS", "0", switch, "1 logs callers' numbers and keys in full instead of masked"
+        "0", switch, "1 logs callers' numbers and keys in full instead of masked"
     )
     drain_seconds: float = setting(
-        "DRAIN_SECONDS",
-        "30",
-        duration("seconds", 0, 86400),
-        "seconds that live calls may continue after SIGTERM",
+        "30", duration("seconds", 0, 86400), "seconds that live calls may continue after SIGTERM"
     )
     ping_interval: float = setting(
-        "PING_INTERVAL",
-        "20",
-        duration("seconds", 0, 3600),
-        "seconds between pings to a peer; 0 sends none",
+        "20", duration("seconds", 0, 3600), "seconds between pings to a peer; 0 sends none"
     )
     audio_handler: str = setting(
-        "AUDIO_HANDLER",
         "echo",
         str,
         "what happens to the audio: echo, record, delay, play, or package.module:name of your own",
     )
     audio_queue_frames: int = setting(
-        "AUDIO_QUEUE_FRAMES",
         "50",
         integer(1, 100_000, " of frames"),
         "frames that may wait for a slow handler before the oldest are dropped; 50 are 1 s",
     )
     delay_ms: int = setting(
-        "DELAY_MS",
-        "1000",
-        integer(20, 60_000, " of ms"),
-        "how much later the handler delay sends audio back, in ms",
+        "1000", integer(20, 60_000, " of ms"), "delay of the handler delay, in ms"
     )
-    play_file: str = setting(
-        "PLAY_FILE", "", str, "WAV file for the handler play: 16-bit PCM, the call's rate"
-    )
+    play_file: str = setting("", str, "WAV file for the handler play: 16-bit PCM, the call's rate")
     play_buffer_messages: int = setting(
-        "PLAY_BUFFER_MESSAGES",
         "1024",
         integer(2, 3072, " of messages"),
         "messages of 20 ms that the platform buffers; handlers fill at most 3/4 of them",
     )
     record: bool = setting(
-        "RECORD",
-        "0",
-        switch,
-        "1 records every call, whatever the handler is; the handler record does so, too",
+        "0", switch, "1 records every call, whatever the handler; record does so, too"
     )
-    recordings_dir: str = setting("RECORDINGS_DIR", "recordings", str, "folder for the recordings")
+    recordings_dir: str = setting("recordings", str, "folder for the recordings")
     recordings_days: float = setting(
-        "RECORDINGS_DAYS",
-        "0",
-        duration("days", 0, 36500),
-        "days after which recordings are removed; 0 keeps them",
+        "0", duration("days", 0, 36500), "days after which recordings are removed; 0 keeps them"
     )
     socket_auth: str = setting(
-        "SOCKET_AUTH",
         "",
         choice("ticket", "vonage", "none", ""),
         "what opens the socket: ticket (ncco-service's), vonage (the platform's token) or none "
         "(anybody); by default ticket if there is a SOCKET_SECRET, else none if HOST is a "
         "loopback address; otherwise every handshake is refused",
     )
-    socket_secret: str = secret(
-        "SOCKET_SECRET", 32, "shared with ncco-service, which signs tickets with it"
-    )
-    socket_secret_previous: str = secret(
-        "SOCKET_SECRET_PREVIOUS", 32, "previous secret, still accepted during rotation"
-    )
+    socket_secret: str = secret(32, "shared with ncco-service, which signs tickets with it")
+    socket_secret_previous: str = secret(32, "previous secret, still accepted during rotation")
     vonage_signature_secret: str = secret(
-        "VONAGE_SIGNATURE_SECRET", 1, "the account's signature secret, for SOCKET_AUTH=vonage"
+        1, "the account's signature secret, for SOCKET_AUTH=vonage"
     )
     vonage_signature_secret_previous: str = secret(
-        "VONAGE_SIGNATURE_SECRET_PREVIOUS", 1, "previous secret, still accepted during rotation"
+        1, "previous secret, still accepted during rotation"
     )
     max_calls: int = setting(
-        "MAX_CALLS", "1000", integer(1, 1_000_000), "calls at once; more are answered with 503"
+        "1000", integer(1, 1_000_000), "calls at once; more are answered with 503"
     )
     max_call_seconds: float = setting(
-        "MAX_CALL_SECONDS",
         "7260",
         duration("seconds", 1, 1e9),
         "longest call, in seconds, then close code 4000; the platform's own limit is 7200",
     )
     max_message_bytes: int = setting(
-        "MAX_MESSAGE_BYTES",
         "16384",
         integer(1024, 2**30, " of bytes"),
         "longest message accepted from a peer, in bytes; a longer one ends the call with 1009",
     )
     max_texts_per_second: int = setting(
-        "MAX_TEXTS_PER_SECOND",
         "50",
         integer(1, 1_000_000),
         "text messages a second of one call, in the long run and at once; more end it with 1008",
     )
     silence_seconds: float = setting(
-        "SILENCE_SECONDS",
         "60",
         duration("seconds", 1, 1e9),
         "seconds without a byte, not even a pong, after which a call ends with close code 4002",
     )
     slow_reader_bytes: int = setting(
-        "SLOW_READER_BYTES",
         "32768",
         integer(1024, 2**30, " of bytes"),
         "bytes waiting for a peer at which we stop reading from it; about 1 s of audio at 16 kHz",
     )
     slow_reader_seconds: float = setting(
-        "SLOW_READER_SECONDS",
         "5",
         duration("seconds", 0.1, 3600),
         "seconds that they may wait before the call ends with close code 4001",
     )
     handshake_seconds: float = setting(
-        "HANDSHAKE_SECONDS",
-        "10",
-        duration("seconds", 0.1, 3600),
-        "seconds that a handshake may take",
+        "10", duration("seconds", 0.1, 3600), "seconds that a handshake may take"
     )
     handshake_bytes: int = setting(
-        "HANDSHAKE_BYTES",
         "16384",
         integer(1024, 2**20, " of bytes"),
         "longest handshake, in bytes; a longer one is answered with 431",
     )
     max_handshakes: int = setting(
-        "MAX_HANDSHAKES",
         "2048",
         integer(1, 1_000_000),
-        "connections with an unfinished handshake; over it the oldest is closed",
+        "unfinished handshakes; over it the oldest connection is closed",
     )
     max_handshakes_per_address: int = setting(
-        "MAX_HANDSHAKES_PER_ADDRESS",
         "1024",
         integer(1, 1_000_000),
         "the same, from one address; behind the gateway all have the gateway's",
     )
-    echo_text: bool = setting(
-        "ECHO_TEXT_FOR_TESTS",
-        "0",
-        switch,
-        "1 echoes text messages, too, unread: for the Autobahn TestSuite only",
+    echo_text_for_tests: bool = setting(
+        "0", switch, "1 echoes text messages, too, unread: for the Autobahn TestSuite only"
     )
-    engine: str = setting(
-        "ECHO_ENGINE",
+    echo_engine: str = setting(
         "auto",
         choice("auto", "library"),
         "auto uses the fast path; library, for tests, only what the WebSocket library documents",
@@ -229,8 +181,7 @@ class Settings:
             if environ.get(old, "").strip()
         ]
         for field in dataclasses.fields(cls):
-            name = field.metadata["variable"].name
-            hidden = "in_file" in field.metadata
+            name, hidden = field.name.upper(), field.metadata["secret"]
             given = ""
             try:
                 given = read_secret(name, environ) if hidden else environ.get(name, "").strip()
@@ -282,9 +233,13 @@ def _is_loopback(host: str) -> bool:
         return host.lower() == "localhost"
 
 
-VARIABLES: tuple[Variable, ...] = tuple(
-    field.metadata[key]
-    for field in dataclasses.fields(Settings)
-    for key in ("variable", "in_file")
-    if key in field.metadata
-)
+def _variables() -> Iterator[Variable]:
+    for field in dataclasses.fields(Settings):
+        name, about = field.name.upper(), field.metadata
+        yield Variable(name, about["default"], about["help"])
+        if about["secret"]:
+            yield Variable(f"{name}_FILE", "", "a file that holds it instead")
+
+
+VARIABLES = tuple(_variables())
+"""All variables that are read, in the order of the documentation."""

@@ -75,27 +75,23 @@ def switch(value: str) -> bool:
     raise ValueError("give 1 or 0")
 
 
-def setting(name: str, default: str, parse: Callable[[str], T], help: str) -> T:
-    """Return a dataclass field that is read from a variable.
+def setting(default: str, parse: Callable[[str], T], help: str) -> T:
+    """Return a dataclass field that is read from the variable of its name in capitals.
 
     Args:
-        name: of the variable.
         default: as one would write it into the environment.
         parse: returns the value; raises `ValueError` with what to give instead.
         help: what it is for.
 
     """
-    variable = Variable(name, default, help)
-    return dataclasses.field(
-        default=parse(default), metadata={"variable": variable, "parse": parse}
-    )
+    metadata = {"default": default, "parse": parse, "help": help, "secret": False}
+    return dataclasses.field(default=parse(default), metadata=metadata)
 
 
-def secret(name: str, shortest: int, help: str) -> str:
+def secret(shortest: int, help: str) -> str:
     """Return a dataclass field for a secret, which may also be in a file named by NAME_FILE.
 
     Args:
-        name: of the variable.
         shortest: characters that it must have.
         help: what it is for.
 
@@ -108,9 +104,7 @@ def secret(name: str, shortest: int, help: str) -> str:
             )
         return value
 
-    variable = Variable(name, "", help)
-    in_file = Variable(f"{name}_FILE", "", "a file that holds it instead")
-    metadata = {"variable": variable, "parse": parse, "in_file": in_file}
+    metadata = {"default": "", "parse": parse, "help": help, "secret": True}
     return dataclasses.field(default="", repr=False, metadata=metadata)
 
 

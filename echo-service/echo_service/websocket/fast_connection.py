@@ -40,10 +40,7 @@ class FastConnection(CallConnection):
     """A connection that takes and echoes messages in its own callback.
 
     Args:
-        protocol: of the library.
-        server: of the library.
-        fair_queue: of all connections.
-        options: see `CallConnection`, as for what follows.
+        fair_queue: of all connections; for the others see `CallConnection`.
 
     """
 
