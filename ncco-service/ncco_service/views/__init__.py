@@ -1,1 +1,4 @@
-"""The HTTP interface: webhooks, their signature check, and health."""
+"""The HTTP interface of the service.
+
+Public: the blueprints of ``webhooks`` and ``health``, and the ``SignatureCheck`` of webhooks.
+"""
