@@ -43,6 +43,17 @@ CONNECT_RING_SECONDS: Final = 60  # the default of connect's `timeout`
 CONNECT_LIMIT_SECONDS: Final = 7200  # the default and the maximum of connect's `limit`
 WAIT_SECONDS: Final = (0.1, 10.0, 7200.0)  # least, default, most; clamped, says the Node SDK
 
+MEMBERS_MAX: Final = 50  # of a conversation (NCCO reference, conversation)
+RING_SECONDS: Final = 60  # the default of `ringing_timer`
+LENGTH_SECONDS: Final = 7200  # the default of `length_timer`
+LENGTH_MAX_SECONDS: Final = 86_400  # "up to 24 hours" (vonage-voice 1.4.0)
+# Not published: how soon a machine is told from a person. A second of its greeting.
+DETECTION_SECONDS: Final = 1.0
+
+# The Voice API (concepts/cps-limit, troubleshooting guide).
+CALLS_PER_SECOND: Final = 3  # new calls in any rolling second
+REQUESTS_PER_SECOND: Final = 15  # other requests
+
 # The buffer that plays the application's audio to the caller (tutorial "Play audio into a
 # WebSocket").
 PLAY_BUFFER_MESSAGES: Final = 3072  # 61.44 s
@@ -72,6 +83,7 @@ SEND_TIMEOUT: Final = (
 CLOSE_TIMEOUT: Final = 2.0  # s for the closing handshake
 ECHO_TIMEOUT: Final = 10.0  # s for the rest of the echo after the last frame
 ECHO_QUIET: Final = 3.0  # s without audio after which the rest of the echo is given up
+UNSENT_MAX: Final = 40_000  # messages that wait for a stalled socket: 13 minutes
 EVENTS_MAX: Final = 200  # events of one call waiting to be posted
 AUDIO_FILE_SECONDS: Final = 600  # of an audio file; longer calls loop it
 

@@ -19,7 +19,7 @@ settings.load_profile("frozen")
 @pytest.fixture(autouse=True)
 def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give an application that has gone quiet, or does not close, a fraction of the usual time."""
-    monkeypatch.setattr("phone.legs.outgoing.ECHO_QUIET", 1.0)
+    monkeypatch.setattr("phone.legs.socket.ECHO_QUIET", 1.0)
     monkeypatch.setattr("phone.load.conversation.ECHO_QUIET", 1.0)
     monkeypatch.setattr("phone.legs.dial.CLOSE_TIMEOUT", 1.0)
     monkeypatch.setattr("phone.doctor.socket.TALK_SECONDS", 0.3)
@@ -28,6 +28,9 @@ def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def fast_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let frames of 20 ms follow each other every 2 ms, for what does not depend on real time."""
+    monkeypatch.setattr("phone.platform.conversation.FRAME_SECONDS", 0.002)
+    monkeypatch.setattr("phone.legs.socket.FRAME_SECONDS", 0.002)
+    monkeypatch.setattr("phone.legs.callers.FRAME_SECONDS", 0.002)
     monkeypatch.setattr("phone.legs.outgoing.FRAME_SECONDS", 0.002)
     monkeypatch.setattr("phone.legs.playback.FRAME_SECONDS", 0.002)
     monkeypatch.setattr("phone.plan.ANSWER_WAIT", 0.3)

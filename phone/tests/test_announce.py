@@ -297,26 +297,47 @@ class TestAloud:
 
 
 class TestNamed:
-    """Actions that are not simulated are checked, named and skipped."""
+    """What a single call cannot have: others to ring or meet, and endpoints nobody simulates."""
 
     @pytest.mark.parametrize(
         ("action", "seen"),
         [
-            ({"action": "record", "format": "wav"}, "record was skipped: nothing is recorded"),
+            ({"action": "record", "format": "wav"}, "the recording can be fetched nowhere"),
             (
-                {"action": "connect", "endpoint": [{"type": "phone", "number": "447700900002"}]},
-                "connect to phone was skipped: there is nobody to ring",
+                {
+                    "action": "connect",
+                    "timeout": 3,
+                    "endpoint": [{"type": "phone", "number": "447700900002"}],
+                },
+                "447700900002 rang, and nobody has that number here",
             ),
-            ({"action": "conversation", "name": "room"}, "conversation was skipped: the caller"),
-            ({"action": "transfer", "conversationId": "CON-1"}, "transfer was skipped: the phone"),
+            ({"action": "conversation", "name": "room"}, "alone in the conversation"),
+            ({"action": "transfer", "conversationId": "CON-1"}, "there is no conversation CON-1"),
         ],
     )
-    async def test_skipped(self, action: dict[str, object], seen: str) -> None:
-        """The report and the timeline say what was skipped, and why."""
+    async def test_alone(self, action: dict[str, object], seen: str) -> None:
+        """The report says what is missing; the call works."""
         async with FakeApplication() as application:
             report = await place(application, action, expect="any")
         assert report.ok, report.failures
-        assert any(seen in warning.seen for warning in report.warnings)
+        assert [seen in warning.seen for warning in report.warnings] == [True]
+
+    @pytest.mark.parametrize(
+        "endpoint",
+        [
+            {"type": "sip", "uri": "sip:rebekka@sip.example.com"},
+            {"type": "vbc", "extension": "123"},
+            {"type": "app", "user": "jamie"},
+        ],
+    )
+    async def test_skipped(self, endpoint: dict[str, object]) -> None:
+        """The report and the timeline name what nobody simulates."""
+        async with FakeApplication() as application:
+            action = {"action": "connect", "endpoint": [endpoint]}
+            report = await place(application, action, expect="any")
+        assert report.ok, report.failures
+        (warning,) = report.warnings
+        assert f"connect to {endpoint['type']} was skipped" in warning.seen
         assert len(texts(report, "skipped")) == 1
 
     @pytest.mark.parametrize(

@@ -673,13 +673,17 @@ class TestWrongWebhooks:
         assert "event: started" in failure(report)
         assert "503" in failure(report)
 
-    async def test_unsimulated_actions_are_named(self) -> None:
-        """An action that cannot be simulated is skipped aloud."""
+    async def test_recording(self) -> None:
+        """A recording goes on beside the rest of the NCCO, and an event tells of it at the end."""
         async with FakeApplication() as application:
-            application._ncco = [{"action": "record"}, application.connect()]
-            report = await place(application)
+            record = {"action": "record", "eventUrl": [application.event_url], "format": "wav"}
+            application._ncco = [record, application.connect()]
+            report = await place(application, seconds=0.5)
+            told = next(event for event in application.events if "recording_url" in event)
         assert report.ok, failure(report)
-        assert any("record was skipped" in warning.seen for warning in report.warnings)
+        assert told["size"] > 0.5 * 2 * 16000
+        assert "uuid" not in told
+        assert "status" not in told
 
 
 class TestHangingUp:

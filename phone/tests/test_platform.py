@@ -406,7 +406,9 @@ class TestActions:
             application._ncco = [room, {"action": "talk", "text": "Never."}]
             report = await place(application, expect="any")
         assert report.spoken == []
-        assert "conversation was skipped" in report.warnings[0].seen
+        assert "alone in the conversation" in report.warnings[0].seen
+        moves = [event for event in application.events if event.get("type") == "transfer"]
+        assert moves == []  # nobody has named an event URL
 
 
 class TestClock:

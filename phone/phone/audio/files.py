@@ -65,6 +65,10 @@ class Voice:
         """Its length."""
         return len(self.samples) / self.rate
 
+    def at(self, rate: int) -> "Voice":
+        """Return the same at another rate, in Hz."""
+        return Voice(resampled(self.samples, self.rate, rate), rate, self.name)
+
     def frames(self, seconds: float | None = None) -> list[bytes]:
         """Cut into 20 ms frames; the last one is filled up with silence.
 

@@ -12,8 +12,10 @@ from phone.constants import PLATFORM_RATE, RATES
 from phone.legs.callers import Caller, ScriptedCaller
 from phone.legs.log import CallLog, Moment, Problem
 from phone.plan import CallPlan, PlanError
-from phone.platform.context import CallContext, Progress
-from phone.platform.ncco_runner import run_call
+from phone.platform.call_run import run_inbound
+from phone.platform.events import LegEvents
+from phone.platform.leg import CallContext, Leg, Progress
+from phone.platform.no_network import NoNetwork
 from phone.platform.settings import Application, Behaviour
 from phone.platform.signature import Signer
 from phone.platform.webhook_queue import EventTarget, WebhookQueue
@@ -70,6 +72,7 @@ async def place(
     """Place a checked plan's call with a caller of one's own; see `call`."""
     log = CallLog(on_moment)
     behaviour = _behaviour(plan)
+    identity = plan.identity
     async with WebhookClient(
         behaviour.tls,
         behaviour.signer,
@@ -77,23 +80,25 @@ async def place(
         on_exchange=log.exchange,
         fresh_tokens=plan.assume.retry_jti == "fresh",
     ) as webhooks:
-        events = WebhookQueue(
-            webhooks, log, EventTarget(plan.event_url) if plan.event_url else None
+        target = EventTarget(plan.event_url) if plan.event_url else None
+        context = CallContext(
+            Application(plan.answer_url, plan.method, plan.event_url, plan.fallback_url),
+            behaviour,
+            webhooks,
+            WebhookQueue(webhooks, log, target),
+            log,
+            NoNetwork(),
+            on_progress,
         )
-        application = Application(plan.answer_url, plan.method, plan.event_url, plan.fallback_url)
-        await run_call(
-            CallContext(
-                plan.identity,
-                caller,
-                application,
-                behaviour,
-                webhooks,
-                events,
-                log,
-                hang_up,
-                on_progress,
-            )
+        events = LegEvents(
+            identity.caller,
+            identity.called,
+            identity.conversation_uuid,
+            "inbound",
+            identity.uuid,
         )
+        endpoint = {"type": "phone", "number": identity.caller}
+        await run_inbound(Leg(context, events, endpoint, caller, over=hang_up))
     report = conclude(
         log,
         answer_url=plan.answer_url,

@@ -20,7 +20,7 @@ from phone.legs.assumptions import ASSUMPTIONS, AssumptionError, Assumptions
 from phone.legs.faults import FAULTS, FaultError, Faults
 from phone.legs.identity import CALLED, CALLER, Identity
 from phone.plan import CallPlan, PlanError
-from phone.platform.context import Progress as Sent
+from phone.platform.leg import Progress as Sent
 from phone.report import CallReport, summary
 from phone.report.page import write_page
 

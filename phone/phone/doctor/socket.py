@@ -6,15 +6,16 @@ import ssl
 from urllib.parse import urlsplit
 
 from phone.audio.align import align
-from phone.audio.files import load
-from phone.constants import HANDSHAKE_TIMEOUT
+from phone.constants import CONNECT_LIMIT_SECONDS, HANDSHAKE_TIMEOUT
 from phone.doctor.checks import Diagnosis
 from phone.doctor.network import check_name, check_tls, is_local
-from phone.legs.callers import Speech
+from phone.legs.callers import ScriptedCaller
 from phone.legs.dial import DialError, dial
 from phone.legs.socket import SocketLeg
+from phone.platform.conversation import Conversation, Member
 from phone.platform.endpoints import WebSocket
 from phone.platform.signature import Signer
+from phone.platform.waiting import first_of
 from phone.report.verdict import judge
 from phone.words import counted, printable
 
@@ -103,8 +104,7 @@ async def _check_conversation(
         return
     diagnosis.add("handshake", "ok", f"open after {took:.0f} ms")
     try:
-        frames = load("speech", endpoint.rate).frames(TALK_SECONDS)
-        await leg.converse(Speech(frames, "speech", wait=ECHO_SECONDS))
+        await _talk(leg)
     finally:
         await leg.close()
     trace = leg.trace
@@ -124,3 +124,23 @@ async def _check_conversation(
         p50, most = alignment.delay(0.5) or 0.0, alignment.delay(1.0) or 0.0
         seen = f"all {sent} came back; delay p50 {p50:.1f} ms, max {most:.1f} ms"
         diagnosis.add("echo", "ok", seen)
+
+
+async def _talk(socket: SocketLeg) -> None:
+    """Say something, and wait for the echo."""
+    caller = ScriptedCaller("speech", TALK_SECONDS, listening=ECHO_SECONDS)
+    speech = caller.begin(socket.trace, (), CONNECT_LIMIT_SECONDS)
+    conversation = Conversation()
+
+    async def said() -> None:
+        await speech.finished.wait()
+        await socket.echoed(speech.wait)
+
+    socket.start(speech.length)
+    conversation.join(Member("caller", caller))
+    conversation.join(Member("socket", socket))
+    try:
+        await first_of(said(), socket.over.wait())
+    finally:
+        conversation.leave("caller")
+        conversation.leave("socket")

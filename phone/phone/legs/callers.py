@@ -1,50 +1,87 @@
-"""Who calls: what a caller says and presses once the socket is open."""
+"""Callers that follow a script, and such that a test leads, one socket after the other."""
 
+import asyncio
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from phone.audio.files import load
-from phone.constants import FRAMES_PER_SECOND, frame_bytes
+from phone.constants import FRAME_SECONDS, FRAMES_PER_SECOND, frame_bytes
 from phone.legs.keys import Key, parse_keys
 from phone.legs.log import PlatformSound
+from phone.legs.participant import Participant
 from phone.legs.trace import LegTrace
 from phone.words import counted
 
 __all__ = ["Caller", "LiveCaller", "ScriptedCaller", "Speech"]
 
 
-@dataclass(frozen=True)
 class Speech:
-    """What a caller says on one socket.
+    """What a caller says and presses on one socket.
 
     Args:
-        frames: 20 ms each; they may be made on the way.
+        frames: 20 ms each.
         name: for the timeline.
+        length: how many frames; None: nobody knows yet.
         keys: pressed on the way.
         wait: seconds for the rest of an echo after the last frame.
-        live: keys pressed since the last frame, when somebody presses them as the call runs.
     """
 
-    frames: Iterable[bytes]
-    name: str
-    keys: Sequence[Key] = ()
-    wait: float = 0.0
-    live: "LiveCaller | None" = None
+    def __init__(
+        self,
+        frames: Iterator[bytes],
+        name: str,
+        length: int | None = None,
+        keys: Sequence[Key] = (),
+        wait: float = 0.0,
+    ) -> None:
+        self.name = name
+        self.length = length
+        self.wait = wait
+        self.finished = asyncio.Event()
+        self._frames = frames
+        self._keys = deque(sorted(keys, key=lambda key: key.at))
+        self._count = 0
+
+    @classmethod
+    def of(
+        cls, frames: Sequence[bytes], name: str, keys: Sequence[Key] = (), wait: float = 0.0
+    ) -> "Speech":
+        """Return a speech of frames that are there."""
+        return cls(iter(frames), name, len(frames), keys, wait)
+
+    def pressed(self) -> list[str]:
+        """Return the keys that are due before the next frame."""
+        elapsed = self._count * FRAME_SECONDS
+        over = self.length is not None and self._count >= self.length
+        keys = []
+        while self._keys and (over or self._keys[0].at <= elapsed):
+            keys.append(self._keys.popleft().digit)
+        return keys
+
+    def next(self) -> bytes | None:
+        """Return the next frame; None when all was said."""
+        frame = next(self._frames, None)
+        if frame is None:
+            self.finished.set()
+        else:
+            self._count += 1
+        return frame
 
 
-class Caller(Protocol):
-    """Says something when a socket is connected."""
+@runtime_checkable
+class Caller(Participant, Protocol):
+    """Says something whenever a socket is connected."""
 
     def take_digits(self, most: int) -> str:
         """Press up to `most` keys for an `input` action; return them."""
 
-    def speak(self, trace: LegTrace, played: Sequence[PlatformSound], limit: int) -> Speech:
-        """Return what to say on a socket that has just opened.
+    def begin(self, trace: LegTrace, played: Sequence[PlatformSound], limit: int) -> Speech:
+        """Begin to speak on a socket that has just opened.
 
         Args:
             trace: of the socket's leg.
@@ -52,9 +89,34 @@ class Caller(Protocol):
             limit: seconds that the connection may last.
         """
 
+    def end(self) -> None:
+        """Say nothing more: the socket is gone."""
+
 
 @dataclass
-class ScriptedCaller:
+class _Speaker:
+    """Says a speech, and hears without keeping it: the socket's leg keeps what was heard."""
+
+    rate: None = field(default=None, init=False)
+    _speech: Speech | None = field(default=None, init=False)
+
+    def end(self) -> None:
+        """Say nothing more."""
+        self._speech = None
+
+    def speak(self, _: int, __: float) -> bytes | None:
+        """Return the next frame of the speech."""
+        return self._speech.next() if self._speech else None
+
+    def hear(self, frame: bytes | None, rate: int, due: float) -> None:
+        """Hear it."""
+
+    def hear_key(self, digit: str) -> None:
+        """Hear it."""
+
+
+@dataclass
+class ScriptedCaller(_Speaker):
     """Says a file and presses keys at given times.
 
     Args:
@@ -66,7 +128,7 @@ class ScriptedCaller:
             came back as was said.
     """
 
-    audio: str | Path
+    audio: str | Path = "speech"
     seconds: float | None = None
     dtmf: str = ""
     listening: float = 0.0
@@ -79,21 +141,27 @@ class ScriptedCaller:
         digits, self.dtmf = self.dtmf[:most], self.dtmf[most:]
         return digits
 
-    def speak(self, trace: LegTrace, _: Sequence[PlatformSound], limit: int) -> Speech:
-        """Return the file's frames; its keys are pressed once, on the first socket."""
+    def pressed(self) -> list[str]:
+        """Return the script's keys that are due."""
+        return self._speech.pressed() if self._speech else []
+
+    def begin(self, trace: LegTrace, _: Sequence[PlatformSound], limit: int) -> Speech:
+        """Begin to say the file; its keys are pressed once, on the first socket."""
         voice = load(self.audio, trace.rate)
         frames = voice.frames(min(self.seconds or voice.seconds, limit))
         name = f"{counted(len(frames), 'frame')} of {voice.name}"
         keys, self.dtmf = parse_keys(self.dtmf, len(frames) / FRAMES_PER_SECOND), ""
-        if not self.stays:
-            return Speech(frames, name, keys, self.listening)
-        # Whoever answers hears the line go on: the platform never stops sending.
-        rest = round(self.listening * FRAMES_PER_SECOND)
-        return Speech(frames + [bytes(frame_bytes(trace.rate))] * rest, name, keys)
+        if self.stays:
+            # Whoever answers hears the line go on: the platform never stops sending.
+            rest = round(self.listening * FRAMES_PER_SECOND)
+            frames += [bytes(frame_bytes(trace.rate))] * rest
+        wait = 0.0 if self.stays else self.listening
+        self._speech = Speech.of(frames, name, keys, wait)
+        return self._speech
 
 
 @dataclass
-class LiveCaller:
+class LiveCaller(_Speaker):
     """Led by a test in one thread, heard by the leg in another.
 
     Between what is said there is silence: the platform never stops sending frames.
@@ -113,13 +181,14 @@ class LiveCaller:
         """Press nothing: the test presses keys when it wants to."""
         return ""
 
-    def speak(self, trace: LegTrace, played: Sequence[PlatformSound], limit: int) -> Speech:
-        """Return what the test will say."""
+    def begin(self, trace: LegTrace, played: Sequence[PlatformSound], limit: int) -> Speech:
+        """Begin to say what the test will say."""
         self.trace = trace
         self.played = played
         self.connected.set()
         frames = islice(self._said(frame_bytes(trace.rate)), limit * FRAMES_PER_SECOND)
-        return Speech(frames, "what the caller says", live=self)
+        self._speech = Speech(frames, "what the caller says")
+        return self._speech
 
     def say(self, frames: Sequence[bytes]) -> None:
         """Say frames after those that still wait; `quiet` is set again when all were sent."""
@@ -132,10 +201,12 @@ class LiveCaller:
         """Press a key."""
         self._keys.append(digit)
 
-    def keys(self) -> Iterator[str]:
-        """Yield the keys pressed since the last time."""
-        while self._keys:
-            yield self._keys.popleft()
+    def pressed(self) -> list[str]:
+        """Return the keys that the test has pressed since the last time."""
+        keys = []
+        while self._speech and self._keys:
+            keys.append(self._keys.popleft())
+        return keys
 
     def _said(self, size: int) -> Iterator[bytes]:
         while True:

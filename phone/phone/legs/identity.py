@@ -3,7 +3,7 @@
 import uuid
 from dataclasses import dataclass, field
 
-__all__ = ["Identity", "leg_uuid"]
+__all__ = ["CALLED", "CALLER", "Identity", "conversation_uuid", "leg_uuid"]
 
 # Numbers that Ofcom keeps free for films and examples.
 CALLER = "447700900000"
@@ -16,7 +16,8 @@ def leg_uuid() -> str:
     return str(uuid.uuid4())
 
 
-def _conversation() -> str:
+def conversation_uuid() -> str:
+    """Return a fresh conversation's uuid."""
     return f"CON-{uuid.uuid4()}"
 
 
@@ -35,7 +36,7 @@ class Identity:
     caller: str = CALLER
     called: str = CALLED
     uuid: str = field(default_factory=leg_uuid)
-    conversation_uuid: str = field(default_factory=_conversation)
+    conversation_uuid: str = field(default_factory=conversation_uuid)
     region_url: str = REGION_URL
 
     def answer_fields(self) -> dict[str, str]:

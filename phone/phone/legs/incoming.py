@@ -37,6 +37,7 @@ class Incoming:
 
     def __init__(self, trace: LegTrace, buffer: PlayBuffer, strict: bool, end: EndLeg) -> None:
         self.bytes = 0
+        self.last_at = 0.0
         self._trace = trace
         self._buffer = buffer
         self._strict = strict
@@ -52,11 +53,12 @@ class Incoming:
     def take_audio(self, message: bytes, arrival: float) -> None:
         """Take a binary message."""
         self.bytes += len(message)
+        self.last_at = arrival
         if len(message) != self._size:
             self._odd(len(message))
         seconds = arrival - self._started_at
         allowed = FLOOD_FACTOR * (seconds * FRAMES_PER_SECOND + PLAY_BUFFER_MESSAGES)
-        count = len(self._trace.received)
+        count = self._trace.frames_received
         if count > allowed or self.bytes > allowed * self._size:
             self._end(
                 "failure",
@@ -65,8 +67,7 @@ class Incoming:
                 f"send at most {PLAY_BUFFER_MESSAGES:,} messages ahead of real time",
             )
             return
-        self._trace.received.append(message)
-        self._trace.received_at.append(arrival)
+        self._trace.add_received(message, arrival)
         if not self._buffer.push(message, arrival) and self._strict:
             self._end(
                 "platform",

@@ -7,6 +7,7 @@ newest, unless told otherwise.
 
 import json
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
@@ -33,6 +34,7 @@ class Playback:
         notified: `notify` messages that were reached.
         deepest: the most messages that waited at once.
         unplayed: messages that still waited when the application closed the socket.
+        late: 20 ms of silence between sounds, because nothing had come in time.
     """
 
     frames: list[bytes | None] = field(default_factory=list)
@@ -44,6 +46,7 @@ class Playback:
     notified: int = 0
     deepest: int = 0
     unplayed: int = 0
+    late: int = 0
 
     @property
     def gaps(self) -> int:
@@ -92,15 +95,25 @@ class PlayBuffer:
         rate: Hz.
         limit: how many messages it holds.
         loses_oldest: what a full buffer loses: the oldest message, or the newest.
+        keeps: keep what was played; otherwise only its figures.
+        on_play: gets each frame as it is played.
     """
 
     def __init__(
-        self, rate: int, limit: int = PLAY_BUFFER_MESSAGES, *, loses_oldest: bool = False
+        self,
+        rate: int,
+        limit: int = PLAY_BUFFER_MESSAGES,
+        *,
+        loses_oldest: bool = False,
+        keeps: bool = True,
+        on_play: Callable[[bytes], None] | None = None,
     ) -> None:
         self.playback = Playback()
         self._size = frame_bytes(rate)
         self._limit = limit
         self._loses_oldest = loses_oldest
+        self._keeps = keeps
+        self._on_play = on_play
         self._queue: deque[tuple[float, bytes] | _Mark] = deque()
         self._waiting = 0
         self._start = 0.0
@@ -189,7 +202,11 @@ class PlayBuffer:
         self._waiting -= 1
         if playback.first_at is None:
             playback.first_at = due
-        playback.frames.extend([None] * self._silent)
+        if self._keeps:
+            playback.frames.extend([None] * self._silent)
+            playback.frames.append(frame)
+            playback.waits_ms.append((due - arrived) * 1000)
+        playback.late += self._silent
         self._silent = 0
-        playback.frames.append(frame)
-        playback.waits_ms.append((due - arrived) * 1000)
+        if self._on_play is not None:
+            self._on_play(frame)

@@ -1,8 +1,9 @@
-"""The socket leg: opening, both directions at once, the end."""
+"""The socket leg: opening, taking part in a conversation, the end."""
 
 import asyncio
 import contextlib
 import ssl
+from collections import deque
 from collections.abc import Callable, Mapping
 from time import perf_counter as now
 from typing import Any
@@ -11,13 +12,14 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from phone.constants import (
+    ECHO_QUIET,
+    FRAME_SECONDS,
     MESSAGE_MAX_BYTES,
     SEND_TIMEOUT,
     WRONG_SIZE_CODE,
     frame_bytes,
 )
 from phone.legs.assumptions import Assumptions
-from phone.legs.callers import Speech
 from phone.legs.dial import dial
 from phone.legs.faults import Faults
 from phone.legs.incoming import Incoming
@@ -30,7 +32,7 @@ __all__ = ["SocketLeg"]
 
 
 class SocketLeg:
-    """One socket, from dialling to the closing handshake.
+    """One socket, from dialling to the closing handshake; a participant in between.
 
     Args:
         uri: ws:// or wss://.
@@ -41,6 +43,8 @@ class SocketLeg:
         assume: what is not published.
         strict: end the leg where the platform has been seen to.
         on_text: told about each text message, in either direction, while they are few.
+        steady: send silence while nobody speaks, as the platform does; otherwise nothing.
+        keeps: keep every frame in the trace; otherwise only their number.
     """
 
     def __init__(
@@ -54,28 +58,43 @@ class SocketLeg:
         assume: Assumptions | None = None,
         strict: bool = False,
         on_text: Callable[[str, bool], None] | None = None,
+        steady: bool = False,
+        keeps: bool = True,
     ) -> None:
         self.uri = uri
-        self.trace = LegTrace(rate)
+        self.trace = LegTrace(rate, keeps=keeps)
+        self.over = asyncio.Event()
+        self._rate = rate
         self._size = frame_bytes(rate)
         self._content_type = content_type
         self._headers = headers
         self._faults = faults or Faults()
-        self._socket: ClientConnection | None = None
         self._assume = assume or Assumptions()
-        self._buffer = PlayBuffer(rate, loses_oldest=self._assume.overflow == "oldest")
+        self._steady = steady
+        self._socket: ClientConnection | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._hearing: deque[bytes] = deque()
+        self._buffer = PlayBuffer(
+            rate,
+            loses_oldest=self._assume.overflow == "oldest",
+            keeps=keeps,
+            on_play=self._hearing.append,
+        )
         self.trace.playback = self._buffer.playback
         self._incoming = Incoming(self.trace, self._buffer, strict, self._end)
         self._outgoing = Outgoing(
             self.trace,
             self._send,
-            self._incoming,
-            self._buffer,
             faults=self._faults,
             key_ms=self._assume.key_ms,
             on_text=on_text,
             end=self._end,
         )
+
+    @property
+    def rate(self) -> int:
+        """Hz."""
+        return self._rate
 
     async def open(
         self,
@@ -100,46 +119,81 @@ class SocketLeg:
         self._socket = await dial(self.uri, within, authorization, tls)
         opened = now()
         self._incoming.start(opened)
-        with contextlib.suppress(ConnectionClosed, TimeoutError):  # `converse` will meet it again
+        with contextlib.suppress(ConnectionClosed, TimeoutError):  # the receiver meets it again
             for _ in range(round(self._faults.early_audio)):
                 await self._outgoing.send_frame(bytes(self._size), now())
             await self._outgoing.say(first_message(self._content_type, self._headers, self._faults))
         return (opened - begin) * 1000
 
-    async def converse(
-        self,
-        speech: Speech,
-        hang_up: asyncio.Event | None = None,
-        on_frame: Callable[[int], None] | None = None,
+    def start(
+        self, length: int | None = None, on_frame: Callable[[int], None] | None = None
     ) -> None:
-        """Send what the caller says in real time while taking what comes back.
-
-        Returns when as much came back as was sent, the wait for it is over, the caller hangs up, or
-        the leg ends otherwise.
+        """Start to send and to receive.
 
         Args:
-            speech: sent from now on. Its wait ends sooner when as much came back as was sent and
-                was heard, or nothing came for a while.
-            hang_up: set when the caller hangs up early.
+            length: how many frames there will be, if it is known.
             on_frame: told how many frames were sent.
         """
-        receiver = asyncio.create_task(self._receive(), name="receive")
-        sender = asyncio.create_task(self._outgoing.talk(speech, on_frame), name="send")
-        tasks: set[asyncio.Task[Any]] = {receiver, sender}
-        if hang_up is not None:
-            tasks.add(asyncio.create_task(hang_up.wait(), name="hang up"))
-        try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in tasks:
-                task.cancel()
-            results = await asyncio.gather(*tasks, return_exceptions=True)
+        if length is not None:
+            self._outgoing.stall_at = length // 2
+        self._outgoing.on_frame = on_frame
+        self._tasks = [
+            asyncio.create_task(self._receive(), name="receive"),
+            asyncio.create_task(self._outgoing.run(), name="send"),
+        ]
+        for task in self._tasks:
+            task.add_done_callback(self._stopped)
+
+    def pressed(self) -> list[str]:
+        """Return nothing: a socket presses no keys."""
+        return []
+
+    def speak(self, _: int, due: float) -> bytes | None:
+        """Return the next frame that the buffer plays; answer the `notify` messages reached."""
+        for answer in self._buffer.answers(due):
+            self._outgoing.put_text(answer)
+        return self._hearing.popleft() if self._hearing else None
+
+    def hear(self, frame: bytes | None, _: int, due: float) -> None:
+        """Send a frame to the application."""
+        if frame is None and self._steady:
+            frame = bytes(self._size)
+        if frame is not None:
+            self._outgoing.put_frame(frame, due)
+
+    def hear_key(self, digit: str) -> None:
+        """Tell the application of a key."""
+        self._outgoing.put_key(digit)
+
+    async def echoed(self, wait: float) -> None:
+        """Wait for the rest of an echo.
+
+        Args:
+            wait: seconds; it ends sooner when as much came back as was sent and was heard, or
+                nothing came for a while.
+        """
+        await self._outgoing.flushed()
+        last_sent = now()
+        while now() < last_sent + wait:
+            if self._incoming.bytes >= self._outgoing.bytes and not self._buffer.waiting:
+                # Anything beyond an echo would follow on its heels.
+                await asyncio.sleep(2 * FRAME_SECONDS)
+                return
+            if now() > max(self._incoming.last_at, last_sent) + ECHO_QUIET:
+                return
+            await asyncio.sleep(FRAME_SECONDS)
+
+    async def close(self) -> None:
+        """End the leg, however far it came; bounded."""
+        for task in self._tasks:
+            task.cancel()
+        results = await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._close_socket()
         for result in results:
             if isinstance(result, Exception):
                 raise result
 
-    async def close(self) -> None:
-        """End the leg, however far it came; bounded."""
+    async def _close_socket(self) -> None:
         socket = self._socket
         if socket is None:
             return
@@ -157,11 +211,17 @@ class SocketLeg:
             self.trace.close_reason = printable(socket.close_reason or "")
             self.trace.closed_cleanly = socket.protocol.close_rcvd is not None
 
+    def _stopped(self, task: asyncio.Task[None]) -> None:
+        """End the leg when one of its tasks has failed; `close` says how."""
+        if not task.cancelled() and task.exception() is not None:
+            self.over.set()
+
     def _end(self, by: EndedBy, seen: str = "", advice: str = "") -> None:
         if self.trace.ended_by == "caller":
             self.trace.ended_by = by
             self.trace.seen = seen
             self.trace.advice = advice
+        self.over.set()
 
     async def _send(self, message: str | bytes) -> None:
         if self._socket is None:

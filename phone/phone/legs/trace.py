@@ -31,6 +31,7 @@ class LegTrace:
 
     Args:
         rate: Hz.
+        keeps: keep frames; otherwise only their number.
         sent: the frames sent, and `sent_at` when, in seconds of `perf_counter`.
         received: the binary messages, and `received_at` when they arrived.
         lags_ms: how much later than due each frame was sent: this program's own jitter.
@@ -42,11 +43,13 @@ class LegTrace:
         ended_by: who ended the leg: the caller by hanging up, the application, the platform
         because a
             rule was broken, a fault on demand, or a failure that left nothing else to do.
+        frames_sent: how many, kept or not; `frames_received` likewise.
         seen: what went wrong on the leg; empty when nothing did.
         advice: what to try then.
     """
 
     rate: int
+    keeps: bool = True
     sent: list[bytes] = field(default_factory=list)
     sent_at: list[float] = field(default_factory=list)
     received: list[bytes] = field(default_factory=list)
@@ -65,3 +68,20 @@ class LegTrace:
     closed_cleanly: bool = True
     seen: str = ""
     advice: str = ""
+    frames_sent: int = 0
+    frames_received: int = 0
+
+    def add_sent(self, frame: bytes, at: float, lag_ms: float) -> None:
+        """Note a frame that left."""
+        self.frames_sent += 1
+        if self.keeps:
+            self.sent.append(frame)
+            self.sent_at.append(at)
+            self.lags_ms.append(lag_ms)
+
+    def add_received(self, message: bytes, at: float) -> None:
+        """Note a binary message that arrived."""
+        self.frames_received += 1
+        if self.keeps:
+            self.received.append(message)
+            self.received_at.append(at)

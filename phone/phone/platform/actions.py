@@ -24,7 +24,7 @@ __all__ = [
     "ACTIONS",
     "Action",
     "Connect",
-    "Conversation",
+    "Join",
     "Input",
     "Notify",
     "Record",
@@ -114,6 +114,24 @@ class Connect(_WithEvents):
     advanced_detection: Any = Field(None, alias="advanced_machine_detection")
     ringback_tone: str | None = Field(None, alias="ringbackTone")
 
+    @property
+    def detection(self) -> Literal["continue", "hangup"] | None:
+        """What becomes of a call to a machine; None: nobody asks."""
+        behaviour = self._advanced.get("behavior", self.machine_detection)
+        if behaviour is None and self._advanced:
+            return "continue"
+        return "hangup" if behaviour == "hangup" else "continue" if behaviour else None
+
+    @property
+    def detects_beep(self) -> bool:
+        """Whether a machine's beep is told."""
+        return bool(self._advanced.get("mode") == "detect_beep")
+
+    @property
+    def _advanced(self) -> dict[str, Any]:
+        advanced = self.advanced_machine_detection or self.advanced_detection
+        return advanced if isinstance(advanced, dict) else {}
+
     @model_validator(mode="after")
     def _one_caller(self) -> "Connect":
         if self.caller is not None and self.random_from_number:
@@ -134,9 +152,14 @@ class Record(_WithEvents):
     beep_start: Flag = Field(False, alias="beepStart")
     transcription: dict[str, Any] | None = None
 
+    @property
+    def has_end(self) -> bool:
+        """Whether it ends by itself; the NCCO goes on beside one that does not."""
+        return any((self.end_on_silence, self.end_on_key, self.time_out))
 
-class Conversation(_WithEvents):
-    """Move the caller into a named conversation."""
+
+class Join(_WithEvents):
+    """Move the caller into a named conversation: the action `conversation`."""
 
     action: Literal["conversation"]
     name: str = Field(min_length=1)
@@ -212,13 +235,13 @@ class Transfer(Model):
     mute: Flag = False
 
 
-Action = Talk | Stream | Connect | Record | Conversation | Input | Notify | Wait | Transfer
+Action = Talk | Stream | Connect | Record | Join | Input | Notify | Wait | Transfer
 ACTIONS: dict[str, type[Action]] = {
     "talk": Talk,
     "stream": Stream,
     "connect": Connect,
     "record": Record,
-    "conversation": Conversation,
+    "conversation": Join,
     "input": Input,
     "notify": Notify,
     "wait": Wait,

@@ -10,8 +10,8 @@ from phone.audio.voices import VoiceError, speak
 from phone.constants import CONNECT_TIMEOUT, EVENT_TIMEOUT, PLATFORM_RATE, STREAM_MAX_BYTES
 from phone.legs.log import PlatformSound, Problem
 from phone.platform.actions import Stream, Talk
-from phone.platform.context import CallContext
 from phone.platform.exchange import WebhookError
+from phone.platform.leg import Leg
 from phone.platform.ncco import spoken_seconds
 from phone.platform.webhooks import Timeouts
 
@@ -23,18 +23,19 @@ FORMATS = "give an MP3, or a WAV file of 16 bit"
 
 
 class Announcer:
-    """Says and plays; in the time that it takes, where the plan wants that.
+    """Says and plays; in the time that it takes, unless everything happens at once.
 
     Args:
-        call: whose caller hears it.
+        leg: who hears it.
     """
 
-    def __init__(self, call: CallContext) -> None:
-        self._call = call
+    def __init__(self, leg: Leg) -> None:
+        self._leg = leg
+        self._call = leg.call
         self._mute = False
 
     async def talk(self, action: Talk) -> None:
-        """Say the text: aloud if the plan wants it and a voice is installed."""
+        """Say the text: aloud if that is wanted and a voice is installed."""
         self._call.log.add("talk", f"“{action.words}”")
         self._call.log.spoken.append(action.words)
         self._warn_of_endless(action)
@@ -50,7 +51,7 @@ class Announcer:
         self._warn_of_endless(action)
         try:
             work = call.webhooks.download(url, DOWNLOAD, STREAM_MAX_BYTES)
-            data = await call.unless_hung_up(work)
+            data = await self._leg.unless_over(work)
             if data is None:
                 return
             sound, kind = await asyncio.to_thread(decode_stream, data, PLATFORM_RATE)
@@ -73,14 +74,14 @@ class Announcer:
         if self._call.behaviour.talk != "at-once":
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
-                    await self._call.hang_up.wait()
+                    await self._leg.over.wait()
 
     async def _spoken(self, action: Talk) -> Samples | None:
         if self._call.behaviour.talk != "aloud" or self._mute:
             return None
         try:
             work = speak(action.words, action.language, PLATFORM_RATE)
-            return await self._call.unless_hung_up(work)
+            return await self._leg.unless_over(work)
         except VoiceError as error:
             # Said once; and never a failure, for it is no fault of the application.
             self._mute = True
@@ -92,8 +93,9 @@ class Announcer:
     ) -> None:
         for _ in range(max(1, loop)):
             begin = now()
+            self._leg.member.playout.play(samples)
             await self.pass_time(len(samples) / PLATFORM_RATE)
-            gone = self._call.hung_up
+            gone = self._leg.is_over
             part = samples[: round((now() - begin) * PLATFORM_RATE)] if gone else samples
             self._call.log.sound(PlatformSound(kind, text, begin, part))
             if gone:

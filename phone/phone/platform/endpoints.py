@@ -109,6 +109,16 @@ class WebSocket(Model):
     authorization: Authorization | None = None
 
     @property
+    def shown(self) -> dict[str, Any]:
+        """What others may see of it: no authorization."""
+        return {
+            "type": "websocket",
+            "uri": self.uri,
+            "content-type": self.content_type,
+            "headers": self.headers,
+        }
+
+    @property
     def rate(self) -> int:
         """Hz."""
         return content_type_rate(self.content_type)

@@ -54,6 +54,23 @@ class LegEvents:
             event["headers"] = dict(self.headers)
         return event | extra
 
+    def without_status(self, **extra: Any) -> dict[str, Any]:
+        """Return an event that has no status: of an input, a notify, a transfer."""
+        event = {
+            "from": self.caller,
+            "to": self.called,
+            "uuid": self.uuid,
+            "conversation_uuid": self.conversation_uuid,
+            "timestamp": timestamp(),
+        }
+        return event | extra
+
+    def detected(self, who: Literal["human", "machine"], **extra: Any) -> dict[str, Any]:
+        """Return the event of machine detection: `call_uuid` for `uuid`, and no `direction`."""
+        event = self.event(who, **extra)
+        del event["direction"]
+        return {"call_uuid": event.pop("uuid")} | event
+
     def answered(self) -> dict[str, Any]:
         """Return the `answered` event; its three extra fields are empty at this time."""
         self.answered_at = datetime.now(UTC)

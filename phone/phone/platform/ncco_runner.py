@@ -1,76 +1,92 @@
-"""One call as it runs: the answer webhook, then the NCCO's actions, then the hang-up."""
+"""Runs an NCCO on a leg, action after action."""
 
-from collections.abc import Sequence
+import asyncio
 from typing import Any
 
-from phone.constants import EVENT_TIMEOUT
-from phone.platform.actions import Action, Connect, Input, Notify, Stream, Talk, Wait
+from phone.constants import FRAME_SECONDS
+from phone.legs.callers import Caller
+from phone.platform.actions import (
+    Action,
+    Connect,
+    Dtmf,
+    Input,
+    Join,
+    Notify,
+    Record,
+    Stream,
+    Talk,
+    Transfer,
+    Wait,
+)
 from phone.platform.announcer import Announcer
-from phone.platform.context import CallContext
-from phone.platform.endpoints import WebSocket
-from phone.platform.events import LegEvents, timestamp
+from phone.platform.conversation import Conversation, ConversationFull
+from phone.platform.endpoints import Phone, WebSocket
+from phone.platform.leg import Leg
 from phone.platform.ncco import Ncco
 from phone.platform.ncco_source import NccoSource, event_target
+from phone.platform.phone_connect import connect_phone
+from phone.platform.recorder import record
+from phone.platform.rooms import enter_room
 from phone.platform.socket_connect import connect_socket
 from phone.platform.webhook_queue import EventTarget
 
-__all__ = ["run_call"]
+__all__ = ["NccoRunner"]
 
-FLUSH_SECONDS = 2 * EVENT_TIMEOUT  # for the events that wait at the end: one hopeless URL
-HASTY_FLUSH_SECONDS = 3.0  # when the person at the keyboard wants to go
-TERMINAL = ("conversation", "transfer")  # nothing runs behind them
-SKIPPED = {
-    "record": "nothing is recorded, and no event with a recording_url comes",
-    "conversation": "the caller would wait there, and nobody else is in it",
-    "transfer": "the phone keeps no other conversation to move the caller to",
-    "connect": "there is nobody to ring",
-}
+TERMINAL = (Join, Transfer)  # nothing runs behind them
+NOT_SIMULATED = "the phone has neither SIP nor VBC nor users of apps"
 
 
-async def run_call(call: CallContext) -> None:
-    """Place the call and see it through; what happens ends up in its log.
+class NccoRunner:
+    """Runs actions one after the other; an event's reply may replace those to come.
 
     Args:
-        call: one that has not begun.
+        leg: answered, and in a conversation.
+        source: reads the replies to events.
     """
-    identity = call.identity
-    phone = LegEvents(
-        identity.caller, identity.called, identity.conversation_uuid, "inbound", identity.uuid
-    )
-    source = NccoSource(call)
-    try:
-        call.events.post(phone.event("started"))
-        call.events.post(phone.event("ringing"))
-        ncco = await call.unless_hung_up(source.answer())
-        if ncco is not None:
-            call.events.post(phone.answered())
-            await _Runner(call, source).perform(ncco.actions)
-        by_caller = call.hung_up or ncco is not None
-        call.log.add("hangup", "the caller hung up" if by_caller else "the call ended")
-        call.events.post(phone.completed("user" if by_caller else "platform"))
-    finally:
-        await call.events.close(HASTY_FLUSH_SECONDS if call.hung_up else FLUSH_SECONDS)
 
-
-class _Runner:
-    """Runs actions one after the other; an event's reply may replace those to come."""
-
-    def __init__(self, call: CallContext, source: NccoSource) -> None:
-        self._call = call
+    def __init__(self, leg: Leg, source: NccoSource) -> None:
+        self._leg = leg
+        self._call = leg.call
         self._source = source
-        self._announcer = Announcer(call)
+        self._announcer = Announcer(leg)
+        self._recordings: set[asyncio.Task[None]] = set()
 
-    async def perform(self, actions: Sequence[Action]) -> None:
-        waiting = list(actions)
-        while waiting and not self._call.hung_up:
-            action = waiting.pop(0)
-            replacement = await self._one(action)
-            if replacement is not None:
-                waiting = list(replacement.actions)
-            elif action.action in TERMINAL:
-                return
+    async def run(self, ncco: Ncco) -> None:
+        """Run an NCCO, and those that replace it, until nothing is left or the leg is over."""
+        try:
+            waiting = list(ncco.actions)
+            while waiting and not self._leg.is_over:
+                action = waiting.pop(0)
+                replacement = await self._until_transferred(action)
+                if replacement is not None:
+                    waiting = list(replacement.actions)
+                elif isinstance(action, TERMINAL):
+                    return
+        finally:
+            for task in self._recordings:
+                task.cancel()
+            await asyncio.gather(*self._recordings, return_exceptions=True)
+
+    async def _until_transferred(self, action: Action) -> Ncco | None:
+        """Run an action; the API may replace it, and all behind it, with another NCCO."""
+        leg = self._leg
+        leg.transfer = asyncio.get_running_loop().create_future()
+        task = asyncio.create_task(self._one(action))
+        try:
+            await asyncio.wait({task, leg.transfer}, return_when=asyncio.FIRST_COMPLETED)
+            if not leg.transfer.done():
+                return task.result()
+        finally:
+            if not task.done():
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+        ncco: Ncco = leg.transfer.result()
+        self._call.log.add("transfer", f"to another NCCO: {ncco.names}")
+        self._moved(Conversation())
+        return ncco
 
     async def _one(self, action: Action) -> Ncco | None:
+        leg = self._leg
         match action:
             case Talk():
                 await self._announcer.talk(action)
@@ -85,43 +101,120 @@ class _Runner:
             case Input():
                 return await self._input(action)
             case Connect() if isinstance(action.endpoint[0], WebSocket):
-                return await connect_socket(self._call, self._source, action, action.endpoint[0])
-            case _:
-                self._skip(action)
+                return await connect_socket(leg, self._source, action, action.endpoint[0])
+            case Connect() if isinstance(action.endpoint[0], Phone):
+                return await connect_phone(leg, self._source, action, action.endpoint[0])
+            case Connect():
+                self._skip(f"connect to {action.endpoint[0].type}", NOT_SIMULATED)
+            case Record():
+                await self._record(action)
+            case Join():
+                self._moved(await enter_room(leg, action))
+                await self._stay()
+            case Transfer():
+                await self._transfer(action)
         return None
 
     async def _input(self, action: Input) -> Ncco | None:
-        """Press the caller's keys; say nothing that a recogniser could understand."""
+        """Collect keys; hear no speech, for there is no recogniser."""
+        if action.mode == "asynchronous":
+            self._leg.async_input = event_target(action) or self._call.events.default
+            return None
         event: dict[str, Any] = {}
         if "dtmf" in action.type:
-            most = action.dtmf.max_digits if action.dtmf else 4
-            digits = self._call.caller.take_digits(most)
-            event["dtmf"] = {"digits": digits, "timed_out": len(digits) < most}
+            event["dtmf"] = await self._digits(action.dtmf or Dtmf.model_validate({}))
         if "speech" in action.type:
             event["speech"] = {"timeout_reason": "start_timeout", "results": []}
         pressed = event.get("dtmf", {}).get("digits") or "nothing"
         self._call.log.add("input", f"the caller pressed {pressed}")
         return await self._tell(event, event_target(action))
 
+    async def _digits(self, wanted: Dtmf) -> dict[str, Any]:
+        participant = self._leg.participant
+        if isinstance(participant, Caller):  # presses all at once
+            digits = participant.take_digits(wanted.max_digits)
+            return {"digits": digits, "timed_out": len(digits) < wanted.max_digits}
+        digits = ""
+        while len(digits) < wanted.max_digits and not self._leg.is_over:
+            digit = await self._key(wanted.time_out)
+            if digit is None:
+                return {"digits": digits, "timed_out": True}
+            if digit == "#" and wanted.submit_on_hash:
+                break
+            digits += digit
+        return {"digits": digits, "timed_out": False}
+
+    async def _key(self, within: float) -> str | None:
+        leg = self._leg
+        if not leg.keys:
+            leg.key_pressed.clear()
+            try:
+                async with asyncio.timeout(max(within, FRAME_SECONDS)):
+                    await leg.unless_over(leg.key_pressed.wait())
+            except TimeoutError:
+                return None
+        return leg.keys.popleft() if leg.keys else None
+
     async def _tell(self, extra: dict[str, Any], target: EventTarget | None) -> Ncco | None:
         """Post an event without a status, whose reply may be an NCCO."""
-        identity = self._call.identity
-        event = {
-            "from": identity.caller,
-            "to": identity.called,
-            "uuid": identity.uuid,
-            "conversation_uuid": identity.conversation_uuid,
-            "timestamp": timestamp(),
-            **extra,
-        }
-        reply = await self._call.unless_hung_up(self._call.events.post(event, target))
-        return self._source.replacement(reply)
+        event = self._leg.events.without_status(**extra)
+        future = self._call.events.post(event, target or self._leg.target)
+        return self._source.replacement(await self._leg.unless_over(future))
 
-    def _skip(self, action: Action) -> None:
-        name: str = action.action
-        if isinstance(action, Connect):
-            name = f"connect to {action.endpoint[0].type}"
-        why = SKIPPED[action.action]
+    async def _record(self, action: Record) -> None:
+        """Record from now on; wait for the end only where the action has one."""
+        begun = asyncio.Event()
+        task = asyncio.create_task(record(self._leg, action, begun), name="record")
+        await begun.wait()
+        if action.has_end:
+            await self._leg.unless_over(task)
+            return
+        self._recordings.add(task)
+        task.add_done_callback(self._recordings.discard)
+
+    async def _transfer(self, action: Transfer) -> None:
+        """Move this leg into another conversation, and stay there."""
+        conversation = self._call.directory.conversation(action.conversation_id)
+        if conversation is None:
+            seen = f"there is no conversation {action.conversation_id}"
+            self._call.problem("ncco", seen, "take the conversation_uuid of an event", "warning")
+            return
+        member = self._leg.member
+        member.muted = action.mute
+        member.can_hear = None if action.can_hear is None else frozenset(action.can_hear)
+        member.can_speak = None if action.can_speak is None else frozenset(action.can_speak)
+        self._moved(conversation)
+        await self._stay()
+
+    def _moved(self, conversation: Conversation | None) -> None:
+        """Put the leg into a conversation, and tell of it (Webhook reference, transfer)."""
+        leg = self._leg
+        if conversation is None:
+            return
+        before = leg.events.conversation_uuid
+        try:
+            leg.join(conversation)
+        except ConversationFull as error:
+            self._call.problem("ncco", str(error), "wait until somebody leaves", "failure")
+            leg.hang_up()
+            return
+        leg.events.conversation_uuid = conversation.uuid
+        event = leg.events.without_status(
+            type="transfer",
+            conversation_uuid_from=before,
+            conversation_uuid_to=conversation.uuid,
+        )
+        leg.post(event)
+
+    async def _stay(self) -> None:
+        """Stay in the conversation until the leg is over."""
+        if isinstance(self._leg.participant, Caller):
+            seen = "the caller was alone in the conversation, and hung up"
+            self._call.problem("ncco", seen, "use `phone platform` for meetings", "warning")
+            return
+        await self._leg.over.wait()
+
+    def _skip(self, name: str, why: str) -> None:
         self._call.log.add("skipped", f"{name}: {why}")
         seen = f"the action {name} was skipped: {why}"
         self._call.problem("ncco", seen, "try it with a real call", "warning")

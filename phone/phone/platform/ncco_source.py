@@ -6,9 +6,9 @@ from typing import Any, Literal
 from phone.constants import NCCOS_PER_CALL
 from phone.legs.log import Problem
 from phone.platform.actions import Action
-from phone.platform.context import CallContext
 from phone.platform.events import error_event
 from phone.platform.exchange import Reply, WebhookError
+from phone.platform.leg import Leg
 from phone.platform.ncco import Ncco, NccoError, parse
 from phone.platform.webhook_queue import EventTarget
 from phone.platform.webhooks import ANSWER
@@ -20,23 +20,27 @@ INVALID = "Invalid NCCO."  # the platform's wording, as is every reason in `webh
 
 
 class NccoSource:
-    """Gets the call its NCCOs.
+    """Gets a leg its NCCOs.
 
     Args:
-        call: whose NCCOs they are.
+        leg: on which they will run.
     """
 
-    def __init__(self, call: CallContext) -> None:
-        self._call = call
+    def __init__(self, leg: Leg) -> None:
+        self._leg = leg
+        self._call = leg.call
         self._replacements = 0
 
-    async def answer(self) -> Ncco | None:
-        """Ask the answer URL, then the fallback URL; None when neither has a valid NCCO."""
+    async def answer(self, fields: Mapping[str, Any]) -> Ncco | None:
+        """Ask the answer URL, then the fallback URL; None when neither has a valid NCCO.
+
+        Args:
+            fields: the webhook's.
+        """
         call, application = self._call, self._call.application
-        fields = call.identity.answer_fields()
         ncco, reason, problems = await self._ask(application.answer_url, fields, "answer")
         helped = None
-        if ncco is None and application.fallback_url and not call.hung_up:
+        if ncco is None and application.fallback_url and not self._leg.is_over:
             helped, more = await self._fallback(fields, application.answer_url, "answer", reason)
             if helped is not None and not call.behaviour.strict:
                 problems = [problem.as_warning() for problem in problems]
@@ -56,6 +60,12 @@ class NccoSource:
         if self._call.application.fallback_url is None:
             return None
         ncco, problems = await self._fallback(event, url, "event", "Connection closed.")
+        self._note(problems)
+        return ncco
+
+    async def fetch(self, url: str) -> Ncco | None:
+        """Ask a URL that a transfer names; None when it has no valid NCCO."""
+        ncco, _, problems = await self._ask(url, self._leg.answer_fields(), "transfer")
         self._note(problems)
         return ncco
 
@@ -111,7 +121,7 @@ class NccoSource:
             for fault in error.faults:
                 call.log.add("ncco", f"refused: {fault}")
             reason = f"Syntax error in NCCO. {error.faults[0]}"
-            call.events.post(error_event(reason, call.identity.conversation_uuid))
+            self._leg.post(error_event(reason, self._leg.events.conversation_uuid))
             return None, [Problem("ncco", str(fault), advice) for fault in error.faults]
         call.log.add("ncco", f"valid: {ncco.names}")
         target = next(filter(None, map(event_target, ncco.actions)), None)

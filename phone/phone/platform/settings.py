@@ -40,6 +40,8 @@ class Behaviour:
         assume: what is not published.
         handshake_timeout: seconds for opening a socket.
         signer: signs webhooks, and handshakes that ask for it; None: nothing is signed.
+        steady: send silence on sockets while nobody speaks.
+        keeps: keep every frame of a socket, for a report.
         tls: the trusted certificates; None: the system's.
     """
 
@@ -50,4 +52,6 @@ class Behaviour:
     assume: Assumptions = field(default_factory=Assumptions)
     handshake_timeout: float = HANDSHAKE_TIMEOUT
     signer: Signer | None = None
+    steady: bool = False
+    keeps: bool = True
     tls: ssl.SSLContext | None = None

@@ -1,31 +1,34 @@
 """A connect to a WebSocket, from its first event to its last."""
 
 import asyncio
-from collections.abc import Mapping, Sized
-from typing import Any
+from collections.abc import Callable
 
+from phone.legs.callers import Caller, Speech
 from phone.legs.dial import DialError
 from phone.legs.log import SocketRecord
 from phone.legs.socket import SocketLeg
 from phone.platform.actions import Connect
-from phone.platform.context import CallContext, Progress
 from phone.platform.endpoints import WebSocket
 from phone.platform.events import LegEvents
-from phone.platform.exchange import Reply
+from phone.platform.leg import CallContext, Leg, Progress
 from phone.platform.ncco import Ncco
 from phone.platform.ncco_source import NccoSource, event_target
+from phone.platform.offer import offer
+from phone.platform.waiting import first_of
 from phone.words import printable
 
-__all__ = ["connect_socket"]
+__all__ = ["connect_socket", "open_socket", "socket_of"]
+
+CLOSED_BY = {"failure": "the phone, which gave up", "fault": "a fault on demand"}
 
 
 async def connect_socket(
-    call: CallContext, source: NccoSource, action: Connect, endpoint: WebSocket
+    leg: Leg, source: NccoSource, action: Connect, endpoint: WebSocket
 ) -> Ncco | None:
     """Run the action; what happens ends up in the call's log.
 
     Args:
-        call: whose caller is connected.
+        leg: whose party is connected.
         source: reads the replies to events.
         action: the connect.
         endpoint: its only endpoint.
@@ -33,128 +36,176 @@ async def connect_socket(
     Returns:
         The NCCO that replaces the rest, when an event's reply held one.
     """
-    wanted = call.behaviour.rate
+    call, wanted = leg.call, leg.call.behaviour.rate
     if wanted is not None and endpoint.rate != wanted:
         seen = f"the NCCO's content-type says {endpoint.rate} Hz, {wanted} was wanted"
         call.problem("ncco", seen, f"set content-type to audio/l16;rate={wanted}")
         return None
-    return await _SocketConnect(call, source, action, endpoint).run()
+    socket = socket_of(call, endpoint)
+    other = Leg(
+        call,
+        LegEvents(
+            action.caller or leg.events.caller,
+            endpoint.uri,
+            leg.events.conversation_uuid,
+            "outbound",
+            headers=endpoint.headers,
+        ),
+        endpoint.shown,
+        socket,
+        over=socket.over,
+        target=event_target(action) or leg.target,
+        root=False,
+    )
+    return await _SocketConnect(leg, source, action, endpoint, other, socket).run()
 
 
 class _SocketConnect:
     def __init__(
-        self, call: CallContext, source: NccoSource, action: Connect, endpoint: WebSocket
+        self,
+        leg: Leg,
+        source: NccoSource,
+        action: Connect,
+        endpoint: WebSocket,
+        other: Leg,
+        socket: SocketLeg,
     ) -> None:
-        self._call = call
+        self._leg = leg
         self._source = source
         self._action = action
         self._endpoint = endpoint
-        self._target = event_target(action)
-        self._events = LegEvents(
-            action.caller or call.identity.caller,
-            endpoint.uri,
-            call.identity.conversation_uuid,
-            "outbound",
-            headers=endpoint.headers,
-        )
-        self._leg = SocketLeg(
-            endpoint.uri,
-            endpoint.content_type,
-            endpoint.rate,
-            endpoint.headers,
-            faults=call.behaviour.faults,
-            assume=call.behaviour.assume,
-            strict=call.behaviour.strict,
-            on_text=self._note_text,
-        )
+        self._other = other
+        self._socket = socket
 
     async def run(self) -> Ncco | None:
-        call = self._call
-        self._post(self._events.event("started"))
-        self._post(self._events.event("ringing"))
+        leg, other, call = self._leg, self._other, self._leg.call
+        other.becomes("started")
+        other.becomes("ringing")
         try:
-            handshake = await call.unless_hung_up(self._open())
+            if not call.directory.may_connect():
+                raise DialError("failed", "too many new calls a second", "connect more slowly")
+            opening = open_socket(call, self._socket, self._endpoint, self._action.timeout)
+            handshake = await leg.unless_over(opening)
             if handshake is None:
+                other.fails("cancelled")
                 return None
             call.log.add("socket", f"{self._endpoint.uri} open after {handshake:.0f} ms")
-            self._post(self._events.answered())
+            other.becomes("answered")
             await self._converse()
         except DialError as error:
             call.log.add("socket", f"{error.status}: {error.seen}")
             call.problem("socket", error.seen, error.advice)
             self._record(None)
-            return await self._offer(self._events.event(error.status))
+            event = other.fails(error.status)
+            return await offer(leg, self._source, self._action, other.post(event), event)
         finally:
-            await self._leg.close()
+            other.leave()
+            await self._socket.close()
         self._conclude(handshake)
-        if self._leg.trace.ended_by == "application":
-            gone = self._events.disconnected()
-            replacement = await self._offer(gone)
-            self._post(self._events.completed("user"))
+        if self._socket.trace.ended_by == "application":
+            event = other.events.disconnected()
+            posted = other.post(event)
+            replacement = await offer(leg, self._source, self._action, posted, event)
+            other.complete("user")
             return replacement
-        self._post(self._events.completed("platform"))
+        other.complete("platform")
         return None
 
-    async def _open(self) -> float:
-        behaviour, wanted = self._call.behaviour, self._endpoint.authorization
-        authorization: str | None = None
-        if wanted is not None and wanted.type == "custom":
-            authorization = wanted.value
-        elif wanted is not None and behaviour.signer is not None:
-            payload = b"" if behaviour.assume.handshake_hash == "empty" else None
-            authorization = behaviour.signer.authorization(payload)
-        elif wanted is not None:
-            raise DialError(
-                "failed",
-                "the NCCO asks for authorization of type vonage, and there is no signature secret",
-                "give the application's secret: --signature-secret or VONAGE_SIGNATURE_SECRET",
-            )
-        within = min(behaviour.handshake_timeout, self._action.timeout)
-        return await self._leg.open(within, authorization, behaviour.tls)
-
     async def _converse(self) -> None:
-        call = self._call
-        speech = call.caller.speak(self._leg.trace, call.log.played, self._action.limit)
-        call.log.add("audio", speech.name)
+        """Let the two talk until one of them is over, or a caller's script is."""
+        leg, socket, caller = self._leg, self._socket, self._leg.participant
+        speech: Speech | None = None
+        if isinstance(caller, Caller):
+            call = leg.call
+            speech = caller.begin(socket.trace, call.log.played, self._action.limit)
+            call.log.add("audio", speech.name)
+        socket.start(speech.length if speech else None, self._on_frame(speech))
+        if leg.conversation is not None:
+            self._other.join(leg.conversation)
+        try:
+            await first_of(self._said(speech), socket.over.wait(), leg.over.wait())
+        finally:
+            if isinstance(caller, Caller):
+                caller.end()
 
-        def on_frame(count: int) -> None:
-            if call.on_progress is not None and isinstance(speech.frames, Sized):
-                call.on_progress(Progress(count, len(speech.frames)))
+    async def _said(self, speech: Speech | None) -> None:
+        """Return when the script is over, or the connect's limit is."""
+        if speech is None:
+            await asyncio.sleep(self._action.limit)
+        else:
+            await speech.finished.wait()
+            await self._socket.echoed(speech.wait)
 
-        await self._leg.converse(speech, call.hang_up, on_frame)
+    def _on_frame(self, speech: Speech | None) -> Callable[[int], None]:
+        call = self._leg.call
+
+        def tell(count: int) -> None:
+            if call.on_progress is not None and speech is not None and speech.length is not None:
+                call.on_progress(Progress(count, speech.length))
+
+        return tell
 
     def _conclude(self, handshake: float) -> None:
-        trace = self._leg.trace
+        trace = self._socket.trace
         code = f"{trace.close_code}" if trace.close_code is not None else "no code"
-        how = {"failure": "the phone, which gave up", "fault": "a fault on demand"}
-        by = how.get(trace.ended_by, f"the {trace.ended_by}")
-        self._call.log.add("socket", f"closed with {code} by {by}")
+        by = CLOSED_BY.get(trace.ended_by, f"the {trace.ended_by}")
+        self._leg.call.log.add("socket", f"closed with {code} by {by}")
         self._record(handshake)
 
     def _record(self, handshake: float | None) -> None:
-        record = SocketRecord(self._endpoint.uri, self._leg.trace, handshake, self._call.hung_up)
-        self._call.log.record(record)
+        trace = self._socket.trace
+        record = SocketRecord(self._endpoint.uri, trace, handshake, self._leg.is_over)
+        self._leg.call.log.record(record)
 
-    def _post(self, event: Mapping[str, Any]) -> asyncio.Future[Reply | None]:
-        return self._call.events.post(event, self._target)
 
-    async def _offer(self, event: Mapping[str, Any]) -> Ncco | None:
-        """Post an event whose reply may hold an NCCO; only a synchronous connect takes one.
+def socket_of(call: CallContext, endpoint: WebSocket) -> SocketLeg:
+    """Return the socket's leg that an endpoint asks for, not opened yet."""
 
-        Whether `disconnected` needs `synchronous` is not published; the careful answer is yes.
-        """
-        future = self._post(event)
-        anyway = event["status"] == "disconnected" and (
-            self._call.behaviour.assume.disconnected == "always"
-        )
-        if self._action.event_type != "synchronous" and not anyway:
-            return None
-        reply = await self._call.unless_hung_up(future)
-        if reply is None and not self._call.hung_up:
-            url = self._target.url if self._target else ""
-            return await self._source.fallback(event, url)
-        return self._source.replacement(reply)
-
-    def _note_text(self, text: str, ours: bool) -> None:
+    def note(text: str, ours: bool) -> None:
         who = "to" if ours else "from"
-        self._call.log.add("message", f"{who} the application: {printable(text, 160)}")
+        call.log.add("message", f"{who} the application: {printable(text, 160)}")
+
+    behaviour = call.behaviour
+    return SocketLeg(
+        endpoint.uri,
+        endpoint.content_type,
+        endpoint.rate,
+        endpoint.headers,
+        faults=behaviour.faults,
+        assume=behaviour.assume,
+        strict=behaviour.strict,
+        on_text=note,
+        steady=behaviour.steady,
+        keeps=behaviour.keeps,
+    )
+
+
+async def open_socket(
+    call: CallContext, socket: SocketLeg, endpoint: WebSocket, seconds: float
+) -> float:
+    """Open a socket as its endpoint asks for; return the handshake's duration in ms.
+
+    Args:
+        call: the call's.
+        socket: from `socket_of`.
+        endpoint: the same.
+        seconds: for the handshake at most.
+
+    Raises:
+        DialError: it did not open.
+    """
+    behaviour, wanted = call.behaviour, endpoint.authorization
+    authorization: str | None = None
+    if wanted is not None and wanted.type == "custom":
+        authorization = wanted.value
+    elif wanted is not None and behaviour.signer is not None:
+        payload = b"" if behaviour.assume.handshake_hash == "empty" else None
+        authorization = behaviour.signer.authorization(payload)
+    elif wanted is not None:
+        raise DialError(
+            "failed",
+            "the NCCO asks for authorization of type vonage, and there is no signature secret",
+            "give the application's secret: --signature-secret or VONAGE_SIGNATURE_SECRET",
+        )
+    within = min(behaviour.handshake_timeout, seconds)
+    return await socket.open(within, authorization, behaviour.tls)

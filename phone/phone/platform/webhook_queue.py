@@ -161,13 +161,19 @@ def _name(waiting: _Waiting) -> str:
 
 def _status(event: Mapping[str, Any]) -> str:
     """Return an event's status, or what stands for it in those that have none."""
-    for name in ("status", "dtmf", "speech", "payload"):
+    for name in ("status", *_STATUSLESS):
         if name in event:
             return str(event["status"]) if name == "status" else _STATUSLESS[name]
     return "error"
 
 
-_STATUSLESS = {"dtmf": "input", "speech": "input", "payload": "notify"}
+_STATUSLESS = {
+    "dtmf": "input",
+    "speech": "input",
+    "payload": "notify",
+    "recording_url": "record",
+    "conversation_uuid_to": "transfer",
+}
 
 
 def _record(

@@ -1,0 +1,32 @@
+"""Conversion of a stream of frames to another rate."""
+
+import numpy as np
+import soxr
+
+from phone.constants import frame_bytes
+
+__all__ = ["RateConverter"]
+
+
+class RateConverter:
+    """Takes frames of 20 ms at one rate, gives such at another, some ms later.
+
+    Args:
+        old: Hz.
+        new: Hz.
+    """
+
+    def __init__(self, old: int, new: int) -> None:
+        self._stream = soxr.ResampleStream(old, new, 1, dtype="int16")
+        self._size = frame_bytes(new)
+        self._ready = bytearray()
+
+    def convert(self, frame: bytes) -> bytes | None:
+        """Take a frame; return the next one, None while the filter has not enough."""
+        samples = self._stream.resample_chunk(np.frombuffer(frame, "<i2"))
+        self._ready += samples.astype("<i2").tobytes()
+        if len(self._ready) < self._size:
+            return None
+        converted = bytes(self._ready[: self._size])
+        del self._ready[: self._size]
+        return converted

@@ -1,0 +1,33 @@
+"""What a conversation asks of whoever takes part in it."""
+
+from typing import Protocol
+
+__all__ = ["Participant"]
+
+
+class Participant(Protocol):
+    """A telephone or a socket, asked once every 20 ms by the conversation that it is in."""
+
+    @property
+    def rate(self) -> int | None:
+        """Hz of its frames; None: it speaks and hears at any of the platform's rates."""
+
+    def pressed(self) -> list[str]:
+        """Return the keys pressed since the last time."""
+
+    def speak(self, rate: int, due: float) -> bytes | None:
+        """Return what it says in these 20 ms.
+
+        Args:
+            rate: Hz of the frame that is wanted; its own rate, if it has one.
+            due: the tick, in seconds of `perf_counter`.
+
+        Returns:
+            A frame of the wire, or None while it says nothing.
+        """
+
+    def hear(self, frame: bytes | None, rate: int, due: float) -> None:
+        """Take what it hears in these 20 ms; None while nobody says anything."""
+
+    def hear_key(self, digit: str) -> None:
+        """Take a key that somebody else pressed."""

@@ -1,0 +1,209 @@
+"""A leg: its state and events, the conversation that it is in, the call that it belongs to."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal, Protocol, TypeVar
+
+from phone.legs.identity import Identity
+from phone.legs.log import CallLog, Problem, Severity
+from phone.legs.participant import Participant
+from phone.legs.telephone import Callee, Telephone
+from phone.platform.conversation import Conversation, Member
+from phone.platform.events import LegEvents
+from phone.platform.exchange import Reply
+from phone.platform.recording import Recording
+from phone.platform.settings import Application, Behaviour
+from phone.platform.webhook_queue import EventTarget, WebhookQueue
+from phone.platform.webhooks import WebhookClient
+
+__all__ = ["CallContext", "Directory", "Leg", "Progress"]
+
+T = TypeVar("T")
+KEYS_KEPT = 100  # pressed before an `input` asks for them
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the audio of a socket is."""
+
+    frames: int
+    of: int
+
+
+class Directory(Protocol):
+    """What a call asks of the network that it runs in."""
+
+    def callee(self, number: str) -> tuple[Telephone, Callee] | None:
+        """Return the telephone of a subscriber, and how it takes calls; None: nobody's number."""
+
+    def room(self, name: str) -> Conversation:
+        """Return the application's conversation of that name, a new one if there is none."""
+
+    def conversation(self, uuid: str) -> Conversation | None:
+        """Return a conversation that somebody is in."""
+
+    def add(self, leg: "Leg") -> None:
+        """Note a leg that begins."""
+
+    def may_connect(self) -> bool:
+        """Return whether one more `connect` is within the limit of new calls a second."""
+
+    def publish(self, recording: Recording) -> str:
+        """Return the URL at which a recording can be fetched."""
+
+
+@dataclass(frozen=True)
+class CallContext:
+    """What the legs of one call share.
+
+    Args:
+        application: whose call it is.
+        behaviour: of the platform.
+        webhooks: the HTTP client.
+        events: takes the events.
+        log: takes what happens.
+        directory: of the network.
+        on_progress: told about the audio's progress.
+    """
+
+    application: Application
+    behaviour: Behaviour
+    webhooks: WebhookClient
+    events: WebhookQueue
+    log: CallLog
+    directory: Directory
+    on_progress: Callable[[Progress], None] | None = None
+
+    def problem(self, step: str, seen: str, advice: str, severity: Severity = "failure") -> None:
+        """Note that something went wrong; strictly, a warning is a failure."""
+        severity = "failure" if self.behaviour.strict else severity
+        self.log.record(Problem(step, seen, advice, severity))
+
+
+@dataclass(eq=False)
+class Leg:
+    """One leg of a call.
+
+    Args:
+        call: the call's.
+        events: who calls whom, and the shapes of its events.
+        endpoint: what it leads to, as the Voice API shows it.
+        participant: who is at its end.
+        over: set when it is to end, by whom says `ended_by`.
+        target: where its events go; None: to the application.
+        root: whether an NCCO runs on it.
+        async_input: where each key goes while an asynchronous `input` runs.
+    """
+
+    call: CallContext
+    events: LegEvents
+    endpoint: Mapping[str, Any]
+    participant: Participant
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+    target: EventTarget | None = None
+    root: bool = True
+    status: str = "started"
+    ended_by: Literal["platform", "user"] = "user"
+    created_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    ended_at: datetime | None = None
+    conversation: Conversation | None = None
+    keys: deque[str] = field(default_factory=lambda: deque(maxlen=KEYS_KEPT))
+    key_pressed: asyncio.Event = field(default_factory=asyncio.Event)
+    async_input: EventTarget | None = None
+    transfer: "asyncio.Future[Any] | None" = None
+    member: Member = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.member = Member(self.uuid, self.participant, self._take_key)
+        self.call.directory.add(self)
+
+    @property
+    def uuid(self) -> str:
+        """Its own."""
+        return self.events.uuid
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it is to end, or has ended."""
+        return self.over.is_set()
+
+    def answer_fields(self) -> dict[str, str]:
+        """Return the fields of this leg's answer webhook."""
+        events = self.events
+        identity = Identity(events.caller, events.called, self.uuid, events.conversation_uuid)
+        return identity.answer_fields() | {"endpoint_type": str(self.endpoint["type"])}
+
+    def post(self, event: Mapping[str, Any]) -> asyncio.Future[Reply | None]:
+        """Post an event of this leg."""
+        return self.call.events.post(event, self.target)
+
+    def becomes(self, status: str, **extra: Any) -> asyncio.Future[Reply | None]:
+        """Change its status, and post the event that says so."""
+        self.status = status
+        if status == "answered":
+            return self.post(self.events.answered())
+        return self.post(self.events.event(status, **extra))
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more will happen on it."""
+        return self.ended_at is not None
+
+    def fails(self, status: str, **extra: Any) -> dict[str, Any]:
+        """End it before it was answered; return the event that says why, not posted yet."""
+        self.status = status
+        self.ended_at = datetime.now(UTC)
+        return self.events.event(status, **extra)
+
+    def complete(self, by: Literal["platform", "user"]) -> None:
+        """End it: leave the conversation, and post the last event."""
+        self.leave()
+        self.status = "completed"
+        self.ended_at = datetime.now(UTC)
+        self.post(self.events.completed(by))
+
+    def join(self, conversation: Conversation) -> None:
+        """Go into a conversation, out of the one before.
+
+        Raises:
+            ConversationFull: there are too many in it.
+        """
+        if self.conversation is not conversation:
+            conversation.join(self.member)
+            self.leave()
+            self.conversation = conversation
+
+    def leave(self) -> None:
+        """Leave the conversation."""
+        if self.conversation is not None:
+            self.conversation.leave(self.uuid)
+            self.conversation = None
+
+    def hang_up(self, by: Literal["platform", "user"] = "platform") -> None:
+        """Let it end."""
+        if not self.over.is_set():
+            self.ended_by = by
+            self.over.set()
+
+    async def unless_over(self, work: Awaitable[T]) -> T | None:
+        """Return what `work` returns, or None as soon as the leg is over."""
+        task = asyncio.ensure_future(work)
+        over = asyncio.create_task(self.over.wait())
+        try:
+            await asyncio.wait({task, over}, return_when=asyncio.FIRST_COMPLETED)
+            return task.result() if task.done() else None
+        finally:
+            over.cancel()
+            task.cancel()
+            await asyncio.gather(task, over, return_exceptions=True)
+
+    def _take_key(self, digit: str) -> None:
+        if self.async_input is not None:
+            dtmf = {"digits": digit, "timed_out": False}
+            self.call.events.post(self.events.without_status(dtmf=dtmf), self.async_input)
+            return
+        self.keys.append(digit)
+        self.key_pressed.set()

@@ -1,0 +1,140 @@
+"""A connect to a telephone number: rings a subscriber, and lets the two talk."""
+
+import asyncio
+import contextlib
+from typing import Literal
+
+from phone.constants import DETECTION_SECONDS
+from phone.legs.telephone import Callee, Telephone
+from phone.platform.actions import Connect
+from phone.platform.endpoints import Phone
+from phone.platform.events import LegEvents
+from phone.platform.leg import Leg
+from phone.platform.ncco import Ncco
+from phone.platform.ncco_source import NccoSource, event_target
+from phone.platform.offer import offer
+from phone.words import printable
+
+__all__ = ["connect_phone", "detect_machine", "reach"]
+
+Detection = Literal["continue", "hangup"]
+DETAILS = {"rejected": {"detail": "declined"}, "unanswered": {"detail": "unavailable"}}
+
+
+async def connect_phone(
+    leg: Leg, source: NccoSource, action: Connect, endpoint: Phone
+) -> Ncco | None:
+    """Run the action.
+
+    Args:
+        leg: whose party is connected.
+        source: reads the replies to events.
+        action: the connect.
+        endpoint: its only endpoint.
+
+    Returns:
+        The NCCO that replaces the rest, when an event's reply held one.
+    """
+    call = leg.call
+    events = LegEvents(
+        action.caller or leg.events.caller,
+        endpoint.number,
+        leg.events.conversation_uuid,
+        "outbound",
+    )
+    found = call.directory.callee(endpoint.number)
+    telephone, callee = found or (Telephone(endpoint.number), Callee("no-answer"))
+    other = Leg(
+        call,
+        events,
+        {"type": "phone", "number": endpoint.number},
+        telephone,
+        over=telephone.over,
+        target=event_target(action) or leg.target,
+        root=False,
+    )
+    if found is None:
+        seen = f"{printable(endpoint.number)} rang, and nobody has that number here"
+        advice = "give it to a subscriber of `phone platform`"
+        call.problem("ncco", seen, advice, "warning")
+    if not call.directory.may_connect():
+        event = other.fails("failed")
+        return await offer(leg, source, action, other.post(event), event)
+    outcome = await leg.unless_over(reach(other, callee, action.timeout))
+    if outcome is None:
+        other.post(other.fails("cancelled"))
+        return None
+    if outcome != "answered":
+        event = other.fails(outcome, **DETAILS.get(outcome, {}))
+        return await offer(leg, source, action, other.post(event), event)
+    other.becomes("answered")
+    for digit in (endpoint.dtmf_answer or "").replace("p", ""):
+        telephone.hear_key(digit)
+    if leg.conversation is not None:
+        other.join(leg.conversation)
+    telephone.answer(callee)
+    detecting = asyncio.create_task(
+        detect_machine(other, telephone, callee, action.detection, action.detects_beep)
+    )
+    try:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(action.limit):
+                await leg.unless_over(other.over.wait())
+    finally:
+        detecting.cancel()
+        await asyncio.gather(detecting, return_exceptions=True)
+        other.complete(other.ended_by if other.is_over else "platform")
+    return None
+
+
+async def reach(leg: Leg, callee: Callee, seconds: float) -> str:
+    """Ring a telephone; return the status that the leg has then, which is not posted yet.
+
+    Args:
+        leg: the telephone's.
+        callee: how it takes calls.
+        seconds: how long it rings at most.
+    """
+    leg.becomes("started")
+    leg.becomes("ringing")
+    outcomes = {
+        "answer": "answered",
+        "machine": "answered",
+        "busy": "busy",
+        "reject": "rejected",
+        "no-answer": "timeout",
+    }
+    outcome = outcomes[callee.takes]
+    rings = seconds if outcome == "timeout" else callee.answer_after
+    if leg.call.behaviour.talk != "at-once":
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(min(rings, seconds)):
+                await leg.over.wait()
+                return "cancelled"
+    return outcome if rings <= seconds else "timeout"
+
+
+async def detect_machine(
+    leg: Leg, telephone: Telephone, callee: Callee, detection: Detection | None, beep: bool
+) -> None:
+    """Tell whether a machine answered, if that was asked for (advanced-machine-detection).
+
+    Args:
+        leg: the telephone's.
+        telephone: it.
+        callee: how it takes calls.
+        detection: what becomes of a call to a machine; None: nobody asked.
+        beep: tell when a machine beeps.
+    """
+    if detection is None:
+        return
+    await asyncio.sleep(DETECTION_SECONDS)
+    if callee.takes != "machine":
+        leg.post(leg.events.detected("human"))
+        return
+    leg.post(leg.events.detected("machine"))
+    if detection == "hangup":
+        leg.hang_up()
+    elif beep:
+        await telephone.beeped.wait()
+        leg.post(leg.events.detected("machine", sub_state="beep_start"))
