@@ -122,8 +122,9 @@ class PlayBuffer:
         self._reached: list[str] = []
 
     def start(self, at: float) -> None:
-        """Start the clock at `at` seconds."""
+        """Start the clock at `at` seconds, or set it to the conversation's."""
         self._start = at
+        self._tick = 0
 
     @property
     def waiting(self) -> int:

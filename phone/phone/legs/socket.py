@@ -74,6 +74,7 @@ class SocketLeg:
         self._socket: ClientConnection | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._hearing: deque[bytes] = deque()
+        self._ticking = False
         self._buffer = PlayBuffer(
             rate,
             loses_oldest=self._assume.overflow == "oldest",
@@ -150,6 +151,10 @@ class SocketLeg:
 
     def speak(self, _: int, due: float) -> bytes | None:
         """Return the next frame that the buffer plays; answer the `notify` messages reached."""
+        if not self._ticking:
+            # What an application echoes at once then arrives well before it is played.
+            self._ticking = True
+            self._buffer.start(due)
         for answer in self._buffer.answers(due):
             self._outgoing.put_text(answer)
         return self._hearing.popleft() if self._hearing else None
