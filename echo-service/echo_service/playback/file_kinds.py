@@ -1,0 +1,49 @@
+"""Beginnings of sound files, which are no samples: played as they are, they are noise."""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["file_kind"]
+
+_KINDS = (
+    ("WAV", re.compile(rb"(RIFF|RIFX|RF64)....WAVE", re.DOTALL)),
+    ("AIFF", re.compile(rb"FORM....AIF[FC]", re.DOTALL)),
+    ("MP3", re.compile(rb"ID3[\x02-\x04]")),
+    ("Ogg", re.compile(rb"OggS\0")),
+    ("FLAC", re.compile(rb"fLaC\0")),
+    ("MP4", re.compile(rb"\0\0\0.ftyp", re.DOTALL)),
+    ("AU", re.compile(rb"\.snd\0\0")),
+)
+# MPEG 1 and 2, layer III: kbit/s by index, Hz by index (ISO/IEC 11172-3, 13818-3).
+_BITRATES = {
+    3: (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
+    2: (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+}
+_SAMPLE_RATES = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000)}
+
+
+def file_kind(data: bytes) -> str | None:
+    """Return the kind of sound file that begins with `data`; None when it may be samples.
+
+    Args:
+        data: the first bytes; an MP3 without tags is known by two frames, of up to 1,441 bytes.
+
+    """
+    for kind, beginning in _KINDS:
+        if beginning.match(data):
+            return kind
+    length = _mp3_frame(data, 0)
+    return "MP3" if length and _mp3_frame(data, length) else None
+
+
+def _mp3_frame(data: bytes, place: int) -> int:
+    """Return the bytes of the frame that begins there; 0 when none does."""
+    header = data[place : place + 4]
+    if len(header) < 4 or header[0] != 0xFF or header[1] & 0xE6 != 0xE2:
+        return 0
+    version, rate, bits = header[1] >> 3 & 3, header[2] >> 2 & 3, header[2] >> 4
+    if version not in _BITRATES or rate == 3 or bits in (0, 15):
+        return 0
+    size = (144 if version == 3 else 72) * 1000 * _BITRATES[version][bits]
+    return size // _SAMPLE_RATES[version][rate] + (header[2] >> 1 & 1)
