@@ -92,12 +92,19 @@ async def test_rates_are_converted(tmp_path: Path) -> None:
     ("audio", "complaint"),
     [
         (b"odd", "3 bytes are not a multiple of 2"),
+        (b"ID3\x04" + bytes(100), "the bytes of a file of type MP3, not samples: decode it"),
+        (bytearray(b"OggS\0\x02"), "the bytes of a file of type Ogg, not samples: decode it"),
+        (memoryview(b"fLaC\0\0"), "the bytes of a file of type FLAC, not samples: decode it"),
+        (
+            b"RIFF\0\0\0\0WAVEfmt ",
+            "the bytes of a file of type WAV, .*: give `play` the file's path",
+        ),
         (12, "a int cannot be played; give bytes"),
         (np.zeros(10, np.int32), "items of the type 'i' cannot be played; give int16"),
         (np.zeros((10, 2), np.int16), r"shape \(10, 2\) has several channels"),
         (Path("/nowhere/x.wav"), "/nowhere/x.wav cannot be read: No such file"),
     ],
-    ids=["odd", "int", "int32", "channels", "missing"],
+    ids=["odd", "mp3", "ogg", "flac", "wav", "int", "int32", "channels", "missing"],
 )
 async def test_what_cannot_be_played_is_refused(audio: Audio, complaint: str) -> None:
     """A wrong source says what was seen and what would do."""
@@ -108,8 +115,8 @@ async def test_what_cannot_be_played_is_refused(audio: Audio, complaint: str) ->
 async def test_other_files_are_refused(tmp_path: Path) -> None:
     """A file that is no WAV of 16 bits is refused with the command that makes one of it."""
     other = tmp_path / "speech.mp3"
-    other.write_bytes(b"ID3" + bytes(100))
-    with pytest.raises(AudioError, match="is not a WAV of PCM .* sox .*speech.mp3 -b 16"):
+    other.write_bytes(b"ID3\x04" + bytes(100))
+    with pytest.raises(AudioError, match=r"a file of type MP3; .* ffmpeg -i .*speech.mp3 -ac 1"):
         await open_source(other, None, 8000)
     eight = tmp_path / "eight.wav"
     with wave.open(str(eight), "wb") as file:
@@ -117,6 +124,17 @@ async def test_other_files_are_refused(tmp_path: Path) -> None:
         file.writeframes(bytes(100))
     with pytest.raises(AudioError, match="has samples of 8 bits; convert it"):
         await open_source(eight, None, 8000)
+
+
+async def test_the_bytes_of_a_file_in_a_stream_are_refused() -> None:
+    """An iterator that yields a file in pieces ends at the first one, with the reason."""
+
+    async def stream() -> AsyncGenerator[bytes]:
+        yield bytes.fromhex("fffb9064").ljust(417, b"\0") + bytes.fromhex("fffb9064")
+        yield bytes(1000)
+
+    with pytest.raises(AudioError, match="a file of type MP3"):
+        await pcm(stream())
 
 
 async def test_a_missing_resampler_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

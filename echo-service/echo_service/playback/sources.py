@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from . import wav
+from .file_kinds import file_kind
 from .resample import MissingExtra, Resampler
 from .samples import AudioError, Buffer, pieces
 
@@ -49,6 +50,7 @@ async def open_source(audio: Audio, rate: int | None, call_rate: int) -> AsyncGe
     elif isinstance(audio, AsyncIterable):
         found = _streamed(audio)
     else:
+        _refuse_file(audio)
         found = _pieces_of(audio)
     if rate is None or rate == call_rate:
         return found
@@ -66,10 +68,27 @@ def _pieces_of(audio: Buffer) -> AsyncGenerator[bytes]:
     return read()
 
 
+def _refuse_file(audio: Buffer) -> None:
+    """Raise `AudioError` for the bytes of a file, which would be heard as noise."""
+    if isinstance(audio, bytes | bytearray | memoryview) and (
+        kind := file_kind(bytes(memoryview(audio).cast("B")[:4096]))
+    ):
+        how = (
+            "give `play` the file's path"
+            if kind == "WAV"
+            else "decode it; " + wav.advice(f"sound.{kind.lower()}")
+        )
+        raise AudioError(f"these are the bytes of a file of type {kind}, not samples: {how}")
+
+
 async def _streamed(items: AsyncIterable[Buffer]) -> AsyncGenerator[bytes]:
     odd = b""
+    first = True
     try:
         async for item in items:
+            if first:
+                _refuse_file(item)
+                first = False
             piece_of = item
             if isinstance(item, bytes | bytearray):
                 # Streams are cut anywhere, also in the middle of a sample.
