@@ -46,7 +46,7 @@ SILENT = 4002
 MAX_ID_CHARACTERS = 64
 """Characters of a call's id that are used: it is text from outside."""
 
-_CONTENT_TYPE = re.compile(r"\s*audio/l16\s*;\s*rate\s*=\s*\"?(\d{4,6})\"?\s*", re.IGNORECASE)
+_RATE = re.compile(r"rate\s*=\s*\"?(\d{4,6})\"?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +110,19 @@ def parse(text: str) -> Message:
     if name == "websocket:notify":
         return Notify(body.get("payload"))
     if name is None:
-        return _dtmf(text, body) if "digit" in body else Other(text, "no event")
+        keys = "digit" in body or isinstance(body.get("dtmf"), dict)
+        return _dtmf(text, body) if keys else Other(text, "no event")
     return Other(text, "unknown event" if isinstance(name, str) else "event is not a string")
 
 
 def _dtmf(text: str, body: Mapping[str, Any]) -> Dtmf | Other:
+    # As one SDK reads it: nested, or as a number. The platform has not been seen to send either.
+    nested = body.get("dtmf")
+    if isinstance(nested, dict) and "digit" not in body:
+        body = nested
     digit = body.get("digit")
+    if isinstance(digit, int) and not isinstance(digit, bool):
+        digit = str(digit)
     if not isinstance(digit, str) or not re.fullmatch(r"[0-9A-D*#]", digit):
         return Other(text, "dtmf without a digit of 0-9*#")
     duration = body.get("duration")
@@ -124,9 +131,13 @@ def _dtmf(text: str, body: Mapping[str, Any]) -> Dtmf | Other:
 
 
 def sample_rate(content_type: str) -> int | None:
-    """Hz of a content type such as `audio/l16;rate=16000`; None if it is not understood."""
-    match = _CONTENT_TYPE.fullmatch(content_type)
-    return int(match[1]) if match else None
+    """Hz of a content type such as `audio/l16;rate=16000`; None if it is not understood.
+
+    Other parameters, such as a charset, are free.
+    """
+    kind, *parameters = (part.strip() for part in content_type.split(";"))
+    rates = [match[1] for part in parameters if (match := _RATE.fullmatch(part))]
+    return int(rates[0]) if kind.lower() == "audio/l16" and len(rates) == 1 else None
 
 
 def frame_bytes(rate: int) -> int:
