@@ -12,9 +12,9 @@ from phone.load import stolen_seconds
 from bench import load
 from bench.capacity import Capacity, Outcome, search, time_limit
 from bench.load import Report
-from bench.measures import P99_MS, kept_up
 from bench.plan import Plan
 from bench.processes import Cores
+from bench.trial import P99_MS, kept_up
 
 __all__ = ["Hop", "capacity", "hop_from", "judged", "paced"]
 

@@ -16,11 +16,11 @@ from phone.load import stolen_seconds
 from bench import load
 from bench.capacity import Capacity, Outcome, search, time_limit
 from bench.load import Report
-from bench.measures import Spent, held
 from bench.peers.catalogue import Peer
 from bench.plan import Plan
 from bench.processes import Cores
 from bench.server import Server
+from bench.trial import Spent, held
 
 __all__ = ["carried", "places"]
 

@@ -8,7 +8,7 @@ import pytest
 
 from bench.capacity import VOIDS, Outcome, search
 from bench.load import Report
-from bench.measures import Spent, held
+from bench.trial import Spent, held
 
 
 @pytest.mark.parametrize("limit", [25, 150, 1000, 1317, 2100])
