@@ -35,7 +35,7 @@ demo: setup ## start both services and place a simulated call through them
 
 # In parallel, since they wait more than they compute. What needs large downloads runs only with CI=1,
 # or when asked for.
-UNITS := test-ncco-service test-echo-service test-phone test-bite $(if $(CI),test-others)
+UNITS := test-ncco-service test-echo-service test-phone test-bite $(if $(CI),test-others test-schemas)
 STACK := test-containers test-calls test-attacks test-deploy
 SIDE_BY_SIDE := $(MAKE) --no-print-directory --output-sync=target -j
 
@@ -63,11 +63,13 @@ test-attacks: setup
 test-alone: setup
 	@$(PYTEST) bench/tests tests/attacks --ignore tests/attacks/test_bite.py -k "not compose"
 
-.PHONY: test-examples test-others
+.PHONY: test-examples test-others test-schemas
 test-examples: ## run the examples' tests (they need 825 MB of their own)
 	@$(MAKE) --no-print-directory -C examples lint test
 test-others: setup ## call voice applications written by others (needs npm)
 	@$(MAKE) --no-print-directory -C phone/others test
+test-schemas: ## check the files for Kubernetes and Cloud Run (needs kubectl and 23 MB)
+	@$(MAKE) --no-print-directory -C deploy check
 
 .PHONY: screenshot
 screenshot: demo ## take the README's picture of a call again (needs Chromium)

@@ -1,0 +1,34 @@
+"""Each image as each host runs it, with a call; and what the hosts' files promise."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.deploy.hosted import Hosted
+from tests.deploy.hosts import HOSTS, placement
+from tests.placing import during_a_call
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_a_call_goes_through_and_outlives_the_stop_signal(
+    images: dict[str, str], host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the host's port, user, files and rights; both end by themselves within its delay."""
+    with Hosted(host, images) as hosted:
+        monkeypatch.setenv("VONAGE_SIGNATURE_SECRET", hosted.signature_secret)
+        with during_a_call(hosted, "--seconds", "3") as outcome:
+            hosted.ask_to_stop("echo-service")
+            outcome().assert_worked()
+        for service in hosted.placements:
+            if service == "ncco-service":
+                hosted.ask_to_stop(service)
+            state = hosted.state_after(service, seconds=10)
+            assert (state["ExitCode"], state["OOMKilled"]) == (0, False)
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_the_drain_is_shorter_than_the_patience(host: str) -> None:
+    """DRAIN_SECONDS ends before the host would kill, and webhooks under way get their 10 s."""
+    echo, ncco = placement(host, "echo-service"), placement(host, "ncco-service")
+    assert 0 < float(echo.env["DRAIN_SECONDS"]) < echo.grace
+    assert ncco.grace >= 10
