@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import runpy
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -204,6 +205,25 @@ def test_every_setting_reaches_its_service(services: dict[str, Any]) -> None:
         passed = {key.removesuffix("_FILE") for key in services[name]["environment"]}
         passed |= set(services[name]["environment"])
         assert {variable.name for variable in variables} - fixed <= passed, name
+
+
+def test_secrets_are_forgotten_without_recordings_and_certificates(model: Model) -> None:
+    """The documents' command removes exactly the volumes into which the jobs write."""
+    page = (ROOT / "docs/containers.md").read_text()
+    (command,) = re.findall(r"docker volume rm (.+-secret .+)", page)
+    written = {mount["source"] for name in jobs(model["services"])
+               for mount in model["services"][name]["volumes"]}  # fmt: skip
+    assert set(command.split()) == {f"call-a-websocket_{volume}" for volume in written}
+    assert f"docker volume rm call-a-websocket_{'recordings'}`" in page
+
+
+def test_a_job_requires_what_the_services_require() -> None:
+    """Of a secret's length: what is too short is refused before it is written."""
+    job = runpy.run_path(str(ROOT / "secrets/prepare.py"))["SHORTEST"]
+    for name, shortest in job.items():
+        environ = {name.upper(): "x" * (shortest - 1)}
+        with pytest.raises(ValueError, match=str(shortest)):
+            echo_service.settings.Settings.from_env(environ)
 
 
 def test_every_file_with_a_secret_is_mounted() -> None:

@@ -17,6 +17,7 @@ from tests.containers.edge import ask
 from tests.waiting import until
 from tools.stack import StackError
 
+FIRST_SECRET = "a-signature-secret-of-32-letters"
 TOKEN_WORDS = ("there is no ngrok token", "NGROK_AUTHTOKEN=", "COMPOSE_PROFILES")
 
 
@@ -159,10 +160,43 @@ def test_a_secret_of_the_users_is_a_file_for_whom_it_concerns(tmp_path: Path) ->
             assert value not in model.partition("\n  secrets:\n")[0]
 
 
-def test_the_phone_signs_with_the_secret_of_the_stack() -> None:
-    """With only the signature secret set, and the platform's own authorization, a call works."""
-    env = {"VONAGE_SIGNATURE_SECRET": "a-signature-secret-of-32-letters", "SOCKET_AUTH": "vonage"}
-    with ComposeStack(env=env) as stack:
+def test_a_secret_takes_effect_or_up_fails(tmp_path: Path) -> None:
+    """Whatever becomes of a secret: added, too short, changed in its file, removed.
+
+    With the signature secret and the platform's own authorization of the socket, the phone signs.
+    """
+    file = tmp_path / "secret"
+    file.write_text(f"{FIRST_SECRET}\n")
+    file.chmod(0o644)
+    with ComposeStack(env={"SOCKET_SECRET": "short"}, start=False) as stack:
+        assert stack.run("up", "--wait").returncode != 0
+        assert "SOCKET_SECRET has 5 characters; the services require 32" in stack.logs("secrets")
+        stack.configure(SOCKET_SECRET="")
+        stack.up()
+        assert ask(stack.answer_url)[0] == 200
+
+        stack.configure(VONAGE_SIGNATURE_SECRET_FILE=str(file), SOCKET_AUTH="vonage")
+        stack.up()
         assert ask(stack.answer_url)[0] == 401
-        said = stack.compose("run", "--rm", "phone", "call", "--seconds", "1")
-        assert "The call worked." in said
+        call = ("run", "--rm", "phone", "call", "--seconds", "1")
+        assert "The call worked." in stack.compose(*call)
+
+        file.write_text(f"{FIRST_SECRET}-2\n")
+        assert stack.run("up", "--wait").returncode != 0
+        advice = stack.logs("secrets")
+        assert "VONAGE_SIGNATURE_SECRET changed" in advice
+        assert "docker compose stop ncco-service echo-service && docker compose up" in advice
+        assert FIRST_SECRET not in advice
+        assert seen_by(stack, "ncco-service") == FIRST_SECRET, "nothing was changed"
+        stack.compose("stop", "ncco-service", "echo-service")
+        stack.up()
+        assert seen_by(stack, "ncco-service") == f"{FIRST_SECRET}-2"
+
+        stack.configure(VONAGE_SIGNATURE_SECRET_FILE="", SOCKET_AUTH="")
+        stack.up()
+        assert ask(stack.answer_url)[0] == 200
+
+
+def seen_by(stack: ComposeStack, service: str) -> str:
+    """Return the signature secret as a running service can read it."""
+    return stack.compose("exec", "-T", service, "cat", "/run/vonage/vonage_signature_secret")
