@@ -278,3 +278,37 @@ async def test_too_many_sounds_wait() -> None:
     for number in range(70):
         await line.playback.play(sound(50, first=number))
     assert line.loop.time() > begin + 4
+
+
+@case
+async def test_what_was_not_played_is_known() -> None:
+    """At any time it is known how much of the queued sounds has not been played."""
+    line = Line()
+    assert line.playback.unplayed == 0.0
+    await line.playback.play(sound(50))
+    playing = await line.playback.play(sound(25.5))
+    assert line.playback.unplayed == pytest.approx(1.51)
+    await asyncio.sleep(0.5)
+    assert line.playback.unplayed == pytest.approx(1.01)
+    await playing.wait()
+    assert line.playback.unplayed == pytest.approx(0.0, abs=0.021)
+    await line.playback.play(sound(5000))
+    await asyncio.sleep(1.0)
+    assert line.playback.unplayed == pytest.approx(99.0, abs=0.02)
+    await line.playback.clear()
+    assert line.playback.unplayed == 0.0
+
+
+@case
+async def test_the_end_of_a_stream_is_not_known() -> None:
+    """Of an iterator's sound nobody knows how much was not played."""
+
+    async def endless() -> AsyncGenerator[bytes]:
+        while True:
+            yield sound(1)
+            await asyncio.sleep(0.02)
+
+    line = Line()
+    await line.playback.play(endless())
+    assert line.playback.unplayed == float("inf")
+    await line.playback.clear()

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from wire_peer import BINARY, CLOSE, TEXT, Peer, connected, frame
+from wire_peer import BINARY, TEXT, Peer, connected, frame
 
 PATIENCE = 20.0
 
@@ -244,3 +244,31 @@ async def test_what_blocks_is_named(tmp_path: Path, name: str, function: str) ->
     figures = {name: float(value) for name, value in seen}
     assert figures["blocked"] == 1
     assert 1.2 < figures["blocked_seconds"] < 5
+
+
+RETURNS = """
+async def early(call):
+    await call.play(bytes(2 * 8000 * 5))
+
+async def waits(call):
+    playing = await call.play(bytes(2 * 8000 // 10))
+    await playing.wait()
+"""
+"""Handlers that return while their sound plays, and when it is over."""
+
+
+@pytest.mark.parametrize(("name", "said"), [("early", True), ("waits", False)])
+async def test_a_sound_that_is_cut_off_is_said(tmp_path: Path, name: str, said: bool) -> None:
+    """When a handler returns while its sound plays, the log says how much was not heard."""
+    (tmp_path / "returns.py").write_text(RETURNS)
+    settings = {"AUDIO_HANDLER": f"returns:{name}", "PYTHONPATH": str(tmp_path)}
+    async with running(**settings) as service:
+        async with Peer.connect(await service.port()) as peer:
+            peer.write(frame(TEXT, connected(uuid="a", rate=8000).encode()))
+            assert await peer.closed() == (1000, "")
+        await service.line("call_ended")
+    (line,) = [line for line in service.logged if " sound_cut " in line] or [""]
+    assert bool(line) == said
+    if said:
+        assert re.search(r"seconds_not_played=(5|4\.\d) ", line)
+        assert "await playing.wait()" in line

@@ -18,7 +18,7 @@ from echo_service.playback.sources import Audio, open_source
 
 async def pcm(audio: Audio, rate: int | None = None, call_rate: int = 8000) -> bytes:
     """Return all of a source."""
-    return b"".join([piece async for piece in await open_source(audio, rate, call_rate)])
+    return b"".join([piece async for piece in (await open_source(audio, rate, call_rate)).pieces])
 
 
 def write_wav(path: Path, samples: list[int], rate: int = 8000, channels: int = 1) -> Path:
@@ -51,6 +51,19 @@ WIRE = np.array(SAMPLES, "<i2").tobytes()
 async def test_arrays_are_read(audio: Audio) -> None:
     """Bytes and arrays of any usual kind give the same samples."""
     assert await pcm(audio) == WIRE
+
+
+async def test_the_length_is_known(tmp_path: Path) -> None:
+    """Of all but iterators, whose end nobody knows, the length in seconds is known."""
+
+    async def stream() -> AsyncGenerator[bytes]:
+        yield WIRE
+
+    file = write_wav(tmp_path / "sound.wav", SAMPLES)
+    for audio in (WIRE, array("h", SAMPLES), np.array(SAMPLES, np.float32) / 32767, file):
+        assert (await open_source(audio, None, 8000)).seconds == 1.25
+    assert (await open_source(WIRE, 16000, 8000)).seconds == 0.625
+    assert (await open_source(stream(), None, 8000)).seconds is None
 
 
 async def test_loud_floats_are_clipped() -> None:
@@ -167,7 +180,7 @@ async def test_the_resampler_is_fetched_in_a_thread(monkeypatch: pytest.MonkeyPa
         return Resampler(source, target)
 
     monkeypatch.setattr(sources, "Resampler", fetched)
-    async for _ in await open_source(bytes(640), 8000, 16000):
+    async for _ in (await open_source(bytes(640), 8000, 16000)).pieces:
         pass
     assert threads
     assert threads[0] is not threading.main_thread()

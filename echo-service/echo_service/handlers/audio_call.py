@@ -189,6 +189,13 @@ class AudioCall:
 
     # For the service
 
+    @property
+    def unplayed(self) -> float:
+        """Seconds of sound that the caller has not heard, of a call that goes on; infinite for a
+        sound whose end is not known.
+        """
+        return self._playback.unplayed if self._playback is not None and not self._ended else 0.0
+
     def put(self, event: Event) -> None:
         """Queue an event for the handler; if the queue is full, the oldest is dropped."""
         if self._recording is not None and isinstance(event, bytes):

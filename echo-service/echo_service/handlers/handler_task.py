@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -24,6 +25,10 @@ logger = get_logger(__name__)
 
 FINISH_SECONDS = 5.0
 """How long a handler may continue after its call has ended, and again after it was cancelled."""
+
+
+UNPLAYED_SECONDS = 0.1
+"""How much of a sound may be cut off by the end of its handler without a warning."""
 
 
 class MessageSender(Protocol):
@@ -109,7 +114,19 @@ class HandlerTask:
                 CloseCode.INTERNAL_ERROR, "the audio handler failed", "handler_failed"
             )
         else:
+            self._warn_of_cut()
             self.hang_up()
+
+    def _warn_of_cut(self) -> None:
+        unplayed = self.audio.unplayed
+        if unplayed > UNPLAYED_SECONDS:
+            logger.warning(
+                "sound_cut",
+                call=self.call.id,
+                seconds_not_played=round(unplayed, 1) if math.isfinite(unplayed) else "unknown",
+                message="the handler returned while its sound was playing; before it returns: "
+                "playing = await call.play(...), await playing.wait()",
+            )
 
     def _slow(self, seconds: float, where: str) -> None:
         logger.warning(

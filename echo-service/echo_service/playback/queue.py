@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
 
 from ..protocol import frame_bytes
 from .framing import Framer
 from .pace import FRAME_SECONDS, Pace
-from .sources import Audio, open_source
+from .sources import Audio, Source, open_source
 
 __all__ = ["CallEnded", "Playback", "PlaybackHandle"]
 
@@ -104,7 +105,8 @@ class Playback:
         self._loop = asyncio.get_running_loop()
         self._pace = Pace(limit)
         self._framer = Framer(frame_bytes(rate))
-        self._queue: deque[tuple[PlaybackHandle, AsyncGenerator[bytes]]] = deque()
+        self._queue: deque[tuple[PlaybackHandle, Source]] = deque()
+        self._taken = 0.0  # seconds of the first of them
         self._sounding: deque[PlaybackHandle] = deque()
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -115,6 +117,14 @@ class Playback:
     def ahead(self) -> float:
         """Seconds of audio that were sent and have not been played."""
         return self._pace.ahead(self._loop.time())
+
+    @property
+    def unplayed(self) -> float:
+        """Seconds of sound that are not played yet; infinite if a queued sound's end is unknown."""
+        lengths = (source.seconds for _, source in self._queue)
+        queued = sum(math.inf if length is None else length for length in lengths)
+        rest = self._framer.rest / (2 * self._rate)
+        return self.ahead + rest + max(0.0, queued - self._taken)
 
     async def play(
         self, audio: Audio, *, rate: int | None = None, replace: bool = False
@@ -180,6 +190,7 @@ class Playback:
             if handle._end > now:
                 handle._cut_off()
         self._queue.clear()
+        self._taken = 0.0
         self._sounding.clear()
         self._framer.drop()
         self._pace.cleared(now)
@@ -190,10 +201,11 @@ class Playback:
         try:
             while self._queue:
                 handle, source = self._queue[0]
-                async with contextlib.aclosing(self._frames(handle, source)) as frames:
+                async with contextlib.aclosing(self._frames(handle, source.pieces)) as frames:
                     async for frame in frames:
                         await self._send_paced(frame)
                 self._queue.popleft()
+                self._taken = 0.0
                 self._changed.set()
                 self._sounds(handle)
                 await self._complete()
@@ -203,12 +215,13 @@ class Playback:
             self._cut_all()
 
     async def _frames(
-        self, handle: PlaybackHandle, source: AsyncGenerator[bytes]
+        self, handle: PlaybackHandle, pieces: AsyncGenerator[bytes]
     ) -> AsyncGenerator[bytes]:
         try:
-            async with contextlib.aclosing(source):
-                async for piece in source:
+            async with contextlib.aclosing(pieces):
+                async for piece in pieces:
                     for frame in self._framer.feed(piece):
+                        self._taken += FRAME_SECONDS
                         yield frame
         except Exception as error:
             # Whatever an application's own iterator raises ends this sound alone.

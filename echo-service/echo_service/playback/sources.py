@@ -11,21 +11,28 @@ import os
 from collections.abc import AsyncGenerator, AsyncIterable
 from contextlib import aclosing
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from . import wav
 from .file_kinds import file_kind
 from .resample import MissingExtra, Resampler
 from .samples import AudioError, Buffer, pieces
 
-__all__ = ["Audio", "AudioError", "MissingExtra", "open_source"]
+__all__ = ["Audio", "AudioError", "MissingExtra", "Source", "open_source"]
 
 Audio: TypeAlias = str | os.PathLike[str] | AsyncIterable[Buffer] | Buffer
 """What can be played: bytes (PCM, 16 bit, little-endian, mono), an array of samples
 (int16, or float from -1 to 1), the path of a WAV file, or an async iterator of bytes or arrays."""
 
 
-async def open_source(audio: Audio, rate: int | None, call_rate: int) -> AsyncGenerator[bytes]:
+class Source(NamedTuple):
+    """An open source: `pieces` of PCM, and how many `seconds` they last, None if not known."""
+
+    pieces: AsyncGenerator[bytes]
+    seconds: float | None
+
+
+async def open_source(audio: Audio, rate: int | None, call_rate: int) -> Source:
     """Open a source.
 
     Args:
@@ -34,7 +41,7 @@ async def open_source(audio: Audio, rate: int | None, call_rate: int) -> AsyncGe
         call_rate: Hz of the call.
 
     Returns:
-        Pieces of any even length: PCM at the call's rate.
+        Its pieces, of any even length: PCM at the call's rate.
 
     Raises:
         AudioError: it cannot be played.
@@ -47,15 +54,19 @@ async def open_source(audio: Audio, rate: int | None, call_rate: int) -> AsyncGe
         # Reading and mixing take a while: not in the event loop.
         file = await asyncio.to_thread(wav.read, Path(audio))
         found, rate = _pieces_of(file.pcm), file.rate
+        seconds: float | None = file.seconds
     elif isinstance(audio, AsyncIterable):
-        found = _streamed(audio)
+        found, seconds = _streamed(audio), None
     else:
         _refuse_file(audio)
         found = _pieces_of(audio)
+        view = memoryview(audio)
+        seconds = view.nbytes / max(2, view.itemsize) / (rate or call_rate)
     if rate is None or rate == call_rate:
-        return found
+        return Source(found, seconds)
     # The first one imports numpy, which would block every other call.
-    return _resampled(found, await asyncio.to_thread(Resampler, rate, call_rate))
+    resampler = await asyncio.to_thread(Resampler, rate, call_rate)
+    return Source(_resampled(found, resampler), seconds)
 
 
 def _pieces_of(audio: Buffer) -> AsyncGenerator[bytes]:
