@@ -1,7 +1,7 @@
-"""Writes the agent's token file; without a token, removes it.
+"""Write the agent's token file; without a token, remove it.
 
-Run by docker-compose.yml before the agent starts. The token alone opens the tunnel; whoever asks
-for one by COMPOSE_PROFILES=ngrok, and gives none, is told so at once.
+Run by docker-compose.yml before the agent starts. The token alone opens the tunnel;
+COMPOSE_PROFILES=ngrok without a token is an error.
 
 Usage: NGROK_AUTHTOKEN=... ngrok_token.py FILE
 """
@@ -18,7 +18,7 @@ COMPOSE_PROFILES asks for ngrok, but there is no ngrok token.
 
   Either  put NGROK_AUTHTOKEN=... into the file .env; the token is on
           https://dashboard.ngrok.com/get-started/your-authtoken (a free account will do)
-  or      take ngrok out of COMPOSE_PROFILES, to go on without the telephone network.
+  or      remove ngrok from COMPOSE_PROFILES, to run without the telephone network.
 
 Then run `docker compose up --wait` again.
 """

@@ -34,6 +34,7 @@ class Crowd:
         returned: that came back with their own bytes, in order.
         late: that came back more than `LATE_MS` after they were sent.
         delays: seconds from sending to return, sorted.
+
     """
 
     frames: int

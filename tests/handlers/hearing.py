@@ -39,6 +39,7 @@ class Heard:
         rate: Hz.
         gaps: silences in seconds that the caller heard because a message came too late.
         clears: seconds after the caller's first frame at which `clear` came.
+
     """
 
     report: CallReport
