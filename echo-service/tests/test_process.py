@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from wire_peer import BINARY, TEXT, Peer, connected, frame
+from wire_peer import BINARY, CLOSE, TEXT, Peer, connected, frame
 
 PATIENCE = 20.0
 
