@@ -16,35 +16,23 @@ from .server.metrics_server import MetricsServer
 from .service import EchoService
 from .settings import Settings, SettingsError
 
-EX_CONFIG = 78
-"""Exit status after a wrong setting (sysexits.h)."""
-
-EX_OSERR = 71
-"""Exit status after an error of the operating system, such as a port in use (sysexits.h)."""
-
 
 async def run(settings: Settings) -> None:
-    """Serve until a signal, then drain; a second signal ends the drain at once."""
+    """Serve until a signal, then drain; a second signal aborts the calls that are left."""
     loop = asyncio.get_running_loop()
-    stop, abort = asyncio.Event(), asyncio.Event()
+    service, stop = EchoService(settings), asyncio.Event()
+    metrics = MetricsServer(service.metrics, settings.metrics_host, settings.metrics_port)
 
     def on_signal() -> None:
-        (abort if stop.is_set() else stop).set()
+        if stop.is_set():
+            service.abort()
+        stop.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal)
-    service = EchoService(settings)
-    metrics = MetricsServer(service.metrics, settings.metrics_host, settings.metrics_port)
     async with metrics, service:
         await stop.wait()
-        drain = asyncio.create_task(service.drain())
-        aborted = asyncio.create_task(abort.wait())
-        await asyncio.wait([drain, aborted], return_when=asyncio.FIRST_COMPLETED)
-        if abort.is_set():
-            service.abort()
-        for task in (drain, aborted):
-            task.cancel()
-        await asyncio.gather(drain, aborted, return_exceptions=True)
+        await service.drain()
 
 
 def main() -> int:
@@ -53,16 +41,16 @@ def main() -> int:
         settings = Settings.from_env(os.environ)
     except SettingsError as error:
         print("echo-service cannot start:", *error.problems, sep="\n  ", file=sys.stderr)
-        return EX_CONFIG
+        return os.EX_CONFIG
     logs.set_up(settings.log_level, settings.log_format)
     try:
         uvloop.run(run(settings))
     except HandlerError as error:
         print(f"echo-service cannot start:\n  AUDIO_HANDLER: {error}", file=sys.stderr)
-        return EX_CONFIG
+        return os.EX_CONFIG
     except CannotListen as error:
         print(f"echo-service cannot start:\n  {error}", file=sys.stderr)
-        return EX_OSERR
+        return os.EX_OSERR
     return 0
 
 

@@ -47,7 +47,7 @@ class LoopMonitor:
 
     def __init__(self) -> None:
         self.lag = self.worst_lag = 0.0
-        """Seconds that the last beat was late, and the latest one."""
+        """How late the last beat of the loop was, and the worst one, in seconds."""
         self.blocked_times = 0
         self.blocked_seconds = 0.0
         """How often the loop was blocked since the start, and for how long in all."""
@@ -118,18 +118,14 @@ class LoopMonitor:
         self.lag = max(0.0, now - self._due)
         self.worst_lag = max(self.worst_lag, self.lag)
         if where is not None:
-            self._count(self.lag)
+            # Slow steps of handlers may have counted this block already, or a part of it.
+            times, seconds = self._counted
+            self.blocked_times = max(self.blocked_times, times + 1)
+            self.blocked_seconds = max(self.blocked_seconds, seconds + self.lag)
             logger.warning("loop_unblocked", seconds=self.lag, where=where)
         self._counted = self.blocked_times, self.blocked_seconds
         self._due = now + BEAT_SECONDS
         self._timer = asyncio.get_running_loop().call_later(BEAT_SECONDS, self._beat)
-
-    def _count(self, seconds: float) -> None:
-        """Count a block, except what slow steps of handlers have counted of it already."""
-        times, before = self._counted
-        if self.blocked_times == times:
-            self.blocked_times += 1
-        self.blocked_seconds += max(0.0, seconds - (self.blocked_seconds - before))
 
     # In the thread
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -25,13 +26,7 @@ from .server.health import OPEN, Health
 from .server.listening import BACKLOG, listening_socket, raise_file_limit, url_of
 from .server.metrics import Metrics
 from .settings import Settings
-from .websocket import (
-    CallConnection,
-    ConnectionOptions,
-    FairQueue,
-    FastConnection,
-    private_api,
-)
+from .websocket import CallConnection, ConnectionOptions, FairQueue, FastConnection, private_api
 
 __all__ = ["EchoService"]
 
@@ -60,21 +55,16 @@ class EchoService:
         self.settings = settings
         handler = handlers.load(settings)
         records = settings.record or handler is record
-        # Old recordings are removed even if no new ones are made any more.
-        self._recorder = (
-            Recorder(Path(settings.recordings_dir), settings.recordings_days)
-            if records or settings.recordings_days
-            else None
-        )
         self.monitor = LoopMonitor()
+        # Old recordings are removed even if no new ones are made any more.
+        self._recorder: Recorder | None = None
+        if records or settings.recordings_days:
+            self._recorder = Recorder(Path(settings.recordings_dir), settings.recordings_days)
         # Connections echo by themselves if nobody needs to see the audio.
-        self._runner = (
-            None
-            if handler is echo and not records
-            else handlers.HandlerRunner(
-                handler, settings, self.monitor, self._recorder if records else None
-            )
-        )
+        self._runner: handlers.HandlerRunner | None = None
+        if records or handler is not echo:
+            recorder = self._recorder if records else None
+            self._runner = handlers.HandlerRunner(handler, settings, self.monitor, recorder)
         self.pending = PendingHandshakes(
             settings.max_handshakes, settings.max_handshakes_per_address
         )
@@ -97,6 +87,7 @@ class EchoService:
             self.registry.accepted,
         )
         self._server: Server
+        self._stack = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> EchoService:
         settings = self.settings
@@ -120,9 +111,13 @@ class EchoService:
             write_limit=settings.slow_reader_bytes,
         )
         self.monitor.start()
-        self.reaper.start()
+        self._stack.callback(self.monitor.stop)
         if self._recorder is not None:
-            await self._recorder.__aenter__()
+            await self._stack.enter_async_context(self._recorder)
+        if self._runner is not None:
+            self._stack.push_async_callback(self._runner.stop)
+        self.reaper.start()
+        self._stack.push_async_callback(self.reaper.stop)
         if settings.socket_auth_mode == "none":
             logger.warning("open_to_anybody", message=OPEN)
         if settings.socket_auth_mode == "unset":
@@ -133,12 +128,7 @@ class EchoService:
     async def __aexit__(self, *_: object) -> None:
         self._server.close(reason="the service stops")
         await self._server.wait_closed()
-        await self.reaper.stop()
-        if self._runner is not None:
-            await self._runner.stop()
-        if self._recorder is not None:
-            await self._recorder.__aexit__()
-        self.monitor.stop()
+        await self._stack.aclose()
 
     @property
     def port(self) -> int:

@@ -123,7 +123,7 @@ async def test_what_is_cleared_is_not_heard(where: Path, clock: Clock) -> None:
         recording.sent(frame(9999))
         clock.now += 1
         recording.end({}, {})
-    assert recorder.waiting_bytes == 0
+    assert recorder._disk.waiting_bytes == 0
     _, right = channels(only(where, "*.wav"))
     assert right[: 50 * SAMPLES : SAMPLES].tolist() == list(range(1, 51))
     assert set(right[50 * SAMPLES : 51 * SAMPLES]) == {9999}
@@ -242,7 +242,7 @@ async def test_a_disk_that_fills_up(
     assert facts["seconds"] == len(left) / RATE
     assert facts["dropped_frames"] == 101 - len(left) // SAMPLES
     assert recorder.counts.dropped_frames == facts["dropped_frames"]
-    assert recorder.waiting_bytes == 0
+    assert recorder._disk.waiting_bytes == 0
     # Nothing stands behind what the header speaks of.
     assert only(where, "*.wav").stat().st_size == HEADER_BYTES + 4 * len(left)
     (error,) = [r for r in caplog.records if r.levelno >= logging.ERROR]
@@ -261,7 +261,7 @@ async def test_a_disk_that_hangs(where: Path, monkeypatch: pytest.MonkeyPatch) -
         assert recording.dropped == 5
         recording.end({}, {})
     assert recorder.counts.dropped_frames == 5
-    assert recorder.waiting_bytes == 0
+    assert recorder._disk.waiting_bytes == 0
     assert json.loads(only(where, "*.json").read_text())["complete"] is False
 
 
@@ -277,7 +277,7 @@ async def test_all_calls_together_wait_for_the_disk_within_bounds(
         for call in calls:
             call.received(frame(1))
             call.sent(frame(2))
-        assert recorder.waiting_bytes == 5 * len(frame(1))
+        assert recorder._disk.waiting_bytes == 5 * len(frame(1))
         assert [call.dropped for call in calls] == [0, 0, 1, 2]
         hangs.set()
         assert blocked.result()
@@ -287,7 +287,7 @@ async def test_all_calls_together_wait_for_the_disk_within_bounds(
         async with asyncio.timeout(10):
             await asyncio.wait([call.task for call in calls])
         calls[0].received(frame(1))
-        assert recorder.waiting_bytes == 0
+        assert recorder._disk.waiting_bytes == 0
     assert recorder.counts.finished == 4
 
 

@@ -38,7 +38,7 @@ class Call:
     opened_at: float = field(init=False)
     started_at: float = field(init=False, default_factory=time.time)
     expected_id: str | None = None
-    """The id that the handshake has proved, if it has."""
+    """The id that the handshake proves, if it proves one."""
     content_type: str | None = None
     rate: int | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Interface of a call for audio handlers."""
+"""Audio call: what a handler sees of a call, and can do with it."""
 
 from __future__ import annotations
 

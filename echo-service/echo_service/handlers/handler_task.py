@@ -151,11 +151,7 @@ class HandlerRunner:
     """
 
     def __init__(
-        self,
-        handler: Handler,
-        settings: Settings,
-        monitor: LoopMonitor,
-        recorder: Recorder | None,
+        self, handler: Handler, settings: Settings, monitor: LoopMonitor, recorder: Recorder | None
     ) -> None:
         self._handler = handler
         self._settings = settings

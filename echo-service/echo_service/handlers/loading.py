@@ -7,7 +7,6 @@ import inspect
 import traceback
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from ..playback import AudioError, wav
@@ -77,13 +76,17 @@ def load(settings: Settings) -> Handler:
     found: Any = imported
     for part in attribute.split("."):
         found = getattr(found, part, None)
-    made = _maker(found) if inspect.isclass(found) else found
-    if made is None or (made is found and not _asynchronous(made)):
+    handler = _as_handler(found)
+    if handler is None:
         seen = f"{module} has no {attribute!r}"
         if found is not None:
             seen = f"{name!r} is not an asynchronous function: write `async def`"
-        raise HandlerError(f"{seen}; handlers in there: {', '.join(_handlers_in(imported))}")
-    handler: Handler = made
+        usable = [
+            name
+            for name, value in vars(imported).items()
+            if not name.startswith("_") and _as_handler(value)
+        ]
+        raise HandlerError(f"{seen}; handlers in there: {', '.join(usable) or 'none'}")
     return handler
 
 
@@ -96,24 +99,10 @@ def _described(error: Exception) -> str:
     return f"{said}, {stack[-1].filename}:{stack[-1].lineno}"
 
 
-def _handlers_in(module: ModuleType) -> list[str]:
-    named = [each for each in vars(module).items() if not each[0].startswith("_")]
-    usable = [
-        name
-        for name, value in named
-        if (_maker(value) if inspect.isclass(value) else _asynchronous(value))
-    ]
-    return usable or ["none"]
-
-
-def _asynchronous(handler: Any) -> bool:
-    return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(
-        getattr(handler, "__call__", None)  # noqa: B004 - it is what we ask about
-    )
-
-
-def _maker(kind: Any) -> Handler | None:
-    if not inspect.iscoroutinefunction(getattr(kind, "__call__", None)):  # noqa: B004 - as above
-        return None
-
-    return lambda call: kind()(call)
+def _as_handler(value: Any) -> Handler | None:
+    """Return an asynchronous function, an instance or a class as a handler; None if it is none."""
+    callable_itself = inspect.iscoroutinefunction(getattr(value, "__call__", None))  # noqa: B004 - is it asynchronous
+    if inspect.isclass(value):
+        maker: Any = value
+        return (lambda call: maker()(call)) if callable_itself else None
+    return value if callable_itself or inspect.iscoroutinefunction(value) else None

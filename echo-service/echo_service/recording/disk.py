@@ -1,4 +1,4 @@
-"""The disk that all recordings share: its thread, how much waits for it, what became of it."""
+"""Disk that all recordings share: its thread, how much waits for it, and their results."""
 
 from __future__ import annotations
 
@@ -47,5 +47,5 @@ class Disk:
         return await asyncio.wrap_future(self.submit(work, *arguments))
 
     def close(self) -> None:
-        """Run nothing more."""
+        """Stop the thread; queued work is dropped."""
         self._thread.shutdown(wait=False, cancel_futures=True)

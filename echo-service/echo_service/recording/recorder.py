@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ..logs import get_logger
 from . import folder as files
-from .disk import Disk, RecordingCounts
+from .disk import Disk
 from .recording import Recording
 
 __all__ = ["Recorder"]
@@ -40,20 +40,11 @@ class Recorder:
         self, folder: Path, days: float, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._disk = Disk(folder)
+        self.counts = self._disk.counts
         self._days = days
         self._clock = clock
         self._live: set[asyncio.Task[None]] = set()
         self._cleanup: asyncio.Task[None] | None = None
-
-    @property
-    def counts(self) -> RecordingCounts:
-        """Results of recordings since the start of the process."""
-        return self._disk.counts
-
-    @property
-    def waiting_bytes(self) -> int:
-        """Bytes of all recordings that have not been written yet."""
-        return self._disk.waiting_bytes
 
     async def __aenter__(self) -> Recorder:
         if self._days:
@@ -80,12 +71,12 @@ class Recorder:
     async def _remove_old(self) -> None:
         disk = self._disk
         while True:
+            removed = 0
             try:
                 removed = await disk.run(files.remove_old, disk.folder, self._days, time.time())
             except FileNotFoundError:
-                removed = 0
+                pass  # There is no recording yet.
             except OSError as error:
-                removed = 0
                 logger.error(
                     "recordings_not_removed",
                     folder=disk.folder,

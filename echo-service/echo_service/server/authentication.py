@@ -101,7 +101,15 @@ class RefuseAll:
         raise AuthenticationError("socket_auth", "nothing says who may open the socket", UNSET)
 
 
-class TicketAuthenticator:
+class _TokenAuthenticator:
+    """Accepts tokens that any of some secrets has signed."""
+
+    def __init__(self, secrets: Sequence[str]) -> None:
+        # Padded as HMAC itself does (RFC 2104): the same signature, no warning of the length.
+        self._keys = [secret.encode().ljust(_HMAC_BLOCK, b"\0") for secret in secrets]
+
+
+class TicketAuthenticator(_TokenAuthenticator):
     """Accepts tickets of ncco-service, each once.
 
     Args:
@@ -110,7 +118,7 @@ class TicketAuthenticator:
     """
 
     def __init__(self, secrets: Sequence[str]) -> None:
-        self._keys = [_key(secret) for secret in secrets]
+        super().__init__(secrets)
         self._used: OrderedDict[str, float] = OrderedDict()
 
     def authenticate(self, authorization: Sequence[str]) -> str | None:
@@ -138,16 +146,8 @@ class TicketAuthenticator:
             self._used.popitem(last=False)
 
 
-class VonageAuthenticator:
-    """Accepts the platform's own tokens.
-
-    Args:
-        secrets: any of them may have signed.
-
-    """
-
-    def __init__(self, secrets: Sequence[str]) -> None:
-        self._keys = [_key(secret) for secret in secrets]
+class VonageAuthenticator(_TokenAuthenticator):
+    """Accepts the platform's own tokens; see `TicketAuthenticator`."""
 
     def authenticate(self, authorization: Sequence[str]) -> str | None:
         """Accept a token, which names no call; see `Authenticator`."""
@@ -245,8 +245,3 @@ def _refusal(error: Exception) -> AuthenticationError:
     if named := re.search(r"\((exp|nbf)\)", str(error)):
         return AuthenticationError(named[1], f"the token's {named[1]} is not a number", _ORIGIN)
     return AuthenticationError("token", "the token is not a JWT", _ORIGIN)
-
-
-def _key(secret: str) -> bytes:
-    """Pad a secret as HMAC itself does (RFC 2104): the same signature, no warning of its length."""
-    return secret.encode().ljust(_HMAC_BLOCK, b"\0")

@@ -56,16 +56,7 @@ def error(
     hint: str,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """Return an error, for a person and for a program.
-
-    Args:
-        status: of HTTP.
-        slug: names the error for programs.
-        message: what was seen.
-        hint: what to do about it.
-        headers: more headers of the response.
-
-    """
+    """Return an error: `slug` names it for programs, `message` says what was seen."""
     return json_response(status, {"error": slug, "message": message, "hint": hint}, headers)
 
 

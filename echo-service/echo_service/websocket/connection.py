@@ -107,7 +107,7 @@ class CallConnection(ServerConnection):
         self._events = events
         self.address = ""
         self.proved_call_id: str | None = None
-        """The call that the handshake has proved to be of, if it has."""
+        """Id of the call that the handshake proves, if it proves one."""
         self.refusal: str | None = None
         """Why the handshake was refused here, one word."""
         self.call: Call | None = None

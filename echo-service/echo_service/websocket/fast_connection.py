@@ -71,18 +71,18 @@ class FastConnection(CallConnection):
         self._fair_queue = fair_queue
         self._library_frame = hook_frames(protocol, self._on_frame)
         self._now = self.loop.time
-        # The call, from when its messages may be taken.
+        # The call; None until its messages may be taken.
         self._call: Call | None = None
         self._stats: CallStats
         # The shortcut is for reads of this length that begin with `_head_in`.
         self._shortcut_length = NEVER
         self._use(frame_layout(0))
         self._last_size = NEVER
-        # What is not worked on yet: an incomplete frame of `_need` bytes, or the next turn's.
+        # Data not worked on yet: an incomplete frame of `_need` bytes, or the next turn's.
         self._rest = bytearray()
         self._need = 0
         self._queued = False
-        # What has come of the request, and later of a message in fragments.
+        # What has come of the request, and of a message in fragments.
         self._request = bytearray()
         self._fragments = Fragments(self._options.message_bytes)
 
