@@ -21,6 +21,11 @@ HEAD = """\
 
 COMPOSE = (
     (
+        "COMPOSE_PROFILES",
+        "",
+        "metrics starts Prometheus and Grafana, too (docs/deploy.md).",
+    ),
+    (
         "NGROK_AUTHTOKEN",
         "",
         "Your token, from dashboard.ngrok.com. It opens the tunnel, so that Vonage can call.",
@@ -47,6 +52,10 @@ COMPOSE = (
         "and GATEWAY_MEMORY too.",
     ),
     ("GATEWAY_MEMORY", "512M", "Memory of the gateway: 100 KiB a call, twice that to be safe."),
+    ("PROMETHEUS_PORT", "9090", "The port of this machine (loopback only) for Prometheus."),
+    ("GRAFANA_PORT", "3000", "The port of this machine (loopback only) for Grafana."),
+    ("PROMETHEUS_IMAGE", "prom/prometheus:v2.53.0", "Prometheus' image."),
+    ("GRAFANA_IMAGE", "grafana/grafana:11.2.0", "Grafana's image."),
     ("STOP_GRACE_PERIOD", "45s", "How long a stop may take; keep it above DRAIN_SECONDS."),
 )
 """Settings of Compose itself, which the services do not know: name, default, help."""

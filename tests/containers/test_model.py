@@ -19,7 +19,8 @@ import pytest
 from tests.compose import ROOT, ComposeStack
 
 DOMAIN = ROOT / "docker-compose.domain.yml"
-IMAGES = ("ncco-service", "echo-service", "gateway", "ready", "phone", "secrets", "ngrok")
+METRICS = ("deploy/metrics/prometheus", "deploy/metrics/grafana")
+IMAGES = ("ncco-service", "echo-service", "gateway", "ready", "phone", "secrets", "ngrok", *METRICS)
 SECRET = re.compile(r"SECRET|TOKEN|PRIVATE_KEY|PASSWORD")
 
 Model = dict[str, Any]
@@ -64,6 +65,7 @@ def dockerfile(service: dict[str, Any]) -> str:
 def test_the_services_are_the_known_ones(services: dict[str, Any]) -> None:
     """The tests below know all services; a new one must be considered."""
     known = {"ncco-service", "echo-service", "gateway", "ready", "phone"}
+    known |= {"prometheus", "grafana"}
     assert set(services) == known | {"ngrok", "ngrok-token", "secrets"}
 
 
@@ -159,17 +161,30 @@ def test_all_that_is_published_is_on_loopback(services: dict[str, Any]) -> None:
         for name, service in services.items()
         for port in service.get("ports", [])
     }
-    assert published == {("gateway", "127.0.0.1", 8080), ("echo-service", "127.0.0.1", 9001)}
+    assert published == {
+        ("gateway", "127.0.0.1", 8080),
+        ("echo-service", "127.0.0.1", 9001),
+        ("prometheus", "127.0.0.1", 9090),
+        ("grafana", "127.0.0.1", 3000),
+    }
 
 
 def test_only_two_services_can_reach_the_agent(services: dict[str, Any]) -> None:
     """The tunnel's network has only the agent, the gateway and ncco-service."""
     on = {
         network: {name for name, s in services.items() if network in s.get("networks", {})}
-        for network in ("calls", "tunnel")
+        for network in ("calls", "tunnel", "metrics")
     }
     assert on["tunnel"] == {"ngrok", "gateway", "ncco-service"}
-    assert on["calls"] == {"gateway", "ncco-service", "echo-service", "ready", "phone"}
+    assert on["calls"] == {
+        "gateway",
+        "ncco-service",
+        "echo-service",
+        "ready",
+        "phone",
+        "prometheus",
+    }
+    assert on["metrics"] == {"prometheus", "grafana"}
     assert {n for s in services.values() for n in s.get("networks", {})} == set(on)
 
 
@@ -186,7 +201,7 @@ def test_a_secret_is_a_file_and_only_for_whom_it_concerns(services: dict[str, An
     for name, service in services.items():
         for mount in service.get("volumes", []):
             users.setdefault(mount["source"], set()).add(name)
-            own = mount["source"] in ("certificates", "recordings")
+            own = mount["source"] in ("certificates", "recordings", "metrics", "grafana")
             assert name in jobs(services) or mount.get("read_only") or own, (name, mount)
     assert users["certificates"] == {"gateway"}
     assert users["recordings"] == {"echo-service"}
@@ -330,7 +345,11 @@ def test_a_dockerfile_follows_the_house(folder: str) -> None:
     code = "\n".join(lines)
     assert "# syntax" not in text
     assert not [line for line in lines if line.startswith("FROM") and "@sha256" in line]
-    assert re.search(r"^ARG (PYTHON|CADDY|NGROK)_IMAGE=[a-z/]+:[0-9a-z.-]+$", code, re.MULTILINE)
+    assert re.search(
+        r"^ARG (PYTHON|CADDY|NGROK|PROMETHEUS|GRAFANA)_IMAGE=[a-z/]+:[0-9a-z.-]+$",
+        code,
+        re.MULTILINE,
+    )
     assert re.search(r"^USER [1-9]\d*:[1-9]\d*$", code, re.MULTILINE)
     assert re.search(r"^STOPSIGNAL SIG(TERM|INT)$", code, re.MULTILINE)
     assert re.search(r"^(CMD|ENTRYPOINT) \[", code, re.MULTILINE)
