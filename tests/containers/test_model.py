@@ -21,6 +21,8 @@ from tests.compose import ROOT, ComposeStack
 DOMAIN = ROOT / "docker-compose.domain.yml"
 METRICS = ("deploy/metrics/prometheus", "deploy/metrics/grafana")
 IMAGES = ("ncco-service", "echo-service", "gateway", "ready", "phone", "secrets", "ngrok", *METRICS)
+OWN = ("certificates", "recordings", "metrics", "grafana", str(ROOT / "out"))
+"""Mounts that the one service which has them may write to."""
 SECRET = re.compile(r"SECRET|TOKEN|PRIVATE_KEY|PASSWORD")
 
 Model = dict[str, Any]
@@ -78,7 +80,8 @@ def test_nothing_can_be_written(services: dict[str, Any]) -> None:
         assert {"noexec", "nosuid", "nodev"} <= set(tmpfs.partition(":")[2].split(",")), name
         assert "size=" in tmpfs, name
         for mount in service.get("volumes", []):
-            assert mount["type"] == "volume" or mount.get("read_only"), (name, mount)
+            out = (name, mount["source"]) == ("phone", str(ROOT / "out"))
+            assert mount["type"] == "volume" or mount.get("read_only") or out, (name, mount)
 
 
 def test_nobody_has_privileges(services: dict[str, Any]) -> None:
@@ -94,19 +97,24 @@ def test_nobody_has_privileges(services: dict[str, Any]) -> None:
         assert not [source for source in mounted if "docker.sock" in source], name
 
 
-def test_the_only_capability_is_the_gateways(services: dict[str, Any]) -> None:
-    """Only the gateway has a capability, NET_BIND_SERVICE, without which Caddy does not start."""
+def test_only_two_have_a_capability(services: dict[str, Any]) -> None:
+    """Caddy's image needs one to start, and the phone two to become the owner of its folder."""
     added = {name: service["cap_add"] for name, service in services.items() if "cap_add" in service}
-    assert added == {"gateway": ["NET_BIND_SERVICE"]}
+    assert added == {"gateway": ["NET_BIND_SERVICE"], "phone": ["SETGID", "SETUID"]}
 
 
 def test_nobody_is_root_but_a_job_without_a_network(services: dict[str, Any]) -> None:
-    """Users are numbers other than 0; only jobs without a network are root."""
+    """Users are numbers other than 0; only jobs without a network are root.
+
+    The phone starts as root, and becomes the owner of the folder it writes into.
+    """
     for name, service in services.items():
         users = re.findall(r"^USER (\S+)$", dockerfile(service), re.MULTILINE)
         user = service.get("user") or (users[-1] if users else "0")
         assert re.fullmatch(r"\d+(:\d+)?", user), name
-        if user.split(":")[0] == "0":
+        if name == "phone":
+            assert service["entrypoint"][:2] == ["/app/as-owner-of", "/out"]
+        elif user.split(":")[0] == "0":
             assert name in jobs(services), name
             assert service["network_mode"] == "none", name
 
@@ -201,7 +209,7 @@ def test_a_secret_is_a_file_and_only_for_whom_it_concerns(services: dict[str, An
     for name, service in services.items():
         for mount in service.get("volumes", []):
             users.setdefault(mount["source"], set()).add(name)
-            own = mount["source"] in ("certificates", "recordings", "metrics", "grafana")
+            own = mount["source"] in OWN
             assert name in jobs(services) or mount.get("read_only") or own, (name, mount)
     assert users["certificates"] == {"gateway"}
     assert users["recordings"] == {"echo-service"}

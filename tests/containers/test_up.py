@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -32,6 +33,9 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
             shutil.copytree(ROOT / name, folder / name, ignore=ignore)
         else:
             shutil.copy(ROOT / name, folder / name)
+    (folder / "out").mkdir(mode=0o700)
+    if os.geteuid() == 0:  # somebody else's
+        os.chown(folder / "out", 12345, 12345)
     return folder
 
 
@@ -92,9 +96,20 @@ def test_a_mistake_that_is_corrected_is_over(clone: Path, tmp_path: Path) -> Non
         finally:
             document.write_text(text)
         assert "ncco-service does not answer" in health_of(stack, "ready")["Log"][-1]["Output"]
+        examined = stack.run("run", "--rm", "phone", "doctor")
+        assert examined.returncode == 1
+        assert "FAIL" in examined.stdout
+        assert "the service behind the gateway does not answer" in examined.stdout
         stack.up("--build")
         assert ask(stack.answer_url)[0] == 200
         assert "INFO ready: now call http://localhost" in stack.logs("ready")
+        keep = ("--report", "call.html", "--save", "heard.wav", "--record", "a-call")
+        stack.compose("run", "--rm", "phone", "call", "--seconds", "1", *keep)
+        owner = (clone / "out").stat().st_uid
+        for name in ("call.html", "heard.wav", "a-call"):
+            assert (clone / "out" / name).stat().st_uid == owner
+        replayed = stack.compose("run", "--rm", "phone", "replay", "a-call")
+        assert "Traceback" not in replayed
 
 
 def health_of(stack: ComposeStack, service: str) -> dict[str, Any]:
