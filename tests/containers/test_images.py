@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import http.client
 import json
+import secrets
 from typing import Any
 
 import pytest
+from websockets.sync.client import connect
 
 from tests.containers.edge import ask
 from tests.engine import docker, free_port
@@ -92,6 +94,28 @@ def test_a_wrong_setting_ends_with_words_and_78(images: dict[str, str]) -> None:
             assert "Traceback" not in said
         finally:
             docker("rm", "--force", container)
+
+
+def test_a_volume_for_recordings_gets_them(images: dict[str, str]) -> None:
+    """`RECORD=1 -v volume:/recordings` is all that it takes."""
+    volume, port = f"caw-test-{secrets.token_hex(4)}", free_port()
+    container = docker(
+        "run", "--detach", "--read-only", "--tmpfs", "/tmp", "--env", "SOCKET_AUTH=none",
+        "--env", "RECORD=1", "--volume", f"{volume}:/recordings",
+        "--publish", f"127.0.0.1:{port}:8001", images["echo-service"],
+    ).strip()  # fmt: skip
+    try:
+        until(lambda: ask(f"http://127.0.0.1:{port}/readyz")[0] == 200, "readiness", 20)
+        with connect(f"ws://127.0.0.1:{port}/socket", compression=None) as socket:
+            socket.send('{"event": "websocket:connected", "content-type": "audio/l16;rate=16000"}')
+            for _ in range(10):
+                socket.send(bytes(640))
+                socket.recv(timeout=5)
+        kept = ("exec", container, "find", "/recordings", "-name", "*.wav")
+        until(lambda: docker(*kept).strip().endswith(".wav"), "a recording", 10)
+    finally:
+        docker("rm", "--force", container)
+        docker("volume", "rm", volume)
 
 
 def test_the_agent_can_read_its_configuration(images: dict[str, str]) -> None:

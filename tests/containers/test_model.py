@@ -141,7 +141,7 @@ def test_whoever_goes_on_is_restarted_and_has_a_health(services: dict[str, Any])
             asks = "test" in check or re.search(r"^HEALTHCHECK .*CMD", dockerfile(service), re.M)
             assert asks, name
             assert {"interval", "timeout", "start_period", "start_interval"} <= set(check), name
-            assert service["restart"] == "unless-stopped", name
+            assert service["restart"] == "always", name
 
 
 def test_signals_arrive_and_there_is_time_to_obey(services: dict[str, Any]) -> None:
