@@ -275,6 +275,15 @@ def test_a_token_makes_ncco_service_expect_a_tunnel(services: dict[str, Any]) ->
     assert told["NGROK_API_URL"] == "http://ngrok:4040"
 
 
+def test_a_profile_does_not_restart_the_tunnel() -> None:
+    """A job that changed is recreated, and the agent with it: its calls would be cut."""
+    jobs = [
+        read(NGROK_AUTHTOKEN="x", COMPOSE_PROFILES=profiles)["services"]["ngrok-token"]
+        for profiles in ("", "metrics")
+    ]
+    assert jobs[0] == jobs[1]
+
+
 def test_the_token_is_the_tunnels_switch(services: dict[str, Any]) -> None:
     """Without one Compose keeps no agent, downloads none, and takes a running one away."""
     opened = read(NGROK_AUTHTOKEN="x")["services"]["ngrok"]
