@@ -63,6 +63,8 @@ class Service:
         """Log the warnings and start the background jobs, in the process that serves."""
         for warning in self.warnings:
             logger.warning("open_to_anybody", message=warning)
+        for warning in self.documents.warnings:
+            logger.warning("document_warning", message=warning)
         self.discovery.start()
 
     def stop(self) -> None:

@@ -52,9 +52,15 @@ MALFORMED: list[tuple[Any, list[str]]] = [
         ["action 1 (connect): endpoint[0].uri", "ws:// or wss://"],
     ),
     ([socket(headers={"event": "x"})], ["endpoint[0].headers", "which the platform uses itself"]),
-    ([socket(), {"action": "talk", "text": "x"}], ["1 more after a websocket"]),
-    ([{"action": "connect", "endpoint": [], "form": "1"}], ["endpoint: saw []", 'form: saw "1"']),
-    ([{"action": "connect", "from": "+1${from}", **socket()}], ["from: saw", "without +"]),
+    (
+        [{"action": "connect", "endpoint": [], "form": "1"}],
+        [
+            "endpoint: saw []",
+            'form: saw this name, which Vonage does not know; did you mean "from"',
+        ],
+    ),
+    ([{"action": "connect", "from": 1, **socket()}], ["from: saw 1"]),
+    ([socket(uri="wss://{{socket_url}}/socket")], ['did you mean "${socket_url}"?']),
 ]
 
 
@@ -99,6 +105,26 @@ def test_a_value_is_not_expanded_again(write: Write) -> None:
     template = load(write([{"action": "talk", "text": "${from} called ${to}"}]))
     filled = template.fill(dict(PLACEHOLDERS) | {"from": "${to}", "to": '"}, {"a'})
     assert filled == [{"action": "talk", "text": '${to} called "}, {"a'}]
+
+
+def test_warnings_are_kept_and_the_document_is_used(write: Write) -> None:
+    """A name as the caller and unknown fields are sent as they are, each with a warning."""
+    action = {"from": "Vonage", "mood": "good", "eventType": "synchronous", **socket()}
+    template = load(write([action]))
+    assert [line.partition(": ")[2].partition(" ")[0] for line in template.warnings] == [
+        "mood",
+        "from",
+    ]
+    (filled,) = template.fill(PLACEHOLDERS)
+    assert filled["from"] == "Vonage"
+    assert filled["mood"] == "good"
+
+
+@pytest.mark.parametrize("style", ["{{uuid}}", "{{ uuid }}", "$uuid", "{uuid}", "%uuid%"])
+def test_placeholders_of_another_style_are_named(write: Write, style: str) -> None:
+    """Outside of a host they are sent as they are; the warning has the right form."""
+    template = load(write([socket(headers={"uuid": f"a {style}"}) | {"eventType": "synchronous"}]))
+    assert template.warnings == (f'{style} is sent as it is; did you mean "${{uuid}}"?',)
 
 
 @pytest.mark.parametrize(

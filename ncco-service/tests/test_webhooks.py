@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from ncco_service.app import service_of
 from ncco_service.views.webhooks import FALLBACK_STATUSES
 
 MakeApp = Callable[..., Flask]
 Events = Callable[[str], list[dict[str, Any]]]
+Write = Callable[[Any], Path]
 
 CALL = {
     "from": "447700900123",
@@ -360,3 +362,19 @@ def test_an_internal_error_shows_no_traceback(
     assert isinstance(line["exc_info"], RuntimeError)
     monkeypatch.undo()
     works(app.test_client())
+
+
+def test_a_document_that_is_hardly_meant_is_logged(
+    make_app: MakeApp, write: Write, events: Events
+) -> None:
+    """Vonage's tutorial, with a name as the number, starts and is sent, with a warning each."""
+    endpoint = {"type": "websocket", "uri": "${socket_url}", "content-type": "audio/l16;rate=16000"}
+    file = write([{"action": "connect", "from": "Vonage", "endpoint": [endpoint]}])
+    app = make_app(NCCO_FILE=str(file))
+    service = service_of(app)
+    service.start()
+    service.stop()
+    said = [fields["message"] for fields in events("document_warning")]
+    assert [line.startswith(f"{file}: action 1 (connect): ") for line in said] == [True, True]
+    assert "the person called sees an unknown number" in said[0]
+    assert app.test_client().get("/webhooks/answer").get_json()[0]["from"] == "Vonage"

@@ -6,15 +6,17 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from ncco_service.ncco.value_types import (
+    Flag,
     HttpUrl,
     Language,
     Level,
     Loop,
     Method,
     OneUrl,
-    PhoneNumber,
+    Real,
     Strict,
     Text,
+    Whole,
 )
 from ncco_service.ncco.websocket import Websocket
 
@@ -35,11 +37,12 @@ class Talk(Strict):
     action: Literal["talk"]
     text: Annotated[str, AfterValidator(_spoken)]
     language: Language | None = None
-    style: Annotated[int, Field(ge=0)] | None = None
-    premium: bool | None = None
-    barge_in: bool | None = None
+    style: Annotated[Whole, Field(ge=0)] | None = None
+    premium: Flag | None = None
+    barge_in: Flag | None = None
     loop: Loop | None = None
     level: Level | None = None
+    provider: Any = None  # in newer SDKs
 
 
 class Stream(Strict):
@@ -48,7 +51,7 @@ class Stream(Strict):
     action: Literal["stream"]
     stream_url: OneUrl
     level: Level | None = None
-    barge_in: bool | None = None
+    barge_in: Flag | None = None
     loop: Loop | None = None
 
 
@@ -58,6 +61,7 @@ class Transcription(Strict):
     language: Language | None = None
     event_url: OneUrl | None = None
     event_method: Method | None = None
+    sentiment_analysis: Flag | None = None  # in newer SDKs
 
 
 class Record(Strict):
@@ -66,11 +70,11 @@ class Record(Strict):
     action: Literal["record"]
     format: Literal["mp3", "wav", "ogg"] | None = None
     split: Literal["conversation"] | None = None
-    channels: Annotated[int, Field(ge=1, le=32)] | None = None
-    end_on_silence: Annotated[float, Field(ge=3, le=10)] | None = None
+    channels: Annotated[Whole, Field(ge=1, le=32)] | None = None
+    end_on_silence: Annotated[Real, Field(ge=3, le=10)] | None = None
     end_on_key: Annotated[str, Field(pattern=r"^[0-9*#]$")] | None = None
-    time_out: Annotated[int, Field(ge=3, le=7200)] | None = None
-    beep_start: bool | None = None
+    time_out: Annotated[Whole, Field(ge=3, le=7200)] | None = None
+    beep_start: Flag | None = None
     event_url: OneUrl | None = None
     event_method: Method | None = None
     transcription: Transcription | None = None
@@ -82,12 +86,12 @@ class Conversation(Strict):
     action: Literal["conversation"]
     name: Text
     music_on_hold_url: OneUrl | None = None
-    start_on_enter: bool | None = None
-    end_on_exit: bool | None = None
-    record: bool | None = None
+    start_on_enter: Flag | None = None
+    end_on_exit: Flag | None = None
+    record: Flag | None = None
     can_speak: list[Text] | None = None
     can_hear: list[Text] | None = None
-    mute: bool | None = None
+    mute: Flag | None = None
     event_url: OneUrl | None = None
     event_method: Method | None = None
 
@@ -97,13 +101,17 @@ class Connect(Strict):
 
     action: Literal["connect"]
     endpoint: Annotated[list[Websocket], Field(min_length=1, max_length=1)]
-    from_: PhoneNumber | None = Field(default=None, alias="from")
-    random_from_number: bool | None = None
+    from_: str | None = Field(default=None, alias="from")
+    random_from_number: Flag | None = None
     event_type: Literal["synchronous"] | None = None
     event_url: OneUrl | None = None
     event_method: Method | None = None
-    timeout: Annotated[int, Field(ge=3, le=7200)] | None = None
-    limit: Annotated[int, Field(ge=1, le=7200)] | None = None
+    timeout: Annotated[Whole, Field(ge=1)] | None = None
+    limit: Annotated[Whole, Field(ge=1, le=7200)] | None = None
+    machine_detection: Literal["continue", "hangup"] | None = None
+    # In newer SDKs, under either name.
+    advanced_machine_detection: Any = None
+    advanced_detection: Any = Field(default=None, alias="advanced_machine_detection")
     ringback_tone: HttpUrl | None = None
 
     @model_validator(mode="after")
@@ -116,22 +124,23 @@ class Connect(Strict):
 class Dtmf(Strict):
     """How digits are collected."""
 
-    time_out: Annotated[int, Field(ge=0, le=10)] | None = None
-    max_digits: Annotated[int, Field(ge=1, le=20)] | None = None
-    submit_on_hash: bool | None = None
+    time_out: Annotated[Whole, Field(ge=0, le=10)] | None = None
+    max_digits: Annotated[Whole, Field(ge=1, le=20)] | None = None
+    submit_on_hash: Flag | None = None
 
 
 class Speech(Strict):
     """How speech is recognised."""
 
     uuid: Annotated[list[Text], Field(min_length=1, max_length=1)] | None = None
-    end_on_silence: Annotated[float, Field(ge=0.4, le=10)] | None = None
+    end_on_silence: Annotated[Real, Field(ge=0.4, le=10)] | None = None
     language: Language | None = None
     context: list[Text] | None = None
-    start_timeout: Annotated[int, Field(ge=1, le=60)] | None = None
-    max_duration: Annotated[int, Field(ge=1, le=60)] | None = None
-    save_audio: bool | None = None
-    sensitivity: Annotated[int, Field(ge=0, le=100)] | None = None
+    start_timeout: Annotated[Whole, Field(ge=1, le=60)] | None = None
+    max_duration: Annotated[Whole, Field(ge=1, le=60)] | None = None
+    save_audio: Flag | None = None
+    sensitivity: Annotated[Whole, Field(ge=0, le=100)] | None = None
+    provider: Any = None  # in newer SDKs
 
 
 class Input(Strict):
@@ -156,10 +165,10 @@ class Notify(Strict):
 
 
 class Wait(Strict):
-    """Pause."""
+    """Pause; the platform clamps the seconds to 0.1 to 7200."""
 
     action: Literal["wait"]
-    timeout: Annotated[float, Field(ge=0.1, le=7200)] | None = None
+    timeout: Real | None = None
 
 
 ACTIONS: dict[str, type[Strict]] = {

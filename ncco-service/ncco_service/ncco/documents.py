@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from ncco_service.ncco import template
 from ncco_service.ncco.template import Template, TemplateError
@@ -22,6 +21,7 @@ class Documents:
         fallback: what a caller hears when the socket or the answer failed, as JSON text.
         busy: what a caller hears when all lines are busy, as JSON text.
         authorization: makes the authorization of the websocket of the call with a uuid, or None.
+        warnings: what works otherwise than it looks, in any of them.
 
     """
 
@@ -29,6 +29,7 @@ class Documents:
     fallback: str
     busy: str
     authorization: Callable[[str], dict[str, str] | None]
+    warnings: tuple[str, ...] = ()
 
     @classmethod
     def load(cls, settings: Settings) -> "Documents":
@@ -42,8 +43,20 @@ class Documents:
         authorization = _authorization(settings)
         if settings.socket_auth == "ticket" and (problems := without_uuid(answer.document)):
             raise TemplateError(settings.ncco_file, problems)
-        fallback, busy = _spoken(settings.ncco_fallback_file), _spoken(settings.ncco_busy_file)
-        return cls(answer, fallback, busy, authorization)
+        fallback = template.load(settings.ncco_fallback_file, placeholders=False)
+        busy = template.load(settings.ncco_busy_file, placeholders=False)
+        warnings = tuple(
+            f"{each.file}: {warning}"
+            for each in (answer, fallback, busy)
+            for warning in each.warnings
+        )
+        return cls(
+            answer,
+            json.dumps(fallback.document),
+            json.dumps(busy.document),
+            authorization,
+            warnings,
+        )
 
     def answer(self, values: Mapping[str, str]) -> str:
         """Fill the answer for one call.
@@ -62,10 +75,6 @@ class Documents:
         if authorization := self.authorization(values["uuid"]):
             document = with_authorization(document, authorization)
         return json.dumps(document)
-
-
-def _spoken(file: Path) -> str:
-    return json.dumps(template.load(file, placeholders=False).fill({}))
 
 
 def _authorization(settings: Settings) -> Callable[[str], dict[str, str] | None]:

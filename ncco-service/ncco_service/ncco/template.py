@@ -7,11 +7,12 @@ itself expanded.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ncco_service.ncco.validation import problems_of
+from ncco_service.ncco.warnings import literal_placeholders, warnings_of
 
 __all__ = ["PLACEHOLDERS", "Template", "TemplateError", "fill", "load"]
 
@@ -38,17 +39,27 @@ class TemplateError(Exception):
 
 
 class Template:
-    """A valid document with placeholders; ``document`` holds it unfilled."""
+    """A valid document with placeholders.
 
-    def __init__(self, file: Path, document: list[dict[str, Any]]) -> None:
+    Args:
+        file: where it comes from.
+        document: unfilled.
+        warnings: what works otherwise than it looks.
+
+    """
+
+    def __init__(
+        self, file: Path, document: list[dict[str, Any]], warnings: Sequence[str] = ()
+    ) -> None:
         self.file = file
         self.document = document
+        self.warnings = tuple(warnings)
 
     def fill(self, values: Mapping[str, str]) -> list[dict[str, Any]]:
         """Make the document for one call.
 
-        A ``from`` in a ``connect`` that is not a number afterwards (a hidden caller, an app's user)
-        is left out: it is optional, and the platform accepts only numbers there.
+        A ``from`` in a ``connect`` that is filled and no number afterwards (a hidden caller, an
+        app's user) is left out: it is optional, and means nothing then.
 
         Args:
             values: the placeholders' values, all of PLACEHOLDERS.
@@ -57,7 +68,11 @@ class Template:
             TemplateError: the values make it a document that the platform would refuse.
 
         """
-        document = [_without_bad_from(action) for action in fill(self.document, values)]
+        filled = fill(self.document, values)
+        document = [
+            _without_bad_from(action, raw)
+            for action, raw in zip(filled, self.document, strict=True)
+        ]
         if problems := problems_of(document):
             raise TemplateError(self.file, problems)
         return document
@@ -94,12 +109,14 @@ def load(file: Path, *, placeholders: bool = True) -> Template:
     document = _read(file)
     try:
         problems = _wrong_placeholders(document, PLACEHOLDERS if placeholders else {})
-        problems = problems or problems_of(fill(document, PLACEHOLDERS))
+        filled = fill(document, PLACEHOLDERS) if not problems else document
+        problems = problems or problems_of(filled)
     except RecursionError:
         problems = ["is nested too deeply"]
     if problems:
         raise TemplateError(file, problems)
-    return Template(file, document)
+    warnings = warnings_of(filled) + literal_placeholders(document, list(PLACEHOLDERS))
+    return Template(file, document, warnings)
 
 
 def _read(file: Path) -> Any:
@@ -157,10 +174,9 @@ def _wrong_placeholders(value: Any, known: Mapping[str, str], path: str = "") ->
     return [line for where, part in parts for line in _wrong_placeholders(part, known, where)]
 
 
-def _without_bad_from(action: dict[str, Any]) -> dict[str, Any]:
-    caller = action.get("from")
-    if action.get("action") != "connect" or not isinstance(caller, str):
+def _without_bad_from(action: dict[str, Any], raw: dict[str, Any]) -> dict[str, Any]:
+    if action.get("action") != "connect" or "from" not in action:
         return action
-    if _NUMBER.fullmatch(caller):
+    if action["from"] == raw["from"] or _NUMBER.fullmatch(action["from"]):
         return action
     return {key: value for key, value in action.items() if key != "from"}

@@ -8,40 +8,52 @@ every field they do not know.
 
 import re
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
+
+from ncco_service.ncco.urls import checked_url
 
 
 class Strict(BaseModel):
-    """A part of the document: wire names only, no other fields, no conversion of values."""
+    """A part of the document, by wire names; what to say of other fields is `unknown_fields`'s.
+
+    Values are not converted, except that numbers and booleans may be strings, as SDKs and official
+    examples send them.
+    """
 
     model_config = ConfigDict(
         strict=True,
-        extra="forbid",
+        extra="ignore",
         frozen=True,
         alias_generator=to_camel,
         hide_input_in_errors=True,
     )
 
 
-def _with_scheme(*schemes: str) -> AfterValidator:
-    allowed = " or ".join(f"{scheme}://" for scheme in schemes)
+def _unquoted(value: object) -> object:
+    """Return the number or boolean that a string holds; anything else as it is."""
+    if isinstance(value, str):
+        if value.lower() in ("true", "false"):
+            return value.lower() == "true"
+        if re.fullmatch(r"-?[0-9]{1,9}", value):
+            return int(value)
+        if re.fullmatch(r"-?[0-9]{1,9}\.[0-9]{1,9}", value):
+            return float(value)
+    return value
 
-    def check(text: str) -> str:
-        try:
-            parts = urlsplit(text)
-            named = bool(parts.hostname) and parts.port != 0
-        except ValueError:
-            named = False
-        if not named or parts.scheme not in schemes or re.search(r"[^\x21-\x7e]", text):
-            raise ValueError(f"an absolute URL beginning with {allowed}, without blanks")
-        if parts.fragment:
-            raise ValueError("a URL without a # part")
-        return text
 
-    return AfterValidator(check)
+def _unquoted_flag(value: object) -> object:
+    flags = {"0": False, "1": True}
+    return flags.get(value, _unquoted(value)) if isinstance(value, str) else value
+
+
+def _http_url(text: str) -> str:
+    return checked_url(text, "http", "https", placeholder="${events_url}")
+
+
+def _socket_url(text: str) -> str:
+    return checked_url(text, "ws", "wss", placeholder="${socket_url}")
 
 
 def _language(text: str) -> str:
@@ -50,18 +62,14 @@ def _language(text: str) -> str:
     return text
 
 
-def _number(text: str) -> str:
-    if not re.fullmatch(r"[1-9][0-9]{6,14}", text):
-        raise ValueError("7 to 15 digits with the country code, without + and without blanks")
-    return text
-
-
-HttpUrl = Annotated[str, _with_scheme("http", "https")]
-SocketUrl = Annotated[str, _with_scheme("ws", "wss")]
+Whole = Annotated[int, BeforeValidator(_unquoted)]
+Real = Annotated[float, BeforeValidator(_unquoted)]
+Flag = Annotated[bool, BeforeValidator(_unquoted_flag)]
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
+SocketUrl = Annotated[str, AfterValidator(_socket_url)]
 OneUrl = Annotated[list[HttpUrl], Field(min_length=1, max_length=1)]
 Method = Literal["GET", "POST"]
 Language = Annotated[str, AfterValidator(_language)]
-PhoneNumber = Annotated[str, AfterValidator(_number)]  # E.164 without its +
 Text = Annotated[str, Field(min_length=1)]
-Level = Annotated[float, Field(ge=-1, le=1)]
-Loop = Annotated[int, Field(ge=0)]  # 0 = endless
+Level = Annotated[Real, Field(ge=-1, le=1)]
+Loop = Annotated[Whole, Field(ge=0)]  # 0 = endless

@@ -14,6 +14,18 @@ MAX_HEADERS_BYTES = 512  # Vonage WebSockets guide; counted here as compact JSON
 RESERVED_HEADERS = ("event", "content-type")
 
 
+CONTENT_TYPES = tuple(f"audio/l16;rate={rate}" for rate in (8000, 16000, 24000))
+
+
+def _content_type(text: str) -> str:
+    """Accept other parameters, such as a charset, and blanks between them (RFC 2045)."""
+    kind, *parameters = (part.strip().lower() for part in text.split(";"))
+    rates = [part for part in parameters if part.startswith("rate=")]
+    if len(rates) != 1 or f"{kind};{rates[0]}" not in CONTENT_TYPES:
+        raise ValueError(", ".join(f'"{allowed}"' for allowed in CONTENT_TYPES))
+    return text
+
+
 def _headers(headers: dict[str, Any]) -> dict[str, Any]:
     for key in RESERVED_HEADERS:
         if key in headers:
@@ -61,8 +73,8 @@ class Websocket(Strict):
 
     type: Literal["websocket"]
     uri: SocketUrl
-    content_type: Literal["audio/l16;rate=8000", "audio/l16;rate=16000", "audio/l16;rate=24000"] = (
-        Field(alias="content-type")
+    content_type: Annotated[str, AfterValidator(_content_type)] | None = Field(
+        default=None, alias="content-type"
     )
     headers: Annotated[dict[str, Any], AfterValidator(_headers)] = Field(default_factory=dict)
     authorization: Authorization | None = None

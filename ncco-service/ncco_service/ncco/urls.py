@@ -1,0 +1,69 @@
+"""URLs in a document: what is wrong with one, said exactly."""
+
+import ipaddress
+import re
+from urllib.parse import urlsplit
+
+__all__ = ["checked_url"]
+
+# What templates of other programs put where a value belongs. None of it can stand in a host.
+_PLACEHOLDER = re.compile(r"\$\{.*?\}|\{\{.*?\}\}|\{.*?\}|<.*?>|\[[^\]:]*\]|\$\w+|%\w+%")
+_BLANK = re.compile(r"[\s\x00-\x1f\x7f]")
+_TWO_SCHEMES = re.compile(r"([a-z]+)://(https?|wss?):?//", re.IGNORECASE)
+_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?", re.IGNORECASE)
+_NAMES = {"\n": "line break", "\r": "line break", "\t": "tab", "\0": "null character"}
+
+
+def checked_url(url: str, *schemes: str, placeholder: str) -> str:
+    """Return an absolute URL as it is.
+
+    Args:
+        url: what the document has.
+        schemes: those allowed, such as "ws" and "wss".
+        placeholder: of this service, that stands for such a URL.
+
+    Raises:
+        ValueError: it is no such URL; the message says what is allowed instead.
+
+    """
+    allowed = f"an absolute URL beginning with {' or '.join(f'{scheme}://' for scheme in schemes)}"
+    rest = url.partition("://")[2]
+    place = _PLACEHOLDER.search(rest)
+    if place is not None and not set("/?#") & set(rest[: place.start()]):
+        raise ValueError(
+            f"a host; {place[0]} looks like a placeholder, and is none here: did you mean "
+            f'"{placeholder}"?'
+        )
+    if blank := _BLANK.search(url):
+        where = (
+            "at its end" if not url[blank.start() :].strip() else f"at place {blank.start() + 1}"
+        )
+        raise ValueError(f"{allowed}, without the {_NAMES.get(blank[0], 'blank')} {where}")
+    if two := _TWO_SCHEMES.match(url):
+        raise ValueError(f"{allowed}, with one scheme; there are two, {two[1]}:// and {two[2]}://")
+    try:
+        parts = urlsplit(url)
+        named = parts.scheme in schemes and _is_host(parts.hostname or "") and parts.port != 0
+    except ValueError:
+        named = False
+    if not named:
+        raise ValueError(f"{allowed}, with the name or address of a host")
+    if parts.fragment:
+        raise ValueError(f"{allowed}, without a # part")
+    return url
+
+
+def _is_host(host: str) -> bool:
+    if ":" in host:
+        try:
+            ipaddress.IPv6Address(host)
+        except ValueError:
+            return False
+        return True
+    if not host.isascii():
+        try:
+            host = host.encode("idna").decode()
+        except UnicodeError:
+            return False
+    labels = host.removesuffix(".").split(".")
+    return all(len(label) <= 63 and _LABEL.fullmatch(label) for label in labels)
