@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from phone.commands import call, doctor, load, replay
+from phone.commands import call, doctor, load, platform, replay
 
 __all__ = ["main"]
 
@@ -31,6 +31,7 @@ def parser() -> argparse.ArgumentParser:
     call.add_parser(commands)
     doctor.add_parser(commands)
     load.add_parser(commands)
+    platform.add_parser(commands)
     replay.add_parser(commands)
     return top
 

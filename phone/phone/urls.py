@@ -4,10 +4,11 @@ import ipaddress
 import re
 from urllib.parse import urlsplit
 
-__all__ = ["checked_url"]
+__all__ = ["checked_url", "is_local"]
 
 # What templates of other programs put where a value belongs. None of it can stand in a host.
 PLACEHOLDER = re.compile(r"\$\{.*?\}|\{\{.*?\}\}|\{.*?\}|<.*?>|\[[^\]:]*\]|\$\w+|%\w+%")
+LOCAL_NAMES = ("localhost", "host.docker.internal")
 LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?", re.IGNORECASE)
 
 
@@ -43,6 +44,17 @@ def checked_url(url: str, *schemes: str) -> str:
     if not _is_host(host):
         raise ValueError(f"has {host!r} for its host, which is no name or address")
     return url
+
+
+def is_local(url: str) -> bool:
+    """Return whether only this machine, or a private network, can reach the URL's host."""
+    host = urlsplit(url).hostname or ""
+    if host in LOCAL_NAMES or host.endswith((".localhost", ".local", ".internal")):
+        return True
+    try:
+        return not ipaddress.ip_address(host).is_global
+    except ValueError:
+        return "." not in host
 
 
 def _name(character: str) -> str:

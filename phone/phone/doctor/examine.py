@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from phone.doctor.checks import Check, Diagnosis
-from phone.doctor.network import check_name, check_tls, is_local
+from phone.doctor.network import check_name, check_tls
 from phone.doctor.socket import check_socket
 from phone.doctor.webhooks import (
     check_answer,
@@ -21,6 +21,7 @@ from phone.platform.ncco_source import event_target
 from phone.platform.signature import Signer
 from phone.platform.webhook_queue import EventTarget
 from phone.platform.webhooks import WebhookClient
+from phone.urls import is_local
 
 __all__ = ["DoctorPlan", "examine"]
 

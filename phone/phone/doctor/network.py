@@ -1,7 +1,6 @@
 """Names and certificates."""
 
 import asyncio
-import ipaddress
 import socket
 import ssl
 import time
@@ -9,25 +8,14 @@ from urllib.parse import urlsplit
 
 from phone.constants import CONNECT_TIMEOUT
 from phone.doctor.checks import Diagnosis
+from phone.urls import is_local
 from phone.words import printable
 
-__all__ = ["check_name", "check_tls", "is_local"]
+__all__ = ["check_name", "check_tls"]
 
 NAME_SECONDS = 5.0
 TLS_SECONDS = 5.0
 EXPIRES_SOON_DAYS = 14
-LOCAL_NAMES = ("localhost", "host.docker.internal")
-
-
-def is_local(url: str) -> bool:
-    """Return whether only this machine, or a private network, can reach the URL's host."""
-    host = urlsplit(url).hostname or ""
-    if host in LOCAL_NAMES or host.endswith((".localhost", ".local", ".internal")):
-        return True
-    try:
-        return not ipaddress.ip_address(host).is_global
-    except ValueError:
-        return "." not in host
 
 
 async def check_name(diagnosis: Diagnosis, url: str) -> bool:

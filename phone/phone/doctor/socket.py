@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from phone.audio.align import align
 from phone.constants import CONNECT_LIMIT_SECONDS, HANDSHAKE_TIMEOUT
 from phone.doctor.checks import Diagnosis
-from phone.doctor.network import check_name, check_tls, is_local
+from phone.doctor.network import check_name, check_tls
 from phone.legs.callers import ScriptedCaller
 from phone.legs.dial import DialError, dial
 from phone.legs.socket import SocketLeg
@@ -17,6 +17,7 @@ from phone.platform.endpoints import WebSocket
 from phone.platform.signature import Signer
 from phone.platform.waiting import first_of
 from phone.report.verdict import judge
+from phone.urls import is_local
 from phone.words import counted, printable
 
 __all__ = ["check_socket"]

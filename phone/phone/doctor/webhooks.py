@@ -7,7 +7,6 @@ from urllib.parse import urlsplit
 from phone.audio.files import AudioError, decode_stream
 from phone.constants import ANSWER_TIMEOUT, CONNECT_TIMEOUT, PLATFORM_RATE, STREAM_MAX_BYTES, Method
 from phone.doctor.checks import Diagnosis
-from phone.doctor.network import is_local
 from phone.legs.identity import Identity
 from phone.platform.announcer import DOWNLOAD, FORMATS
 from phone.platform.events import LegEvents
@@ -15,6 +14,7 @@ from phone.platform.exchange import Reply, WebhookError
 from phone.platform.ncco import Ncco, NccoError, parse
 from phone.platform.webhook_queue import EventTarget
 from phone.platform.webhooks import ANSWER, EVENT, WebhookClient
+from phone.urls import is_local
 from phone.words import counted, printable
 
 __all__ = [

@@ -29,6 +29,7 @@ class Assumptions:
             one.
         handshake_hash: whether a handshake's token has "none" for a `payload_hash`, or the one of
             an "empty" payload.
+        connects: whether a `connect` is "counted" among the new calls of a second, or "free".
     """
 
     disconnected: str = "synchronous"
@@ -37,6 +38,7 @@ class Assumptions:
     key_ms: int = DTMF_MILLISECONDS
     retry_jti: str = "same"
     handshake_hash: str = "none"
+    connects: str = "counted"
 
     @classmethod
     def parse(cls, texts: Iterable[str]) -> "Assumptions":
@@ -69,4 +71,5 @@ ASSUMPTIONS: dict[str, tuple[str, ...]] = {
     "key-ms": (),
     "retry-jti": ("same", "fresh"),
     "handshake-hash": ("none", "empty"),
+    "connects": ("counted", "free"),
 }

@@ -197,6 +197,10 @@ class CallLog:
         """Note a problem, or a socket that is over."""
         self.records.append(record)
 
+    def spoke(self, words: str) -> None:
+        """Note what a `talk` said."""
+        self.spoken.append(words)
+
     def sound(self, sound: PlatformSound) -> None:
         """Note what the platform let the caller hear."""
         if len(self.played) < SOUNDS_MAX:

@@ -53,10 +53,12 @@ class Telephone:
         tape: what it has heard, and `keys_heard` the keys.
         over: set when its owner hangs up.
         answered: set when it is connected.
+        keep: where what it has heard is written in the end.
     """
 
     number: str
     tape: Tape = field(default_factory=Tape)
+    keep: Path | None = None
     keys_heard: list[str] = field(default_factory=list)
     over: asyncio.Event = field(default_factory=asyncio.Event)
     answered: asyncio.Event = field(default_factory=asyncio.Event)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from itertools import repeat
 from time import perf_counter as now
 from typing import Literal
 
@@ -34,21 +35,35 @@ class Announcer:
         self._call = leg.call
         self._mute = False
 
-    async def talk(self, action: Talk) -> None:
-        """Say the text: aloud if that is wanted and a voice is installed."""
+    async def talk(self, action: Talk, *, endless: bool = False) -> None:
+        """Say the text: aloud if that is wanted and a voice is installed.
+
+        Args:
+            action: what is said.
+            endless: `loop` 0 goes on until it is cancelled, as the API's does.
+        """
         self._call.log.add("talk", f"“{action.words}”")
-        self._call.log.spoken.append(action.words)
-        self._warn_of_endless(action)
+        self._call.log.spoke(action.words)
+        endless = endless and action.loop == 0
+        if not endless:
+            self._warn_of_endless(action)
         sound = await self._spoken(action)
         if sound is None:
             await self.pass_time(spoken_seconds(action.words) * max(1, action.loop))
         else:
-            await self._play("talk", action.words, sound, action.loop)
+            await self._play("talk", action.words, sound, action.loop, endless=endless)
 
-    async def stream(self, action: Stream) -> None:
-        """Fetch the file, check it, and play it unless everything happens at once."""
+    async def stream(self, action: Stream, *, endless: bool = False) -> None:
+        """Fetch the file, check it, and play it unless everything happens at once.
+
+        Args:
+            action: what is played.
+            endless: `loop` 0 goes on until it is cancelled, as the API's does.
+        """
         call, url = self._call, action.stream_url[0]
-        self._warn_of_endless(action)
+        endless = endless and action.loop == 0
+        if not endless:
+            self._warn_of_endless(action)
         try:
             work = call.webhooks.download(url, DOWNLOAD, STREAM_MAX_BYTES)
             data = await self._leg.unless_over(work)
@@ -67,7 +82,7 @@ class Announcer:
         seconds = len(sound) / PLATFORM_RATE
         call.log.add("stream", f"{url}: {seconds:.1f} s of {kind}{unheard}")
         if not unheard:
-            await self._play("stream", url, sound, action.loop)
+            await self._play("stream", url, sound, action.loop, endless=endless)
 
     async def pass_time(self, seconds: float) -> None:
         """Let time pass until it is over or the caller hangs up; none when all is at once."""
@@ -89,9 +104,15 @@ class Announcer:
             return None
 
     async def _play(
-        self, kind: Literal["talk", "stream"], text: str, samples: Samples, loop: int
+        self,
+        kind: Literal["talk", "stream"],
+        text: str,
+        samples: Samples,
+        loop: int,
+        *,
+        endless: bool,
     ) -> None:
-        for _ in range(max(1, loop)):
+        for _ in repeat(None) if endless else range(max(1, loop)):
             begin = now()
             self._leg.member.playout.play(samples)
             await self.pass_time(len(samples) / PLATFORM_RATE)

@@ -32,7 +32,7 @@ async def run_inbound(leg: Leg) -> None:
         scripted = isinstance(leg.participant, Caller) and ncco is not None
         by_caller = leg.is_over or scripted
         call.log.add("hangup", "the caller hung up" if by_caller else "the call ended")
-        leg.complete("user" if by_caller else "platform")
+        leg.complete(leg.ended_by if leg.is_over else "user" if scripted else "platform")
     finally:
         leg.leave()
         await call.events.close(HASTY_FLUSH_SECONDS if leg.is_over else FLUSH_SECONDS)

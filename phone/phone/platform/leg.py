@@ -48,6 +48,9 @@ class Directory(Protocol):
     def add(self, leg: "Leg") -> None:
         """Note a leg that begins."""
 
+    def ended(self, leg: "Leg") -> None:
+        """Note a leg on which nothing more will happen."""
+
     def may_connect(self) -> bool:
         """Return whether one more `connect` is within the limit of new calls a second."""
 
@@ -156,6 +159,7 @@ class Leg:
         """End it before it was answered; return the event that says why, not posted yet."""
         self.status = status
         self.ended_at = datetime.now(UTC)
+        self.call.directory.ended(self)
         return self.events.event(status, **extra)
 
     def complete(self, by: Literal["platform", "user"]) -> None:
@@ -164,6 +168,7 @@ class Leg:
         self.status = "completed"
         self.ended_at = datetime.now(UTC)
         self.post(self.events.completed(by))
+        self.call.directory.ended(self)
 
     def join(self, conversation: Conversation) -> None:
         """Go into a conversation, out of the one before.

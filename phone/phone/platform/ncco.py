@@ -16,7 +16,7 @@ from phone.platform.actions import ACTIONS, Action, Connect, Input, Stream, Talk
 from phone.platform.endpoints import WebSocket
 from phone.words import printable
 
-__all__ = ["Ncco", "NccoError", "NccoFault", "parse"]
+__all__ = ["Ncco", "NccoError", "NccoFault", "parse", "parse_actions"]
 
 # Keys that libraries or older pages use for the field beside them.
 MISNAMED = {
@@ -90,6 +90,15 @@ def parse(body: bytes) -> Ncco:
     except ValueError as error:
         seen = printable(body[:80].decode("utf-8", "replace"), 80)
         raise NccoError([NccoFault("", seen or "nothing", f"not valid JSON: {error}")]) from None
+    return parse_actions(document)
+
+
+def parse_actions(document: object) -> Ncco:
+    """Check an NCCO that was read from JSON already.
+
+    Raises:
+        NccoError: it is not an array, or an action breaks a rule.
+    """
     if not isinstance(document, list):
         raise NccoError([NccoFault("", _seen(document), "an NCCO is an array of actions")])
     if len(document) > NCCO_MAX_ACTIONS:

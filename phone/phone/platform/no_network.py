@@ -29,6 +29,9 @@ class NoNetwork:
     def add(self, leg: Leg) -> None:
         """Note nothing."""
 
+    def ended(self, leg: Leg) -> None:
+        """Note nothing."""
+
     def may_connect(self) -> bool:
         """Return that it may: one caller makes no limit."""
         return True

@@ -42,6 +42,7 @@ class Behaviour:
         signer: signs webhooks, and handshakes that ask for it; None: nothing is signed.
         steady: send silence on sockets while nobody speaks.
         keeps: keep every frame of a socket, for a report.
+        local_only: open no socket on the internet.
         tls: the trusted certificates; None: the system's.
     """
 
@@ -54,4 +55,5 @@ class Behaviour:
     signer: Signer | None = None
     steady: bool = False
     keeps: bool = True
+    local_only: bool = False
     tls: ssl.SSLContext | None = None

@@ -15,6 +15,8 @@ from phone.platform.ncco import Ncco
 from phone.platform.ncco_source import NccoSource, event_target
 from phone.platform.offer import offer
 from phone.platform.waiting import first_of
+from phone.platform.webhooks import PUBLIC
+from phone.urls import is_local
 from phone.words import printable
 
 __all__ = ["connect_socket", "open_socket", "socket_of"]
@@ -98,6 +100,9 @@ class _SocketConnect:
             self._record(None)
             event = other.fails(error.status)
             return await offer(leg, self._source, self._action, other.post(event), event)
+        except asyncio.CancelledError:
+            other.complete("platform")  # the leg was transferred, or the network closes
+            raise
         finally:
             other.leave()
             await self._socket.close()
@@ -207,5 +212,7 @@ async def open_socket(
             "the NCCO asks for authorization of type vonage, and there is no signature secret",
             "give the application's secret: --signature-secret or VONAGE_SIGNATURE_SECRET",
         )
+    if behaviour.local_only and not is_local(endpoint.uri):
+        raise DialError("failed", f"{printable(endpoint.uri)} is on the internet", PUBLIC)
     within = min(behaviour.handshake_timeout, seconds)
     return await socket.open(within, authorization, behaviour.tls)

@@ -27,15 +27,18 @@ from phone.platform.exchange import Attempt, Reply, WebhookError
 from phone.platform.redaction import without_secrets
 from phone.platform.signature import Signer, query_payload
 from phone.platform.webhook_errors import AttemptFailed, explain, wrong_status
+from phone.urls import is_local
 
 __all__ = [
     "ANSWER",
     "EVENT",
+    "PUBLIC",
     "Timeouts",
     "WebhookClient",
     "WebhookError",
 ]
 
+PUBLIC = "start the platform with --public, if it shall call there"
 REPLY_KEPT = 8192  # characters
 
 
@@ -59,6 +62,7 @@ class WebhookClient:
         signer: signs every webhook; None: they are unsigned.
         clock: for the times of exchanges.
         on_exchange: told about each request and its reply.
+        local_only: refuse hosts on the internet.
         fresh_tokens: sign a second attempt anew. Whether the platform does is not published; with
             the same token an application that refuses tokens it has seen before is found out.
     """
@@ -71,12 +75,14 @@ class WebhookClient:
         *,
         on_exchange: Callable[[Exchange], None] | None = None,
         fresh_tokens: bool = False,
+        local_only: bool = False,
     ) -> None:
         self._tls = tls
         self._signer = signer
         self._clock = clock
         self._on_exchange = on_exchange
         self._fresh_tokens = fresh_tokens
+        self._local_only = local_only
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -196,6 +202,9 @@ class WebhookClient:
     ) -> Reply:
         if self._session is None:
             raise RuntimeError("use WebhookClient as an async context manager")
+        if self._local_only and not is_local(request.url):
+            host = urlsplit(request.url).hostname
+            raise AttemptFailed("Invalid URL.", f"{host} is on the internet", PUBLIC, False)
         limit = aiohttp.ClientTimeout(total=timeouts.total, connect=timeouts.connect)
         try:
             async with self._session.request(

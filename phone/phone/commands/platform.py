@@ -1,0 +1,152 @@
+"""`phone platform`: serve a whole simulated telephone network."""
+
+import argparse
+import asyncio
+import signal
+import ssl
+import sys
+from pathlib import Path
+
+import uvloop
+
+from phone.legs.assumptions import ASSUMPTIONS, AssumptionError, Assumptions
+from phone.legs.log import Moment, Problem
+from phone.platform.credentials import CredentialsError, init_folder, server_context
+from phone.platform.network import Network
+from phone.platform.registration import Registration, RegistrationError
+from phone.words import printable
+
+__all__ = ["add_parser"]
+
+PORT = 8090
+USAGE = 2
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the subcommand to the command line."""
+    parser = commands.add_parser(
+        "platform",
+        help="serve a simulated telephone network",
+        description="Serves Vonage's Voice API and Application API for one application, with "
+        "subscribers who can be called, conversations and recordings. Ctrl-C hangs everybody up.",
+    )
+    parser.set_defaults(run=run)
+    parser.add_argument(
+        "--application",
+        type=Path,
+        metavar="FILE",
+        help="JSON: id, public_key, api_key, api_secret, numbers, webhooks, subscribers",
+    )
+    parser.add_argument(
+        "--init",
+        type=Path,
+        metavar="DIR",
+        help="write DIR/application.json, DIR/private.key and an authority, and end",
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="to listen on; default: %(default)s")
+    parser.add_argument("--port", type=int, default=PORT, help="default: %(default)s; 0: any")
+    parser.add_argument(
+        "--tls",
+        action="store_true",
+        help="serve https:// with an authority of its own, which is made once, beside FILE",
+    )
+    parser.add_argument(
+        "--name",
+        action="append",
+        default=[],
+        help="another name by which the server is called, for its certificate; again for more",
+    )
+    parser.add_argument(
+        "--ca", type=Path, metavar="FILE", help="PEM file of an authority to trust for webhooks"
+    )
+    parser.add_argument(
+        "--talk",
+        choices=("at-once", "realtime", "aloud"),
+        default="aloud",
+        help="how talk passes; aloud needs espeak-ng; default: aloud",
+    )
+    parser.add_argument(
+        "--assume",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="what the platform does where it does not say; again for more: "
+        + ", ".join(f"{name}={'|'.join(values) or 'N'}" for name, values in ASSUMPTIONS.items()),
+    )
+    parser.add_argument("--public", action="store_true", help="let it call hosts on the internet")
+    parser.add_argument("--quiet", action="store_true", help="print nothing of what happens")
+
+
+def run(namespace: argparse.Namespace) -> int:
+    """Serve until interrupted; return the exit status."""
+    try:
+        if namespace.init is not None:
+            for path in init_folder(namespace.init):
+                print(path)
+            return 0
+        network = _network(namespace)
+        uvloop.run(_serve(network, namespace))
+    except (RegistrationError, AssumptionError, CredentialsError) as error:
+        print(f"phone: {error}", file=sys.stderr)
+        return USAGE
+    except OSError as error:
+        where = f"{namespace.host}:{namespace.port}"
+        print(f"phone: cannot serve on {where}: {error.strerror}; try --port", file=sys.stderr)
+        return USAGE
+    return 0
+
+
+def _network(namespace: argparse.Namespace) -> Network:
+    file: Path | None = namespace.application
+    if file is None:
+        raise RegistrationError(
+            "name the application's file: --application FILE; phone platform --init DIR makes one"
+        )
+    if not 0 <= namespace.port <= 65535:
+        raise RegistrationError(f"the port is {namespace.port}; give 0 to 65535")
+    serves: ssl.SSLContext | None = None
+    if namespace.tls:
+        names = [*namespace.name, namespace.host]
+        serves, authority = server_context(file.absolute().parent, names)
+        print(f"authority {authority}", flush=True)
+    trusts: ssl.SSLContext | None = None
+    if namespace.ca is not None:
+        trusts = ssl.create_default_context()
+        try:
+            trusts.load_verify_locations(cafile=namespace.ca)
+        except (OSError, ssl.SSLError) as error:
+            raise CredentialsError(
+                f"{namespace.ca} cannot be used as an authority: {error}"
+            ) from error
+    quiet = namespace.quiet
+    return Network(
+        Registration.read(file),
+        host=namespace.host,
+        port=namespace.port,
+        serves=serves,
+        trusts=trusts,
+        talk=namespace.talk,
+        assume=Assumptions.parse(namespace.assume),
+        folder=file.absolute().parent,
+        public=namespace.public,
+        on_moment=None if quiet else _tell,
+        on_problem=_warn,
+    )
+
+
+async def _serve(network: Network, namespace: argparse.Namespace) -> None:
+    over = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, over.set)
+    async with network:
+        print(f"serving {network.url} application={network.switch.registration.id}", flush=True)
+        await over.wait()
+
+
+def _tell(moment: Moment) -> None:
+    print(f"{moment.kind:<12} {moment.text}", flush=True)
+
+
+def _warn(problem: Problem) -> None:
+    print(f"{problem.severity:<12} {printable(problem.seen)}; {problem.advice}", flush=True)
