@@ -13,7 +13,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from ncco_service.errors import Problem
 
-__all__ = ["body_of", "fields_of", "lenient_text", "text"]
+__all__ = ["any_text", "body_of", "fields_of", "lenient_text", "text"]
 
 _HINT = "send one JSON object, as Vonage's webhook reference describes it"
 
@@ -81,7 +81,23 @@ def text(fields: Mapping[str, Any], name: str) -> str:
     if isinstance(value, list | dict):
         seen = f"the field {name!r} is {'a list' if isinstance(value, list) else 'an object'}"
         raise Problem(400, "bad_field", seen, "send it as a string")
-    written = _written(value)
+    return _whole(name, _written(value))
+
+
+def any_text(fields: Mapping[str, Any], name: str) -> str:
+    """Return a field of any kind as text: lists and objects as JSON, "" when it is missing.
+
+    Raises:
+        Problem: 400 when it holds half a character.
+
+    """
+    value = fields.get(name)
+    if isinstance(value, list | dict):
+        value = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _whole(name, _written(value))
+
+
+def _whole(name: str, written: str) -> str:
     if any("\ud800" <= character <= "\udfff" for character in written):
         seen = f"the field {name!r} holds half of a surrogate pair"
         raise Problem(400, "bad_field", seen, "send it as a string of whole characters")

@@ -378,3 +378,62 @@ def test_a_document_that_is_hardly_meant_is_logged(
     assert [line.startswith(f"{file}: action 1 (connect): ") for line in said] == [True, True]
     assert "the person called sees an unknown number" in said[0]
     assert app.test_client().get("/webhooks/answer").get_json()[0]["from"] == "Vonage"
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_any_value_of_the_webhook_can_be_named(
+    make_app: MakeApp, write: Write, method: str
+) -> None:
+    """SIP headers, custom data and the URL's own query are filled in, empty when absent."""
+    headers = {
+        "user": "${query.SipHeader_X-UserId}",
+        "data": "${query.custom_data}",
+        "tenant": "${query.tenant}",
+        "none": "${query.from_user}",
+    }
+    endpoint = {
+        "type": "websocket",
+        "uri": "${socket_url}?user=${query.SipHeader_X-UserId}",
+        "content-type": "audio/l16;rate=16000",
+        "headers": headers,
+    }
+    file = write([{"action": "connect", "endpoint": [endpoint]}])
+    client = make_app(NCCO_FILE=str(file)).test_client()
+    sent = CALL | {"SipHeader_X-UserId": "a&b=${to}"}
+    if method == "GET":
+        sent |= {"custom_data": '{"a":1}', "tenant": "5"}
+        answer = client.get("/webhooks/answer", query_string=sent)
+    else:
+        answer = client.post("/webhooks/answer?tenant=5", json=sent | {"custom_data": {"a": 1}})
+    filled = answer.get_json()[0]["endpoint"][0]
+    assert filled["headers"] == {
+        "user": "a&b=${to}",
+        "data": '{"a":1}',
+        "tenant": "5",
+        "none": "",
+    }
+    assert filled["uri"] == "wss://sock.example.org/s?user=a%26b%3D%24%7Bto%7D"
+
+
+def test_named_values_are_checked_like_the_others(
+    make_app: MakeApp, write: Write, events: Events
+) -> None:
+    """Headers that a value makes too long are refused: the caller hears the fallback."""
+    endpoint = {
+        "type": "websocket",
+        "uri": "${socket_url}",
+        "content-type": "audio/l16;rate=16000",
+        "headers": {"user": "${query.SipHeader_X-UserId}"},
+    }
+    file = write([{"action": "connect", "endpoint": [endpoint]}])
+    client = make_app(NCCO_FILE=str(file)).test_client()
+    answer = client.get("/webhooks/answer", query_string=CALL | {"SipHeader_X-UserId": "x" * 600})
+    assert answer.get_json()[0]["action"] == "talk"
+    (refused,) = events("answer_refused")
+    assert "at most 512 bytes" in refused["problem"]
+    broken = client.post(
+        "/webhooks/answer",
+        data='{"SipHeader_X-UserId": "\\ud800"}',
+        content_type="application/json",
+    )
+    assert broken.status_code == 400

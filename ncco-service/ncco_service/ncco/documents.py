@@ -58,11 +58,17 @@ class Documents:
             warnings,
         )
 
+    @property
+    def query(self) -> frozenset[str]:
+        """The webhook's fields that the answer names as ``${query.NAME}``."""
+        return self.template.query
+
     def answer(self, values: Mapping[str, str]) -> str:
         """Fill the answer for one call.
 
         Args:
-            values: the placeholders' values, all of PLACEHOLDERS.
+            values: the placeholders' values, all of PLACEHOLDERS, and ``query.NAME`` for all of
+                ``query``.
 
         Returns:
             The document as JSON text.

@@ -7,9 +7,10 @@ itself expanded.
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from ncco_service.ncco.validation import problems_of
 from ncco_service.ncco.warnings import literal_placeholders, warnings_of
@@ -17,7 +18,7 @@ from ncco_service.ncco.warnings import literal_placeholders, warnings_of
 __all__ = ["PLACEHOLDERS", "Template", "TemplateError", "fill", "load"]
 
 # Each placeholder with a value of the kind it gets, for the check at the start.
-PLACEHOLDERS: Mapping[str, str] = {
+PLACEHOLDERS: dict[str, str] = {
     "socket_url": "wss://voice.example.org/socket",
     "events_url": "https://voice.example.org/webhooks/events",
     "from": "447700900000",
@@ -26,7 +27,12 @@ PLACEHOLDERS: Mapping[str, str] = {
     "conversation_uuid": "CON-aaaaaaaa-bbbb-cccc-dddd-0123456789ab",
 }
 
+# Any other field of the answer webhook: ${query.SipHeader_X-UserId}. A sample as for `from`.
+_QUERY = re.compile(r"query\.[A-Za-z0-9_.-]{1,100}")
+_QUERY_SAMPLE = "447700900000"
+
 _PLACEHOLDER = re.compile(r"\$\{([^{}]*)\}")
+_URLS = ("${socket_url}", "${events_url}")
 _NUMBER = re.compile(r"[1-9][0-9]{6,14}")
 
 
@@ -45,15 +51,21 @@ class Template:
         file: where it comes from.
         document: unfilled.
         warnings: what works otherwise than it looks.
+        query: the names of the webhook's fields that it has as ``${query.NAME}``.
 
     """
 
     def __init__(
-        self, file: Path, document: list[dict[str, Any]], warnings: Sequence[str] = ()
+        self,
+        file: Path,
+        document: list[dict[str, Any]],
+        warnings: Sequence[str] = (),
+        query: Iterable[str] = (),
     ) -> None:
         self.file = file
         self.document = document
         self.warnings = tuple(warnings)
+        self.query = frozenset(query)
 
     def fill(self, values: Mapping[str, str]) -> list[dict[str, Any]]:
         """Make the document for one call.
@@ -62,7 +74,8 @@ class Template:
         app's user) is left out: it is optional, and means nothing then.
 
         Args:
-            values: the placeholders' values, all of PLACEHOLDERS.
+            values: the placeholders' values, all of PLACEHOLDERS, and ``query.NAME`` for all of
+                ``query``.
 
         Raises:
             TemplateError: the values make it a document that the platform would refuse.
@@ -81,12 +94,21 @@ class Template:
 def fill(value: Any, values: Mapping[str, str]) -> Any:
     """Fill the placeholders in all strings of a parsed document; keys and shape stay.
 
+    Within a URL the value of a ``query.NAME`` is escaped, so that it changes nothing else of it.
+
     Raises:
         KeyError: a placeholder that has no value.
 
     """
     if isinstance(value, str):
-        return _PLACEHOLDER.sub(lambda match: values[match[1]], value) if "${" in value else value
+
+        def filled(match: re.Match[str]) -> str:
+            before = value[: match.start()]
+            in_url = "://" in before or before.startswith(_URLS)
+            found = values[match[1]]
+            return quote(found, safe="") if in_url and _QUERY.fullmatch(match[1]) else found
+
+        return _PLACEHOLDER.sub(filled, value) if "${" in value else value
     if isinstance(value, list):
         return [fill(item, values) for item in value]
     if isinstance(value, dict):
@@ -108,15 +130,26 @@ def load(file: Path, *, placeholders: bool = True) -> Template:
     """
     document = _read(file)
     try:
-        problems = _wrong_placeholders(document, PLACEHOLDERS if placeholders else {})
-        filled = fill(document, PLACEHOLDERS) if not problems else document
+        query = _query_names(document) if placeholders else set()
+        samples = PLACEHOLDERS | dict.fromkeys(query, _QUERY_SAMPLE)
+        problems = _wrong_placeholders(document, samples if placeholders else {})
+        filled = fill(document, samples) if not problems else document
         problems = problems or problems_of(filled)
     except RecursionError:
         problems = ["is nested too deeply"]
     if problems:
         raise TemplateError(file, problems)
     warnings = warnings_of(filled) + literal_placeholders(document, list(PLACEHOLDERS))
-    return Template(file, document, warnings)
+    names = {name.removeprefix("query.") for name in query}
+    return Template(file, document, warnings, names)
+
+
+def _query_names(value: Any) -> set[str]:
+    if isinstance(value, str):
+        names = (match[1] for match in _PLACEHOLDER.finditer(value))
+        return {name for name in names if _QUERY.fullmatch(name)}
+    parts = value if isinstance(value, list) else value.values() if isinstance(value, dict) else ()
+    return {name for part in parts for name in _query_names(part)}
 
 
 def _read(file: Path) -> Any:
@@ -155,7 +188,8 @@ def _no_constant(word: str) -> None:
 
 def _wrong_placeholders(value: Any, known: Mapping[str, str], path: str = "") -> list[str]:
     if isinstance(value, str):
-        allowed = ", ".join(f"${{{name}}}" for name in known) or "none in this file"
+        names = [name for name in known if not _QUERY.fullmatch(name)] + ["query.NAME"]
+        allowed = ", ".join(f"${{{name}}}" for name in names) if known else "none in this file"
         unknown = [match[0] for match in _PLACEHOLDER.finditer(value) if match[1] not in known]
         return [f"{path}: saw the placeholder {name}; allowed: {allowed}" for name in unknown]
     if isinstance(value, list):

@@ -11,7 +11,7 @@ from ncco_service.discovery import Discovery, NotKnown
 from ncco_service.errors import Problem
 from ncco_service.logs import masked
 from ncco_service.ncco import Documents, TemplateError
-from ncco_service.request_fields import fields_of, lenient_text, text
+from ncco_service.request_fields import any_text, fields_of, lenient_text, text
 from ncco_service.views.signature_check import SignatureCheck
 
 __all__ = ["FALLBACK_STATUSES", "blueprint"]
@@ -74,6 +74,8 @@ def blueprint(
         except NotKnown as error:
             # 503, which the platform tries again, unlike 500.
             raise Problem(503, "not_ready", str(error), error.hint, {"Retry-After": "1"}) from None
+        sent = request.args.to_dict() | fields  # a POST's URL may have a query as well
+        values |= {f"query.{name}": any_text(sent, name) for name in documents.query}
         values |= {"socket_url": socket.url, "events_url": events.url}
         try:
             body, problem = documents.answer(values), None
