@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ncco_service.discovery.agent import AgentError, Endpoint, choose, endpoints_in
 
+SETTING = "SOCKET_UPSTREAMS"
 WANTED = ("echo-service:8001", "gateway:8080")
 
 
@@ -67,8 +68,8 @@ def test_both_lists_and_all_spellings_are_read(upstream: Any, written: str) -> N
         None,
         "x",
         {},
-        {"url": None, "upstream": {"url": "http://a:1"}},
-        {"url": "tcp://1.tcp.example:1", "upstream": {"url": "http://a:1"}},
+        {"url": 5, "upstream": {"url": "http://a:1"}},
+        {"url": "ftp://a.example", "upstream": {"url": "http://a:1"}},
         {"url": "https://[::1", "upstream": {"url": "http://a:1"}},
         {"url": "https://a b", "upstream": {"url": "http://a:1"}},
         {"url": "https://a", "upstream": "http://a:1"},
@@ -104,26 +105,55 @@ NCCO = Endpoint("https://ncco.example", "ncco-service:8000")
 @pytest.mark.parametrize("order", [*itertools.permutations([ECHO, GATE, NCCO])])
 def test_the_preferred_upstream_wins_in_any_order(order: tuple[Endpoint, ...]) -> None:
     """The position in the list means nothing."""
-    assert choose(order, WANTED).url == ECHO.url
-    assert choose(order, ("ncco-service:8000", "gateway:8080")).url == NCCO.url
+    assert choose(order, WANTED, SETTING).url == ECHO.url
+    assert choose(order, ("ncco-service:8000", "gateway:8080"), SETTING).url == NCCO.url
     without = [endpoint for endpoint in order if endpoint != ECHO]
-    assert choose(without, WANTED).url == GATE.url
+    assert choose(without, WANTED, SETTING).url == GATE.url
 
 
 def test_an_empty_list_is_not_ready() -> None:
     """The agent has not connected yet."""
-    choice = choose([], WANTED)
+    choice = choose([], WANTED, SETTING)
     assert choice.url is None
     assert choice.problem == ("the agent has no tunnel open (not connected yet, or a wrong token)")
 
 
 def test_other_upstreams_are_named() -> None:
     """The reason says what is listed and what is wanted."""
-    choice = choose([NCCO], WANTED)
+    choice = choose([NCCO], WANTED, SETTING)
     assert choice.problem == (
         "the agent's tunnels lead to ncco-service:8000; none leads to "
-        "echo-service:8001 or gateway:8080"
+        "echo-service:8001 or gateway:8080: if ncco-service:8000 is right, set "
+        "SOCKET_UPSTREAMS=ncco-service:8000"
     )
+
+
+@pytest.mark.parametrize(
+    ("entry", "seen"),
+    [
+        (
+            newer("tcp://1.tcp.example:12345", "gateway:8080"),
+            "tcp://1.tcp.example:12345 is for tcp",
+        ),
+        (
+            older("tcp://1.tcp.example:1", "localhost:22"),
+            "lead to localhost:22; none leads to echo",
+        ),
+        (
+            older("x", "gateway:8080") | {"public_url": None},
+            "to gateway:8080 has no public URL yet",
+        ),
+        (newer("", "gateway:8080"), "to gateway:8080 has no public URL yet"),
+    ],
+)
+def test_a_tunnel_of_no_use_is_named(entry: dict[str, Any], seen: str) -> None:
+    """An agent with a tunnel, but of another kind or without a URL, is not one without a tunnel."""
+    choice = choose(endpoints_in(body("tunnels", entry)), WANTED, SETTING)
+    assert choice.url is None
+    assert choice.problem is not None
+    assert seen in choice.problem
+    assert "no tunnel open" not in choice.problem
+    assert "set SOCKET_UPSTREAMS" not in choice.problem
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
@@ -133,32 +163,32 @@ def test_one_url_for_two_upstreams_is_refused(order: tuple[int, ...]) -> None:
         Endpoint("https://one.example", "echo-service:8001"),
         Endpoint("https://one.example", "ncco-service:8000"),
     ]
-    choice = choose([shared[n] for n in order], WANTED)
+    choice = choose([shared[n] for n in order], WANTED, SETTING)
     assert choice.url is None
     assert choice.problem is not None
     assert choice.problem.startswith(
         "https://one.example leads to echo-service:8001 and ncco-service:8000, to either by chance"
     )
     assert "one endpoint only, for the gateway" in choice.problem
-    assert choose([*shared, GATE], WANTED).url == GATE.url
+    assert choose([*shared, GATE], WANTED, SETTING).url == GATE.url
 
 
 def test_one_url_twice_for_one_upstream_is_fine() -> None:
     """Two agents, or one in both lists, may name the same endpoint."""
-    assert choose([GATE, GATE], WANTED).url == GATE.url
+    assert choose([GATE, GATE], WANTED, SETTING).url == GATE.url
 
 
 def test_internal_and_plain_urls_are_refused() -> None:
     """The platform can reach no internal URL, and accepts no plain one."""
     internal = Endpoint("https://echo.internal", "echo-service:8001")
     plain = Endpoint("http://gate.example", "gateway:8080")
-    choice = choose([internal, plain], WANTED)
+    choice = choose([internal, plain], WANTED, SETTING)
     assert choice.url is None
     assert choice.problem == (
         "https://echo.internal is reachable only inside ngrok; "
         "http://gate.example is not https, which the platform requires"
     )
-    assert choose([internal, plain, GATE], WANTED).url == GATE.url
+    assert choose([internal, plain, GATE], WANTED, SETTING).url == GATE.url
 
 
 json_values = st.recursive(
@@ -177,4 +207,4 @@ json_values = st.recursive(
 @given(st.lists(json_values, max_size=5))
 def test_no_list_crashes(entries: list[Any]) -> None:
     """Any JSON in the list is read or left out."""
-    choose(endpoints_in(json.dumps({"endpoints": entries}).encode()), WANTED)
+    choose(endpoints_in(json.dumps({"endpoints": entries}).encode()), WANTED, SETTING)

@@ -22,7 +22,11 @@ class AgentError(Exception):
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A tunnel: its public ``url`` (https://host) and its ``upstream`` (gateway:8080)."""
+    """A tunnel: its public ``url`` (https://host), and its ``upstream`` (gateway:8080).
+
+    Of a tunnel that is no use for webhooks and sockets ``url`` is what the agent says, such as
+    tcp://host:port, or "" when it says none.
+    """
 
     url: str
     upstream: str
@@ -54,12 +58,13 @@ def endpoints_in(body: bytes) -> list[Endpoint]:
     return [endpoint for endpoint in found if endpoint]
 
 
-def choose(endpoints: Sequence[Endpoint], upstreams: Sequence[str]) -> Choice:
+def choose(endpoints: Sequence[Endpoint], upstreams: Sequence[str], setting: str) -> Choice:
     """Choose the public URL that leads to one of some upstreams.
 
     Args:
         endpoints: what the agent lists, in any order.
         upstreams: host:port each, the preferred first.
+        setting: that names the upstreams, for the reason.
 
     Returns:
         The URL; or None with the reason. A URL that leads to several upstreams is refused, since
@@ -83,11 +88,27 @@ def choose(endpoints: Sequence[Endpoint], upstreams: Sequence[str]) -> Choice:
         listed = ", ".join(sorted({endpoint.upstream for endpoint in endpoints}))
         wanted = " or ".join(upstreams)
         problems = [f"the agent's tunnels lead to {listed}; none leads to {wanted}"]
+        fitting = sorted(
+            upstream
+            for url, targets in leads_to.items()
+            for upstream in targets
+            if _problem(url, targets) is None
+        )
+        if fitting:
+            problems[0] += f": if {fitting[0]} is right, set {setting}={fitting[0]}"
     return Choice(None, "; ".join(dict.fromkeys(problems)))
 
 
 def _problem(url: str, upstreams: set[str]) -> str | None:
+    if not url:
+        targets = " and ".join(sorted(upstreams))
+        return f"the agent's tunnel to {targets} has no public URL yet: look at the agent's log"
     parts = urlsplit(url)
+    if parts.scheme not in ("http", "https"):
+        return (
+            f"the agent's tunnel {url} is for {parts.scheme}, and the platform needs https: give "
+            "the agent an http tunnel"
+        )
     if parts.scheme != "https":
         return f"{url} is not https, which the platform requires"
     if (parts.hostname or "").endswith(".internal"):
@@ -104,9 +125,11 @@ def _problem(url: str, upstreams: set[str]) -> str | None:
 def _endpoint(entry: Any) -> Endpoint | None:
     if not isinstance(entry, dict):
         return None
-    url = _base(entry.get("url", entry.get("public_url")))
+    said = entry.get("url", entry.get("public_url"))
+    named = "url" in entry or "public_url" in entry
+    url = "" if named and said in (None, "") else _base(said)
     upstream = _upstream(_inner(entry, "upstream", "url") or _inner(entry, "config", "addr"))
-    return Endpoint(url, upstream) if url and upstream else None
+    return None if url is None or upstream is None else Endpoint(url, upstream)
 
 
 def _inner(entry: dict[str, Any], name: str, field: str) -> Any:
@@ -122,9 +145,9 @@ def _base(text: object) -> str | None:
         host, port = parts.hostname, parts.port
     except ValueError:
         return None
-    if not host or parts.scheme not in ("http", "https"):
+    if not host or parts.scheme not in ("http", "https", "tcp", "tls"):
         return None
-    usual = {"http": 80, "https": 443}[parts.scheme]
+    usual = {"http": 80, "https": 443}.get(parts.scheme)
     name = f"[{host}]" if ":" in host else host
     return f"{parts.scheme}://{name}" + (f":{port}" if port not in (None, usual) else "")
 

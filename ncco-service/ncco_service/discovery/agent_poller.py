@@ -90,10 +90,10 @@ class AgentPoller:
             return [], f"{self._api}{path} {error}"
 
     def _choose(self, endpoints: list[Endpoint]) -> Tunnel:
-        socket = agent.choose(endpoints, self._socket_upstreams)
-        webhooks = agent.choose(endpoints, self._webhook_upstreams)
-        problem = socket.problem or webhooks.problem
-        return Tunnel(socket.url, webhooks.url, self._clock(), problem)
+        socket = agent.choose(endpoints, self._socket_upstreams, "SOCKET_UPSTREAMS")
+        webhooks = agent.choose(endpoints, self._webhook_upstreams, "WEBHOOK_UPSTREAMS")
+        problems = dict.fromkeys(found.problem for found in (socket, webhooks) if found.problem)
+        return Tunnel(socket.url, webhooks.url, self._clock(), "; ".join(problems) or None)
 
 
 def _log_changes(before: Tunnel, now: Tunnel) -> None:
