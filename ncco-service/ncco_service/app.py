@@ -29,7 +29,13 @@ def create_app(settings: Settings) -> Flask:
     app.extensions[_EXTENSION] = service
     documents, discovery, check = service.documents, service.discovery, service.signature_check
     app.register_blueprint(
-        webhooks.blueprint(documents, discovery, check, log_numbers=settings.log_numbers)
+        webhooks.blueprint(
+            documents,
+            discovery,
+            check,
+            log_numbers=settings.log_numbers,
+            local_hosts=settings.local_hosts,
+        )
     )
     app.register_blueprint(health.blueprint(settings, discovery, check, service.warnings))
     errors.register(app)

@@ -437,3 +437,42 @@ def test_named_values_are_checked_like_the_others(
         content_type="application/json",
     )
     assert broken.status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("headers", "said"),
+    [
+        ({"X-Forwarded-Proto": "https"}, "set TRUSTED_PROXIES=127.0.0.1, or PUBLIC_URL=https://sh"),
+        ({"X-Forwarded-Host": "voice.example.org"}, "sent to http://voice.example.org, and is not"),
+        ({}, "set PUBLIC_URL=https://shop.example.org"),
+    ],
+)
+def test_plain_events_behind_a_proxy_are_warned_of_once(
+    make_app: MakeApp, events: Events, headers: dict[str, str], said: str
+) -> None:
+    """Where the platform would be told http:// or an inner host, the warning names the setting."""
+    client = make_app().test_client()
+    for _ in range(3):
+        answer = client.get("/webhooks/answer", headers={"Host": "shop.example.org"} | headers)
+        assert answer.get_json()[1]["eventUrl"] == ["http://shop.example.org/webhooks/events"]
+    (warning,) = events("events_url_is_doubtful")
+    assert warning["log_level"] == "warning"
+    assert said in warning["message"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "headers"),
+    [
+        ({}, {"Host": "localhost:8000"}),
+        ({}, {"Host": "ncco-service:8000"}),
+        ({}, {"Host": "10.0.0.7"}),
+        ({"PUBLIC_URL": "https://a.example"}, {"X-Forwarded-Proto": "https"}),
+        ({"TRUSTED_PROXIES": "127.0.0.1"}, {"X-Forwarded-Proto": "https"}),
+    ],
+)
+def test_right_events_are_not_warned_of(
+    make_app: MakeApp, events: Events, settings: dict[str, str], headers: dict[str, str]
+) -> None:
+    """On this machine, with the settings, or through a trusted proxy, nothing is wrong."""
+    make_app(**settings).test_client().get("/webhooks/answer", headers=headers)
+    assert events("events_url_is_doubtful") == []

@@ -56,6 +56,14 @@ class RequestOrigin:
         except ValueError:
             return False
 
+    def is_public(self, names: Sequence[str]) -> bool:
+        """Tell whether the host looks like one that the internet knows."""
+        name = self.host.rpartition(":")[0] or self.host
+        try:
+            return ipaddress.ip_address(name.strip("[]")).is_global
+        except ValueError:
+            return "." in name and not self.is_local(names)
+
 
 class TrustedProxies:
     """The peers whose X-Forwarded-* headers are believed.
@@ -81,6 +89,11 @@ class TrustedProxies:
     def origin(self, environ: Mapping[str, Any]) -> RequestOrigin:
         """Read a request's origin from its WSGI environment."""
         return RequestOrigin.of(environ, environ.get("REMOTE_ADDR") in self)
+
+    def ignored_origin(self, environ: Mapping[str, Any]) -> RequestOrigin | None:
+        """Return the origin that an untrusted peer claims, if it is another than is used."""
+        claimed = RequestOrigin.of(environ, trusted=True)
+        return None if claimed == self.origin(environ) or not claimed.host else claimed
 
     def poll(self) -> float:
         """Resolve the names again; return the seconds until the next time."""

@@ -12,6 +12,7 @@ from ncco_service.errors import Problem
 from ncco_service.logs import masked
 from ncco_service.ncco import Documents, TemplateError
 from ncco_service.request_fields import any_text, fields_of, lenient_text, text
+from ncco_service.views.plain_events import PlainEventsWarning
 from ncco_service.views.signature_check import SignatureCheck
 
 __all__ = ["FALLBACK_STATUSES", "blueprint"]
@@ -32,6 +33,7 @@ def blueprint(
     signature_check: SignatureCheck | None,
     *,
     log_numbers: bool,
+    local_hosts: tuple[str, ...],
 ) -> Blueprint:
     """Make the webhooks.
 
@@ -40,8 +42,10 @@ def blueprint(
         discovery: where the platform reaches the socket and the webhooks.
         signature_check: refuses webhooks that are not Vonage's; None accepts all.
         log_numbers: whether numbers are logged unmasked.
+        local_hosts: names of this machine.
 
     """
+    plain_events = PlainEventsWarning(discovery, local_hosts)
     hooks = Blueprint("webhooks", __name__)
     methods = ["GET", "POST"]
 
@@ -74,6 +78,8 @@ def blueprint(
         except NotKnown as error:
             # 503, which the platform tries again, unlike 500.
             raise Problem(503, "not_ready", str(error), error.hint, {"Retry-After": "1"}) from None
+        if events.source == "request":
+            plain_events.look(request.environ, events.url)
         sent = request.args.to_dict() | fields  # a POST's URL may have a query as well
         values |= {f"query.{name}": any_text(sent, name) for name in documents.query}
         values |= {"socket_url": socket.url, "events_url": events.url}
