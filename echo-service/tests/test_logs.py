@@ -55,6 +55,13 @@ def test_values_cannot_leave_their_line(stream: io.StringIO, value: str, shown: 
     assert stream.getvalue().split(" ", 2)[2] == f"text text={shown}\n"
 
 
+def test_advice_is_whole(stream: io.StringIO) -> None:
+    """What this service itself says of a problem is never cut."""
+    advice = "set this, " * 60
+    logger.info("event", message=advice)
+    assert advice in stream.getvalue()
+
+
 def logged(log_format: str, **fields: object) -> str:
     """What one event is in a format."""
     stream = io.StringIO()

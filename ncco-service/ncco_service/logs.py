@@ -20,6 +20,8 @@ from structlog.typing import EventDict, Processor
 __all__ = ["configure", "masked", "stdlib_configuration"]
 
 _LONGEST = 200  # characters of one value
+_LONGEST_ADVICE = 2000  # of a text of this service's own, which is never cut
+_ADVICE = {"message", "hint", "advice"}
 _PLAIN = re.compile(r"[!#-<>-\[\]-~]+")  # printable ASCII without blank, quote, = and backslash
 _DIGIT_BEFORE_THE_LAST_TWO = re.compile(r"[0-9](?=(?:[^0-9]*[0-9]){2})")
 
@@ -108,17 +110,21 @@ def _exception(_logger: Any, _method: str, event: EventDict) -> EventDict:
 
 
 def _bounded(_logger: Any, _method: str, event: EventDict) -> EventDict:
-    """Leave out what is None, round floats, and cut values to 200 characters."""
-    return {name: _short(value) for name, value in event.items() if value is not None}
+    """Leave out what is None, round floats, and cut values to 200 characters, but not advice."""
+    return {
+        name: _short(value, _LONGEST_ADVICE if name in _ADVICE else _LONGEST)
+        for name, value in event.items()
+        if value is not None
+    }
 
 
-def _short(value: object) -> str | int | float:
+def _short(value: object, longest: int) -> str | int | float:
     if isinstance(value, float):
         return round(value, 3)
     if isinstance(value, int):
         return value
     text = str(value)
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
+    return text if len(text) <= longest else text[: longest - 3] + "..."
 
 
 def _foreign(_logger: Any, _method: str, event: EventDict) -> EventDict:

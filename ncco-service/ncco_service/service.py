@@ -61,8 +61,12 @@ class Service:
 
     def start(self) -> None:
         """Log the warnings and start the background jobs, in the process that serves."""
+        given = self.settings
+        # Without a public address only this machine sends webhooks; the socket may be reached.
+        public = given.ngrok_api_url or given.socket_url or given.public_url
+        log = logger.warning if public or given.socket_auth == "none" else logger.info
         for warning in self.warnings:
-            logger.warning("open_to_anybody", message=warning)
+            log("open_to_anybody", message=warning)
         for warning in self.documents.warnings:
             logger.warning("document_warning", message=warning)
         self.discovery.start()

@@ -115,7 +115,9 @@ def test_an_empty_list_is_not_ready() -> None:
     """The agent has not connected yet."""
     choice = choose([], WANTED, SETTING)
     assert choice.url is None
-    assert choice.problem == ("the agent has no tunnel open (not connected yet, or a wrong token)")
+    assert choice.problem == (
+        "the agent has no tunnel open (not connected yet, or a wrong token: see its log)"
+    )
 
 
 def test_other_upstreams_are_named() -> None:

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import pytest
 from ncco_service.discovery import fetch
-from ncco_service.discovery.agent_poller import AgentPoller
+from ncco_service.discovery.agent_poller import REPORT_SECONDS, STARTING_SECONDS, AgentPoller
 from ncco_service.settings import Settings
 
 Events = Callable[[str], list[dict[str, Any]]]
@@ -189,3 +189,17 @@ def test_a_silent_agent_times_out(
     poller.poll()
     assert poller.tunnel.socket == GATE[0]
     assert poller.tunnel.error is None
+
+
+def test_an_agent_that_fails_otherwise_each_time_is_reported_once_a_minute(
+    agent: Agent, poller: AgentPoller, clock: list[float], events: Events
+) -> None:
+    """With a wrong token it is there, gone and back; at its start nothing is reported."""
+    agent.pages["/api/endpoints"] = agent.pages["/api/tunnels"] = (200, {})
+    poller.poll()
+    assert events("tunnel_problem") == []
+    for second in range(int(STARTING_SECONDS), int(STARTING_SECONDS + REPORT_SECONDS) + 2):
+        clock[0] = 100.0 + second
+        agent.pages["/api/endpoints"] = agent.pages["/api/tunnels"] = (500 + second, {})
+        poller.poll()
+    assert len(events("tunnel_problem")) == 2

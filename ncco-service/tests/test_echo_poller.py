@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from ncco_service.app import service_of
-from ncco_service.discovery.echo_poller import EchoPoller
+from ncco_service.discovery.echo_poller import STARTING_SECONDS, EchoPoller
 
 MakeApp = Callable[..., Flask]
 Events = Callable[[str], list[dict[str, Any]]]
@@ -64,6 +64,21 @@ def test_callers_hear_that_the_service_is_full(
     poller.poll()
     assert answered(app) == ["talk", "connect"]
     assert [fields["state"] for fields in events("echo_service")] == ["busy", "ready"]
+
+
+def test_a_service_that_is_still_starting_is_not_reported(agent: Any, events: Events) -> None:
+    """An echo service that was never there is a warning only after a while."""
+    clock = [0.0]
+    poller = EchoPoller(f"{agent.url}/readyz", 2.0, lambda: clock[0])
+    agent.close()
+    poller.poll()
+    assert events("echo_service") == []
+    assert poller.readiness.state == "unreachable"
+    clock[0] = STARTING_SECONDS
+    poller.poll()
+    poller.poll()
+    (reported,) = events("echo_service")
+    assert (reported["log_level"], reported["state"]) == ("warning", "unreachable")
 
 
 def test_an_unreachable_service_is_not_ready(app: Flask, agent: Any, poller: EchoPoller) -> None:

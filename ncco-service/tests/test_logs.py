@@ -109,6 +109,12 @@ def test_long_values_are_cut(log_format: str) -> None:
     assert "x" * 198 not in line
 
 
+def test_advice_is_whole() -> None:
+    """What this service itself says of a problem is never cut."""
+    advice = "set this, " * 60
+    assert advice in written("logfmt", lambda log: log.warning("event", message=advice))
+
+
 def test_numbers_are_masked_but_for_two_digits() -> None:
     """A telephone number cannot be read from the log, a word can."""
     assert logs.masked("447700900123") == "**********23"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -54,7 +55,9 @@ def test_up_with_nothing_configured_then_a_call() -> None:
         secret = stack.compose("exec", "-T", "echo-service", "cat", "/run/socket/socket_secret")
         assert len(secret) == 64
         assert int(secret, 16), "256 bits"
-        log = "".join(stack.logs(name) for name in (*services, "secrets"))
+        log = "".join(stack.logs(name) for name in (*services, "ready", "secrets"))
+        assert not re.search(r"WARN|ERROR|\"warn|\"error", log), "the log of a clean start"
+        assert "INFO ready: now call http://localhost" in stack.logs("ready").splitlines()[-1]
         assert secret not in log
         stack.compose("down")
         stack.up()

@@ -24,6 +24,10 @@ FORMATS = ("logfmt", "json", "console")
 
 MAX_VALUE_CHARACTERS = 200
 """Characters of a value that are logged."""
+MAX_ADVICE_CHARACTERS = 2000
+"""The same of a text of this service's own, which is never cut."""
+ADVICE = {"message", "hint", "advice"}
+"""Fields that have such a text."""
 
 _PLAIN = re.compile(r"[A-Za-z0-9_.:/@+,;%~()\[\]-]+")
 
@@ -101,7 +105,11 @@ def _fields(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
         error = sys.exc_info()[1]
     if isinstance(error, BaseException):
         fields |= _exception(error)
-    return {name: _shortened(value) for name, value in fields.items() if value is not None}
+    return {
+        name: _shortened(value, MAX_ADVICE_CHARACTERS if name in ADVICE else MAX_VALUE_CHARACTERS)
+        for name, value in fields.items()
+        if value is not None
+    }
 
 
 def _exception(error: BaseException) -> dict[str, str | None]:
@@ -112,14 +120,14 @@ def _exception(error: BaseException) -> dict[str, str | None]:
     return {"error": f"{type(error).__name__}: {error}", "where": where}
 
 
-def _shortened(value: object) -> object:
+def _shortened(value: object, longest: int) -> object:
     if isinstance(value, bool | int):
         return value
     if isinstance(value, float):
         return round(value, 3)
     text = str(value)
-    if len(text) > MAX_VALUE_CHARACTERS:
-        text = text[: MAX_VALUE_CHARACTERS - 3] + "..."
+    if len(text) > longest:
+        text = text[: longest - 3] + "..."
     return text
 
 

@@ -72,7 +72,9 @@ def choose(endpoints: Sequence[Endpoint], upstreams: Sequence[str], setting: str
 
     """
     if not endpoints:
-        return Choice(None, "the agent has no tunnel open (not connected yet, or a wrong token)")
+        return Choice(
+            None, "the agent has no tunnel open (not connected yet, or a wrong token: see its log)"
+        )
     leads_to: dict[str, set[str]] = defaultdict(set)
     for endpoint in endpoints:
         leads_to[endpoint.url].add(endpoint.upstream)

@@ -14,6 +14,10 @@ __all__ = ["AgentPoller", "Tunnel"]
 
 logger = structlog.get_logger()
 
+STARTING_SECONDS = 15.0
+"""After the start of this service; an agent that has no tunnel yet is not reported."""
+REPORT_SECONDS = 60.0
+"""Between two reports of problems: an agent that fails has another one at every poll."""
 _UNTIL_FOUND = 1.0  # seconds between two polls while no address is known
 
 
@@ -46,6 +50,8 @@ class AgentPoller:
         self._webhook_upstreams = settings.webhook_upstreams
         self._pause = settings.agent_poll_seconds
         self._clock = clock
+        self._started = clock()
+        self._reported: tuple[str, float] | None = None  # what, and when
         self.tunnel = Tunnel()
 
     @property
@@ -65,9 +71,24 @@ class AgentPoller:
             self.tunnel = self._ask()
         except (fetch.FetchError, AgentError) as error:
             self.tunnel = Tunnel(before.socket, before.webhooks, before.answered, str(error))
+        self._log_problem()
         _log_changes(before, self.tunnel)
         found = self.tunnel.socket and self.tunnel.webhooks
         return self._pause if found else min(self._pause, _UNTIL_FOUND)
+
+    def _log_problem(self) -> None:
+        now, error = self._clock(), self.tunnel.error
+        if error is None:
+            self._reported = None
+            return
+        starting = self.tunnel.socket is None and now - self._started < STARTING_SECONDS
+        again = self._reported is not None and (
+            self._reported[0] == error or now - self._reported[1] < REPORT_SECONDS
+        )
+        if starting or again:
+            return
+        self._reported = (error, now)
+        logger.warning("tunnel_problem", message=error, kept=self.tunnel.socket)
 
     def _ask(self) -> Tunnel:
         newer, problem = self._list("/api/endpoints")
@@ -97,8 +118,6 @@ class AgentPoller:
 
 
 def _log_changes(before: Tunnel, now: Tunnel) -> None:
-    if now.error and now.error != before.error:
-        logger.warning("tunnel_problem", message=now.error, kept=now.socket)
     if (now.socket, now.webhooks) != (before.socket, before.webhooks):
         logger.info("tunnel", socket=now.socket or "none", webhooks=now.webhooks or "none")
     elif before.error and not now.error:

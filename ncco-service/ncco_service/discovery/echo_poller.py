@@ -13,6 +13,9 @@ __all__ = ["EchoPoller", "Readiness"]
 
 logger = structlog.get_logger()
 
+STARTING_SECONDS = 15.0
+"""After the start of this service; an echo service that is not there yet is not reported."""
+
 
 @dataclass(frozen=True)
 class Readiness:
@@ -41,6 +44,8 @@ class EchoPoller:
         self._url = url
         self._pause = pause
         self._clock = clock
+        self._started = clock()
+        self._logged = Readiness().state
         self.readiness = Readiness()
 
     @property
@@ -58,11 +63,17 @@ class EchoPoller:
             self.readiness = Readiness("unreachable", str(error), before.answered)
         else:
             self.readiness = self._read(status, body)
-        if self.readiness.state != before.state:
-            state, problem = self.readiness.state, self.readiness.problem
-            log = logger.info if state == "ready" else logger.warning
-            log("echo_service", state=state, message=problem)
+        self._log_change()
         return self._pause
+
+    def _log_change(self) -> None:
+        state, problem = self.readiness.state, self.readiness.problem
+        starting = self.age is None and self._clock() - self._started < STARTING_SECONDS
+        if state == self._logged or (state == "unreachable" and starting):
+            return
+        self._logged = state
+        log = logger.info if state == "ready" else logger.warning
+        log("echo_service", state=state, message=problem)
 
     def _read(self, status: int, body: bytes) -> Readiness:
         now = self._clock()
