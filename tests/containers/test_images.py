@@ -5,6 +5,8 @@ from __future__ import annotations
 import http.client
 import json
 import secrets
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -116,6 +118,22 @@ def test_a_volume_for_recordings_gets_them(images: dict[str, str]) -> None:
     finally:
         docker("rm", "--force", container)
         docker("volume", "rm", volume)
+
+
+def test_a_private_folder_of_handlers_is_named(images: dict[str, str], tmp_path: Path) -> None:
+    """Python has only "No module named" for a folder that the container's user cannot read."""
+    handlers = tmp_path / "my-handlers"
+    handlers.mkdir()
+    (handlers / "parrot.py").write_text("async def parrot(call): ...\n")
+    handlers.chmod(0o700)
+    done = subprocess.run(
+        ["docker", "run", "--rm", *STRICT, "--volume", f"{handlers}:/handlers:ro",
+         "--env", "PYTHONPATH=/handlers", "--env", "AUDIO_HANDLER=parrot:parrot",
+         images["echo-service"]],
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 78
+    assert "cannot read /handlers: chmod -R a+rX it" in done.stdout + done.stderr
 
 
 def test_the_agent_can_read_its_configuration(images: dict[str, str]) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
+import sys
 import traceback
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -69,9 +71,11 @@ def load(settings: Settings) -> Handler:
     try:
         imported = importlib.import_module(module)
     except Exception as error:  # whatever an application's own code raises
+        advice = f"check that its folder is on PYTHONPATH, or give {_CHOICE}"
+        if closed := _unreadable(sys.path):
+            advice = f"uid {os.getuid()}, which runs this, cannot read {closed}: chmod -R a+rX it"
         raise HandlerError(
-            f"{name!r} cannot be imported ({_described(error)}); check that its folder is on "
-            f"PYTHONPATH, or give {_CHOICE}"
+            f"{name!r} cannot be imported ({_described(error)}); {advice}"
         ) from error
     found: Any = imported
     for part in attribute.split("."):
@@ -88,6 +92,12 @@ def load(settings: Settings) -> Handler:
         ]
         raise HandlerError(f"{seen}; handlers in there: {', '.join(usable) or 'none'}")
     return handler
+
+
+def _unreadable(folders: Iterable[str]) -> str | None:
+    """Return the first folder that exists but is closed to us: imports pass over it silently."""
+    closed = (f for f in folders if os.path.isdir(f) and not os.access(f, os.R_OK | os.X_OK))
+    return next(closed, None)
 
 
 def _described(error: Exception) -> str:
