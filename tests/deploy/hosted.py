@@ -54,7 +54,7 @@ class Hosted:
         """Start both; return once their probes and ncco-service's readiness say so."""
         try:
             for service in self.placements:
-                docker("network", "create", self._named(service))
+                docker("network", "create", self.container(service))
             for service in self.placements:
                 self._start(service)
             for service, place in self.placements.items():
@@ -79,30 +79,34 @@ class Hosted:
                 print(self.logs(service))
         self._take_down()
 
+    def container(self, service: Service) -> str:
+        """Return the name of the service's container, and of its network."""
+        return f"{self._name}-{service}"
+
     def logs(self, service: Service) -> str:
         """Return all that the service has logged so far."""
-        return docker("logs", self._named(service))
+        return docker("logs", self.container(service))
 
     def ask_to_stop(self, service: Service) -> None:
         """Send the signal by which this host asks for an end."""
-        docker("kill", "--signal", self.placements[service].signal, self._named(service))
+        docker("kill", "--signal", self.placements[service].signal, self.container(service))
 
     def state_after(self, service: Service, seconds: float) -> dict[str, Any]:
         """Return the container's state once it has ended by itself, at most *seconds* from now."""
         begin = time.monotonic()
-        docker("wait", self._named(service), timeout=seconds)
+        docker("wait", self.container(service), timeout=seconds)
         assert time.monotonic() - begin < seconds
-        return dict(json.loads(docker("inspect", self._named(service)))[0]["State"])
+        return dict(json.loads(docker("inspect", self.container(service)))[0]["State"])
 
     def _start(self, service: Service) -> None:
         place = self.placements[service]
         port = self._ports.setdefault(service, free_port())
-        options = [f"--network={self._named(service)}", f"--name={self._named(service)}"]
+        options = [f"--network={self.container(service)}", f"--name={self.container(service)}"]
         options += [f"--publish=127.0.0.1:{port}:{place.port}", *place.options]
         if place.user:
             options.append(f"--user={place.user}")
         if service == "echo-service":
-            self._bridge = _gateway(self._named("ncco-service"))
+            self._bridge = _gateway(self.container("ncco-service"))
             options.append(f"--publish={self._bridge}:{port}:{place.port}")
         env = {**place.env, **self._own(service)}
         for file, name in place.files.items():
@@ -129,13 +133,10 @@ class Hosted:
     def _url(self, service: Service) -> str:
         return f"http://127.0.0.1:{self._ports[service]}"
 
-    def _named(self, service: Service) -> str:
-        return f"{self._name}-{service}"
-
     def _take_down(self) -> None:
         for service in self.placements:
             for command in (("rm", "--force", "--volumes"), ("network", "rm", "--force")):
-                docker(*command, self._named(service))
+                docker(*command, self.container(service))
         self._folder.cleanup()
 
 

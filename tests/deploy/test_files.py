@@ -83,6 +83,7 @@ def test_every_variable_is_a_setting() -> None:
         named |= set(re.findall(r"name: ([A-Z_]{2,})\b", text))
     for file in KUBERNETES.glob("base/*-service.yaml"):
         named |= set(re.findall(r"name: ([A-Z_]{2,})\b", file.read_text()))
+    named |= set(_vm())
     stack = (DEPLOY / "swarm/stack.yml").read_text().partition("\n  gateway:")[0]
     named |= set(re.findall(r"^      ([A-Z_]+): ", stack, re.MULTILINE))
     assert set(OWN_ADDRESSES) <= named
@@ -186,6 +187,19 @@ def test_the_engine_takes_its_settings(engine: None) -> None:
     except FileNotFoundError:
         pytest.skip("dockerd is not on this machine")
     assert done.returncode == 0, done.stderr
+
+
+def test_the_machines_own_env_lets_calls_finish() -> None:
+    """Compose kills later than the drain ends, and the drain is as long as a call may be."""
+    given = _vm()
+    assert given["COMPOSE_FILE"] == "docker-compose.yml:docker-compose.domain.yml"
+    drain, grace = int(given["DRAIN_SECONDS"]), given["STOP_GRACE_PERIOD"]
+    assert 7200 <= drain < int(grace.removesuffix("s"))
+
+
+def _vm() -> dict[str, str]:
+    text = (DEPLOY / "vm/env").read_text()
+    return dict(re.findall(r"^([A-Z_]+)=(.+)$", text, re.MULTILINE))
 
 
 def _pods() -> dict[str, dict[str, Any]]:
