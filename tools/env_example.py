@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
-from collections.abc import Collection, Iterable
-from typing import Protocol
+from pathlib import Path
 
 import echo_service.settings
 import ncco_service.settings
@@ -15,7 +15,8 @@ import ncco_service.settings
 __all__ = ["text"]
 
 HEAD = """\
-# Every setting, with its default. Copy to `.env` and change what you need; all are optional.
+# Every setting, with its default in Compose. Copy to `.env` and change what you need; all are
+# optional.
 # Generated from the code: change the services' settings.py, then run `make env-example`.
 """
 
@@ -60,24 +61,7 @@ COMPOSE = (
 )
 """Settings of Compose itself, which the services do not know: name, default, help."""
 
-SET_BY_COMPOSE = {"HOST", "PORT"}
-"""Settings that Compose does not pass on: the gateway relies on what the images set."""
-
-
-class Variable(Protocol):
-    """A setting, as a service's `settings.VARIABLES` lists it."""
-
-    @property
-    def name(self) -> str:
-        """The environment variable."""
-
-    @property
-    def default(self) -> str:
-        """Its default as an environment variable; empty when unset."""
-
-    @property
-    def help(self) -> str:
-        """What it does, with units, in one line."""
+COMPOSE_FILE = Path(__file__).resolve().parent.parent / "docker-compose.yml"
 
 
 def text() -> str:
@@ -89,19 +73,43 @@ def text() -> str:
         ("ncco-service", ncco_service.settings.VARIABLES),
         ("echo-service", echo_service.settings.VARIABLES),
     ):
+        defaults = compose_defaults(title)
         parts.append(_title(title))
-        parts += _entries(variables, seen | SET_BY_COMPOSE)
-        seen |= {variable.name for variable in variables}
-        alone = [variable for variable in variables if variable.name in SET_BY_COMPOSE]
-        parts.append(f"# For {title} run by hand; Compose does not pass these on.\n")
-        parts += _entries(alone, set())
+        parts += [
+            _entry(each.name, defaults[each.name] or each.default, each.help)
+            for each in variables
+            if each.name in defaults and each.name not in seen
+        ]
+        seen |= defaults.keys()
+        parts.append(f"# For {title} run by hand; `.env` does not change these.\n")
+        parts += [
+            _entry(each.name, each.default, each.help)
+            for each in variables
+            if each.name not in defaults
+        ]
     return "\n".join(parts)
 
 
-def _entries(variables: Iterable[Variable], without: Collection[str]) -> Iterable[str]:
-    for variable in variables:
-        if variable.name not in without:
-            yield _entry(variable.name, variable.default, variable.help)
+def compose_defaults(service: str) -> dict[str, str]:
+    """Return what `.env` can set of a service in Compose.
+
+    Args:
+        service: its name in docker-compose.yml.
+
+    Returns:
+        The default by the setting's name; empty where Compose leaves the default to the service.
+
+    """
+    whole = COMPOSE_FILE.read_text()
+    block = re.split(r"\n(?=  \S)", whole.partition(f"\n  {service}:\n")[2])[0]
+    defaults = dict.fromkeys(re.findall(r"^      ([A-Z_]+):(?: #.*)?$", block, re.MULTILINE), "")
+    files = whole.partition("\nsecrets:\n")[2]  # for what a service has as a file of its own
+    names = re.findall(r"^      ([A-Z_]+)_FILE: /run/", block, re.MULTILINE)
+    defaults |= {name + suffix: "" for name in names for suffix in ("", "_FILE") if name in files}
+    for name, default in re.findall(r"\$\{([A-Z_]+):-([^\n]*?)\}(?=[:\s])", block):
+        # What Compose has only in a certain case is told by that case's value.
+        defaults[name] = re.sub(r"^\$\{[A-Z_]+:\+(.*)\}$", r"\1", default)
+    return defaults
 
 
 def _title(name: str) -> str:

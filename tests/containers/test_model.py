@@ -268,6 +268,22 @@ def test_a_setting_of_the_user_arrives() -> None:
     assert services["ncco-service"]["environment"]["SOCKET_URL"] is None
 
 
+def test_env_example_has_the_defaults_of_compose(services: dict[str, Any]) -> None:
+    """A setting's default there is the one that Compose gives, where it gives any."""
+    text = (ROOT / ".env.example").read_text()
+    for name in ("ncco-service", "echo-service"):
+        section = text.partition(f"--- {name} ---")[2].partition(f"# For {name} run by hand")[0]
+        listed = dict(re.findall(r"^#([A-Z_]+)=(.*)$", section, re.MULTILINE))
+        given = services[name]["environment"]
+        assert len(listed) > 10
+        for setting, default in listed.items():
+            if given.get(setting) and not setting.endswith("_FILE") and setting != "METRICS_PORT":
+                assert given[setting] == default, setting
+        for setting in given.keys() - listed.keys() - {"THREADS"}:  # a former one, to be refused
+            fixed = given[setting] is not None
+            assert fixed or setting in text, f"{setting} is settable, and not listed"
+
+
 def test_a_token_makes_ncco_service_expect_a_tunnel(services: dict[str, Any]) -> None:
     """Without a token nobody waits for an agent; with one, a call works only if the tunnel does."""
     assert services["ncco-service"]["environment"]["NGROK_API_URL"] == ""
