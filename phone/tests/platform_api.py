@@ -17,7 +17,17 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from phone.platform.registration import Registration
 
-__all__ = ["API_SECRET", "OWN", "PRIVATE", "PUBLIC", "Client", "registration", "soon", "token"]
+__all__ = [
+    "API_SECRET",
+    "APPLICATION",
+    "OWN",
+    "PRIVATE",
+    "PUBLIC",
+    "Client",
+    "registration",
+    "soon",
+    "token",
+]
 
 OWN = "447700900001"
 API_SECRET = "not-a-secret"
