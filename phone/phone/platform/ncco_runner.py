@@ -50,6 +50,7 @@ class NccoRunner:
         self._source = source
         self._announcer = Announcer(leg)
         self._recordings: set[asyncio.Task[None]] = set()
+        self._over = asyncio.Event()
 
     async def run(self, ncco: Ncco) -> None:
         """Run an NCCO, and those that replace it, until nothing is left or the leg is over."""
@@ -63,8 +64,7 @@ class NccoRunner:
                 elif isinstance(action, TERMINAL):
                     return
         finally:
-            for task in self._recordings:
-                task.cancel()
+            self._over.set()
             await asyncio.gather(*self._recordings, return_exceptions=True)
 
     async def _until_transferred(self, action: Action) -> Ncco | None:
@@ -164,13 +164,12 @@ class NccoRunner:
     async def _record(self, action: Record) -> None:
         """Record from now on; wait for the end only where the action has one."""
         begun = asyncio.Event()
-        task = asyncio.create_task(record(self._leg, action, begun), name="record")
-        await begun.wait()
-        if action.has_end:
-            await self._leg.unless_over(task)
-            return
+        task = asyncio.create_task(record(self._leg, action, begun, self._over), name="record")
         self._recordings.add(task)
         task.add_done_callback(self._recordings.discard)
+        await begun.wait()
+        if action.has_end:
+            await asyncio.wait({task})  # which ends with the leg, and tells of the recording
 
     async def _transfer(self, action: Transfer) -> None:
         """Move this leg into another conversation, and stay there."""

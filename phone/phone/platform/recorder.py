@@ -12,6 +12,7 @@ from phone.platform.actions import Record
 from phone.platform.leg import Leg
 from phone.platform.ncco_source import event_target
 from phone.platform.recording import Recording
+from phone.platform.waiting import first_of
 
 __all__ = ["publish", "record"]
 
@@ -19,13 +20,14 @@ LOOK_SECONDS = 0.2
 LONGEST_SECONDS = 7200.0  # of `timeOut` (NCCO reference, record)
 
 
-async def record(leg: Leg, action: Record, begun: asyncio.Event) -> None:
+async def record(leg: Leg, action: Record, begun: asyncio.Event, stop: asyncio.Event) -> None:
     """Record until the action's end, or the leg's; an event tells of the recording.
 
     Args:
         leg: whose.
         action: says how, and when it ends.
         begun: set as soon as it records.
+        stop: set when the NCCO is over.
     """
     recording = Recording(action.format or "mp3")
     if action.beep_start:
@@ -36,7 +38,7 @@ async def record(leg: Leg, action: Record, begun: asyncio.Event) -> None:
     try:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(action.time_out or LONGEST_SECONDS):
-                await _end(leg, action, recording)
+                await _end(leg, action, recording, stop)
     finally:
         leg.member.tapes.remove(recording.tape)
         await publish(leg, recording, action)
@@ -54,9 +56,9 @@ async def publish(leg: Leg, recording: Recording, action: Record) -> None:
     leg.call.events.post(event, event_target(action) or leg.target)
 
 
-async def _end(leg: Leg, action: Record, recording: Recording) -> None:
-    """Return when a key, silence, or the leg ends the recording."""
-    while not leg.is_over:
+async def _end(leg: Leg, action: Record, recording: Recording, stop: asyncio.Event) -> None:
+    """Return when a key, silence, the NCCO or the leg ends the recording."""
+    while not leg.is_over and not stop.is_set():
         if action.end_on_key and action.end_on_key in leg.keys:
             leg.keys.clear()
             return
@@ -67,4 +69,4 @@ async def _end(leg: Leg, action: Record, recording: Recording) -> None:
                 return
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LOOK_SECONDS):
-                await leg.over.wait()
+                await first_of(leg.over.wait(), stop.wait())
