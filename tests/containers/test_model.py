@@ -23,6 +23,8 @@ METRICS = ("deploy/metrics/prometheus", "deploy/metrics/grafana")
 IMAGES = ("ncco-service", "echo-service", "gateway", "ready", "phone", "secrets", "ngrok", *METRICS)
 OWN = ("certificates", "recordings", "metrics", "grafana", str(ROOT / "out"))
 """Mounts that the one service which has them may write to."""
+FORMER = {"THREADS", "OBSERVE_HOST", "OBSERVE_PORT"}
+"""Settings that are passed on only so that a service refuses them and names their successors."""
 SECRET = re.compile(r"SECRET|TOKEN|PRIVATE_KEY|PASSWORD")
 
 Model = dict[str, Any]
@@ -279,7 +281,7 @@ def test_env_example_has_the_defaults_of_compose(services: dict[str, Any]) -> No
         for setting, default in listed.items():
             if given.get(setting) and not setting.endswith("_FILE") and setting != "METRICS_PORT":
                 assert given[setting] == default, setting
-        for setting in given.keys() - listed.keys() - {"THREADS"}:  # a former one, to be refused
+        for setting in given.keys() - listed.keys() - FORMER:
             fixed = given[setting] is not None
             assert fixed or setting in text, f"{setting} is settable, and not listed"
 
