@@ -1,0 +1,1 @@
+"""Assistant: a call bridged to a speech-to-speech model of the OpenAI Realtime protocol."""

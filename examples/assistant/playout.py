@@ -1,0 +1,321 @@
+"""Playout: what the model says, on its way to the caller, and how much of it was heard.
+
+It can be held and resumed where it stopped, and it can be stopped, which tells of each item how
+much of it the caller heard.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from echo_service.handlers import AudioCall
+
+from .detector import FRAME_MS, levels
+from .position import FRAME_SECONDS, PlayClock
+
+__all__ = ["AHEAD_SECONDS", "Item", "Playout"]
+
+AHEAD_SECONDS = 1.5
+"""How much is sent before it is heard: as much as this process may be held up, and few enough marks
+that the platform could answer all of them at once (MAX_TEXTS_PER_SECOND)."""
+
+BURST_SECONDS = 0.2
+"""What is sent in one go when there is room again."""
+
+CLEAR_SECONDS = 0.5
+"""How long the answer to `clear` may take before the position is reckoned without it."""
+
+ECHO_SECONDS = 0.3
+"""How late an echo may come: the way there and back."""
+
+
+@dataclass
+class Item:
+    """An item of the conversation, as far as it is audio to be heard.
+
+    Args:
+        item_id: of the model's; "" for what is played from here.
+        response_id: which it belongs to.
+
+    """
+
+    item_id: str
+    response_id: str
+    frames: int = 0
+    """Frames that came."""
+    heard: int = 0
+    """Frames that the caller heard."""
+    done: bool = False
+    """Whether all of it came."""
+
+    @property
+    def heard_ms(self) -> int:
+        """What the caller heard, in milliseconds."""
+        return self.heard * FRAME_MS
+
+    @property
+    def length_ms(self) -> int:
+        """What came, in milliseconds."""
+        return self.frames * FRAME_MS
+
+
+@dataclass(slots=True)
+class _Frame:
+    item: Item
+    number: int
+    pcm: bytes
+    level: float
+
+
+class Playout:
+    """Plays into one call.
+
+    Args:
+        call: to be played into.
+        rate: Hz of the call.
+        mark_frames: frames between two marks; 0 sends none.
+        most_seconds: of audio that may wait.
+        stopped: told, once a stop has taken effect, the items that were not heard to their end, in
+            order, and the call's second at which it was silent.
+
+    """
+
+    def __init__(
+        self,
+        call: AudioCall,
+        rate: int,
+        mark_frames: int,
+        most_seconds: float,
+        stopped: Callable[[list[Item], float], None],
+    ) -> None:
+        self._call = call
+        self._samples = rate * FRAME_MS // 1000
+        self._mark_frames = mark_frames
+        self._most = round(most_seconds / FRAME_SECONDS)
+        self._stopped = stopped
+        self._waiting: deque[_Frame] = deque()
+        self._dropped: deque[_Frame] = deque()
+        self._cut: list[Item] = []
+        self._sent: deque[_Frame] = deque()
+        self._rest = b""
+        self._item: Item | None = None
+        self._clock = PlayClock()
+        self._generation = 0
+        self._levels: deque[tuple[float, float]] = deque()
+        self._more = asyncio.Event()
+        self._progress = asyncio.Event()
+        self._playing = self._held = self._stopping = self._resuming = False
+        self._asked: float | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._late: asyncio.Task[None] | None = None
+        self.first_sent: Callable[[Item, float], None] = lambda item, at: None
+        """Told of the first frame of each item that is sent, and the call's second."""
+
+    # What comes in
+
+    @property
+    def room(self) -> bool:
+        """Whether more audio may wait."""
+        return len(self._waiting) < self._most
+
+    @property
+    def audible(self) -> bool:
+        """Whether the caller hears something, or would if it were not held."""
+        return bool(self._waiting or self._rest) or not self._all_heard()
+
+    async def put(self, response_id: str, item_id: str, pcm: bytes) -> None:
+        """Add audio of an item, in the call's format."""
+        item = self._item
+        if item is None or item.item_id != item_id or item.response_id != response_id:
+            await self.finish()
+            item = self._item = Item(item_id, response_id)
+        data = self._rest + pcm
+        size = 2 * self._samples
+        whole = len(data) // size * size
+        self._rest = data[whole:]
+        for number, level in enumerate(levels(data[:whole], self._samples)):
+            item.frames += 1
+            frame = data[number * size : (number + 1) * size]
+            self._waiting.append(_Frame(item, item.frames, frame, level))
+        await self._start()
+
+    async def finish(self) -> None:
+        """All of the last item has come: fill up its last frame with silence."""
+        if self._item is None:
+            return
+        item, rest = self._item, self._rest
+        self._item, self._rest = None, b""
+        item.done = True
+        if rest:
+            item.frames += 1
+            frame = rest + bytes(2 * self._samples - len(rest))
+            level = levels(frame, self._samples)[0]
+            self._waiting.append(_Frame(item, item.frames, frame, level))
+            await self._start()
+
+    # Hold, resume, stop
+
+    async def hold(self) -> None:
+        """Be silent at once; what was not heard is kept."""
+        if self._held:
+            return
+        self._held = True
+        if self._all_heard():
+            return
+        self._playing = False
+        self._asked = self._call.seconds
+        self._timer = asyncio.get_running_loop().call_later(CLEAR_SECONDS, self._give_up)
+        await self._call.clear()
+
+    async def resume(self) -> None:
+        """Go on where `hold` stopped."""
+        self._resuming = True
+        if self._asked is None:
+            await self._go_on()
+
+    async def stop(self) -> None:
+        """Be silent at once, and forget what was not heard; `stopped` is told of it."""
+        self._resuming = False
+        self._stopping = True
+        # What is put from now on is something else, and waits until the platform is silent.
+        self._dropped += self._waiting
+        self._waiting.clear()
+        if self._item is not None:
+            self._cut.append(self._item)
+        self._rest, self._item = b"", None
+        await self.hold()
+        if self._asked is None:
+            self._forget(self._call.seconds)
+            await self._go_on()
+
+    async def cleared(self, at: float) -> None:
+        """Take the platform's answer to `clear`."""
+        if self._asked is not None:
+            self._settle(at)
+            await self._go_on()
+
+    def answered(self, payload: Any, at: float) -> None:
+        """Take the platform's answer to a mark; others than those of this stretch are old."""
+        if not isinstance(payload, dict) or payload.get("g") != self._generation:
+            return
+        if isinstance(payload.get("n"), int):
+            self._clock.answered(payload["n"], at, clearing=self._asked is not None)
+            self._drop_heard(self._clock.acked)
+            self._progress.set()
+
+    async def heard(self) -> None:
+        """Wait until all was heard, or stopped."""
+        while self.audible:
+            self._progress.clear()
+            patience = max(0.05, self._clock.end + 0.3 - self._call.seconds)
+            try:
+                async with asyncio.timeout(patience):
+                    await self._progress.wait()
+            except TimeoutError:
+                continue
+
+    def echo(self, at: float) -> float:
+        """Return the highest level that the caller heard within `ECHO_SECONDS` before *at*."""
+        while self._levels and self._levels[0][0] < at - ECHO_SECONDS:
+            self._levels.popleft()
+        highest = 0.0
+        for begins, level in self._levels:
+            if begins > at:
+                break
+            highest = max(highest, level)
+        return highest
+
+    def close(self) -> None:
+        """The call is over."""
+        for pending in (self._timer, self._late):
+            if pending is not None:
+                pending.cancel()
+
+    # The way to the platform
+
+    async def _start(self) -> None:
+        self._more.set()
+        if not self._playing and not self._held and self._waiting:
+            self._playing = True
+            self._generation += 1
+            self._clock = PlayClock()
+            self._sent.clear()
+            await self._call.play(self._frames(self._generation))
+
+    async def _frames(self, generation: int) -> AsyncIterator[bytes]:
+        """Yield frames for `AudioCall.play`, which closes this at a `clear`."""
+        clock = self._clock
+        while True:
+            while self._held or not self._waiting:
+                self._more.clear()
+                await self._more.wait()
+            ahead = clock.end - self._call.seconds
+            if ahead > AHEAD_SECONDS:
+                await asyncio.sleep(ahead - AHEAD_SECONDS + BURST_SECONDS)
+                continue
+            frame = self._waiting.popleft()
+            begins = clock.frame(self._call.seconds)
+            self._sent.append(frame)
+            self._levels.append((begins, frame.level))
+            if frame.number == 1:
+                self.first_sent(frame.item, self._call.seconds)
+            yield frame.pcm
+            if not self._mark_frames:
+                self._drop_heard(clock.heard(self._call.seconds) - 1)
+            elif (clock.sent - 1) % self._mark_frames == 0 or not self._waiting:
+                await self._call.notify({"g": generation, "n": clock.mark()})
+
+    def _all_heard(self) -> bool:
+        if not self._playing:
+            return not self._sent
+        return (self._mark_frames > 0 and self._clock.heard_all) or (
+            self._call.seconds > self._clock.end + (0.25 if self._mark_frames else 0.0)
+        )
+
+    def _drop_heard(self, count: int) -> None:
+        """Forget the frames of this stretch that were heard."""
+        for _ in range(count - (self._clock.sent - len(self._sent))):
+            frame = self._sent.popleft()
+            frame.item.heard = frame.number
+
+    def _give_up(self) -> None:
+        """The platform has not answered `clear`: the clock has to do."""
+        self._settle(None)
+        self._late = asyncio.get_running_loop().create_task(self._go_on())
+
+    def _settle(self, cleared: float | None) -> None:
+        """Reckon what was heard, now that the platform is silent."""
+        if self._timer is not None:
+            self._timer.cancel()
+        asked, self._asked, self._timer = self._asked, None, None
+        if asked is None:
+            return
+        self._drop_heard(self._clock.heard(asked, cleared))
+        unheard = self._dropped if self._stopping else self._waiting
+        unheard.extendleft(reversed(self._sent))
+        self._sent.clear()
+        silent = asked if cleared is None else cleared
+        while self._levels and self._levels[-1][0] > silent:
+            self._levels.pop()
+        if self._stopping:
+            self._forget(silent)
+
+    def _forget(self, silent: float) -> None:
+        items: list[Item] = []
+        for item in [*(frame.item for frame in self._dropped), *self._cut]:
+            if not items or items[-1] is not item:
+                items.append(item)
+        self._dropped.clear()
+        self._cut.clear()
+        self._stopping, self._resuming = False, True
+        self._progress.set()
+        self._stopped(items, silent)
+
+    async def _go_on(self) -> None:
+        if self._resuming:
+            self._resuming = self._held = False
+            await self._start()

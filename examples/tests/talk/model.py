@@ -1,0 +1,57 @@
+"""The fake model as a process, and what it has noted."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+__all__ = ["FakeModel"]
+
+EXAMPLES = Path(__file__).parents[2]
+PATIENCE = 20.0
+
+
+class FakeModel:
+    """A fake model at work.
+
+    Args:
+        arguments: of its command line.
+
+    """
+
+    def __init__(self, *arguments: str) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="fake-model-")
+        self._journal = Path(self._folder.name, "journal")
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "assistant.fake", "--port", "0"]
+            + ["--journal", str(self._journal), *arguments],
+            cwd=EXAMPLES,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        listening = re.search(r"url=(\S+)", line)
+        assert listening, line
+        self.url = listening[1]
+
+    async def journals(self, calls: int) -> dict[str, dict[str, Any]]:
+        """Return what happened in each call, by its id, once so many are over."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                lines = self._journal.read_text().splitlines() if self._journal.exists() else []
+                if len(lines) >= calls:
+                    return {body["call"]: body for body in map(json.loads, lines)}
+                await asyncio.sleep(0.05)
+
+    def close(self) -> None:
+        """End it."""
+        self._process.terminate()
+        self._process.communicate(timeout=PATIENCE)
+        self._folder.cleanup()
