@@ -5,6 +5,7 @@ import os
 from flask import Flask
 
 from ncco_service import errors
+from ncco_service.refusals import Refusals
 from ncco_service.service import Service
 from ncco_service.settings import Settings
 from ncco_service.views import health, webhooks
@@ -37,8 +38,9 @@ def create_app(settings: Settings) -> Flask:
             local_hosts=settings.local_hosts,
         )
     )
-    app.register_blueprint(health.blueprint(settings, discovery, check, service.warnings))
-    errors.register(app)
+    refusals = Refusals()
+    app.register_blueprint(health.blueprint(settings, discovery, check, service.warnings, refusals))
+    errors.register(app, refusals)
     return app
 
 

@@ -3,8 +3,10 @@
 import json
 
 import structlog
-from flask import Flask, Response
+from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
+
+from ncco_service.refusals import Refusals
 
 __all__ = ["Problem", "register", "reply"]
 
@@ -53,20 +55,41 @@ def reply(problem: Problem) -> Response:
     return Response(json.dumps(body), problem.status, problem.headers, "application/json")
 
 
-def register(app: Flask) -> None:
-    """Make the application answer every error in this shape, and none with a traceback."""
-    app.register_error_handler(Problem, reply)
-    app.register_error_handler(HTTPException, _http)
+def register(app: Flask, refusals: Refusals) -> None:
+    """Make the application answer every error in this shape, and none with a traceback.
+
+    Args:
+        app: the application.
+        refusals: counts and logs them.
+
+    """
+
+    def refused(problem: Problem) -> Response:
+        # Who refuses signatures logs that at a rate of its own.
+        if problem.status != 401:
+            refusals.note(
+                request.method,
+                request.path,
+                problem.status,
+                problem.slug,
+                problem.message,
+                # The caller hears nothing then: each counts.
+                always=problem.status == 503,
+            )
+        return reply(problem)
+
+    app.register_error_handler(Problem, refused)
+    app.register_error_handler(HTTPException, lambda error: refused(_http(error)))
     app.register_error_handler(Exception, _unexpected)
 
 
-def _http(error: HTTPException) -> Response:
+def _http(error: HTTPException) -> Problem:
     status = error.code or 500
     slug = error.name.lower().replace(" ", "_")
     message = _MESSAGES.get(status, error.description or error.name)
     hint = _HINTS.get(status, "docs/wire.md describes what is accepted here")
     headers = {name: value for name, value in error.get_headers() if name == "Allow"}
-    return reply(Problem(status, slug, message, hint, headers))
+    return Problem(status, slug, message, hint, headers)
 
 
 def _unexpected(error: Exception) -> Response:

@@ -27,6 +27,7 @@ def test_ready_by_setting(make_app: MakeApp) -> None:
         "socket": {"url": "wss://s/x", "source": "setting"},
         "events": {"url": "https://p/webhooks/events", "source": "setting"},
         "guards": {"webhooks": {"auth": "none"}, "socket": {"auth": "none"}},
+        "refused": {},
         "warnings": [
             "anybody can send webhooks, since none is verified: set VONAGE_SIGNATURE_SECRET",
             "anybody can open the socket (SOCKET_AUTH=none): "

@@ -476,3 +476,59 @@ def test_right_events_are_not_warned_of(
     """On this machine, with the settings, or through a trusted proxy, nothing is wrong."""
     make_app(**settings).test_client().get("/webhooks/answer", headers=headers)
     assert events("events_url_is_doubtful") == []
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "sent", "status", "error"),
+    [
+        ("GET", "/webhooks/anwser", {}, 404, "not_found"),
+        ("DELETE", "/webhooks/answer", {}, 405, "method_not_allowed"),
+        ("POST", "/webhooks/events", {"data": {"a": "b"}}, 415, "unsupported_media_type"),
+        ("POST", "/webhooks/events", {"data": "{", "content_type": "application/json"}, 400,
+         "bad_json"),
+        ("POST", "/webhooks/events", {"data": b"x" * 70000}, 413, "request_entity_too_large"),
+        ("GET", "/webhooks/answer", {"headers": {"Host": "far.example"}}, 503, "not_ready"),
+    ],
+)  # fmt: skip
+def test_what_is_refused_is_in_the_log(
+    make_app: MakeApp,
+    events: Events,
+    method: str,
+    path: str,
+    sent: dict[str, Any],
+    status: int,
+    error: str,
+) -> None:
+    """Each refusal is a warning with method, path, status and reason, and is counted."""
+    client = make_app(SOCKET_URL="").test_client()
+    answer = client.open(f"{path}?from=447700900123", method=method, **sent)
+    assert answer.status_code == status
+    (line,) = events("request_refused")
+    assert line["log_level"] == "warning"
+    assert (line["method"], line["path"], line["status"]) == (method, path, status)
+    assert line["error"] == error
+    assert line["message"] == answer.get_json()["message"]
+    assert "447700900123" not in str(line)
+    assert client.get("/readyz").get_json()["refused"] == {error: 1}
+
+
+def test_refusals_are_logged_at_a_bounded_rate(make_app: MakeApp, events: Events) -> None:
+    """A flood leaves a few lines, and how many were left out; each 503 to a call is logged."""
+    client = make_app(SOCKET_URL="").test_client()
+    for _ in range(100):
+        client.get("/nowhere")
+    logged = len(events("request_refused"))
+    assert 10 <= logged <= 12
+    for _ in range(5):
+        client.get("/webhooks/answer", headers={"Host": "far.example"})
+    late = events("request_refused")[logged:]
+    assert [line["status"] for line in late] == [503] * 5
+    assert late[0]["unlogged"] == 100 - logged
+
+
+def test_the_platforms_error_event_is_a_warning(client: FlaskClient, events: Events) -> None:
+    """What the platform says of a document is in the log, whole."""
+    reason = "Syntax error in NCCO. Invalid value type or action." + " x" * 200
+    client.post("/webhooks/events", json={"reason": reason, "conversation_uuid": "CON-1"})
+    (event,) = events("event")
+    assert (event["log_level"], event["kind"], event["reason"]) == ("warning", "error", reason)

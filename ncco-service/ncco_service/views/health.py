@@ -7,6 +7,7 @@ from flask import Blueprint, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from ncco_service.discovery import Discovery, NotKnown, RequestOrigin
+from ncco_service.refusals import Refusals
 from ncco_service.settings import Settings
 from ncco_service.views.signature_check import SignatureCheck
 
@@ -21,6 +22,7 @@ def blueprint(
     discovery: Discovery,
     signature_check: SignatureCheck | None,
     warnings: Sequence[str],
+    refusals: Refusals,
 ) -> Blueprint:
     """Make the health pages.
 
@@ -29,6 +31,7 @@ def blueprint(
         discovery: its sources are reported.
         signature_check: its refusals are reported; None when webhooks are not verified.
         warnings: what is open to anybody.
+        refusals: counted since the start.
 
     """
     health = Blueprint("health", __name__)
@@ -56,6 +59,7 @@ def blueprint(
             webhooks["refused"] = signature_check.refused
             webhooks["last_failed_check"] = signature_check.last_failed_check
         report["guards"] = {"webhooks": webhooks, "socket": {"auth": settings.socket_auth}}
+        report["refused"] = dict(refusals.counts)
         report["warnings"] = list(warnings)
         if reasons:
             unique = list(dict.fromkeys(reasons))

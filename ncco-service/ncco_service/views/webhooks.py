@@ -109,11 +109,13 @@ def blueprint(
         status = lenient_text(fields, "status").lower()
         to = lenient_text(fields, "to").strip()
         failed = bool(_SOCKET.match(to)) and status in FALLBACK_STATUSES
-        log = logger.warning if failed else logger.info
+        kind = None if status else _kind(fields)
+        # The platform found a mistake in what it got, such as "Syntax error in NCCO".
+        log = logger.warning if failed or kind == "error" else logger.info
         log(
             "event",
             status=status or None,
-            kind=None if status else _kind(fields),
+            kind=kind,
             leg="socket" if _SOCKET.match(to) else None,
             call=lenient_text(fields, "uuid") or lenient_text(fields, "call_uuid") or None,
             conversation=lenient_text(fields, "conversation_uuid") or None,
