@@ -247,3 +247,33 @@ async def test_the_switch_for_conformance_tests(start: Start) -> None:
         assert await peer.frame() == (BINARY, b"b")
         peer.write(frame(TEXT, b"\xff"))
         assert (await peer.closed())[0] == 1007
+
+
+@pytest.mark.parametrize(
+    ("request_", "result", "said"),
+    [
+        (b"GET /socket/ HTTP/1.1\r\nHost: x\r\n\r\n", "not_found",
+         'path=/socket/ status=404 hint="the socket is at /socket, without a slash behind it"'),
+        (b"GET /nowhere?to=447700900123 HTTP/1.1\r\nHost: x\r\n\r\n", "not_found",
+         'path=/nowhere status=404 hint="the socket is at /socket"'),
+        (b"GET /socket HTTP/1.1\r\nHost: x\r\n\r\n", "upgrade_required", "path=/socket status=426"),
+        (b"GET /socket HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
+         "bad_handshake", "missing Sec-WebSocket-Key header"),
+        (b"GET /" + b"x" * 9000 + b" HTTP/1.1\r\n\r\n", "bad_request", "no more than 8192"),
+        (b"\x16\x03\x01 447700900123\r\n\r\n", "bad_request",
+         'message="invalid HTTP request line"'),
+    ],
+)  # fmt: skip
+async def test_refused_handshakes_are_logged(
+    service: EchoService, lines: Lines, request_: bytes, result: str, said: str
+) -> None:
+    """A wrong path, no handshake, no request: a warning with what was seen, and a count."""
+    async with Peer.reach(service.port) as peer:
+        peer.write(request_)
+        await until(lambda: service.pending.results)
+    assert service.pending.results == {result: 1}
+    (line,) = (line for line in lines() if "handshake_refused" in line)
+    assert "WARNING" in line
+    assert f"reason={result}" in line
+    assert said in line
+    assert "447700900123" not in line

@@ -65,7 +65,7 @@ class PendingHandshakes:
         """Count a handshake that opened a call."""
         self.results["accepted"] += 1
 
-    def refused(self, reason: str, connection: CallConnection, **facts: str) -> None:
+    def refused(self, reason: str, connection: CallConnection, **facts: str | int) -> None:
         """Count and log a handshake that opened no call.
 
         Args:

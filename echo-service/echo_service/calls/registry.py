@@ -113,7 +113,7 @@ class CallRegistry:
         """Remove a connection that is gone."""
         self.connections.discard(connection)
         if self._pending.remove(connection):
-            self._pending.refused(connection.refusal or "incomplete", connection)
+            self._refuse_lost(connection)
 
     def ended(self, connection: CallConnection) -> None:
         """End a call: the only place where that happens, whoever closed and why."""
@@ -146,6 +146,17 @@ class CallRegistry:
                 task = self._handler_tasks[connection] = self._runner.start(connection, call)
             task.audio.put(event)
 
+    def _refuse_lost(self, connection: CallConnection) -> None:
+        """Count a connection that ended before its handshake."""
+        error = connection.protocol.handshake_exc
+        if connection.refusal is None and error is not None and not _is_incomplete(error):
+            # The library gave up on it: a request line that is too long, or no HTTP at all.
+            # What stands behind a colon is the peer's own, perhaps with a token.
+            seen = str(error.__cause__ or error).partition(":")[0]
+            self._pending.refused("bad_request", connection, message=seen)
+        else:
+            self._pending.refused(connection.refusal or "incomplete", connection)
+
     def _refuse_wrong_call(
         self, connection: CallConnection, call: Call, message: protocol.Connected
     ) -> None:
@@ -156,3 +167,7 @@ class CallRegistry:
             seen=protocol.call_id(message.metadata) or "no uuid",
             message="the uuid of the first message is not that of the ticket",
         )
+
+
+def _is_incomplete(error: Exception) -> bool:
+    return isinstance(error, EOFError) or isinstance(error.__cause__, EOFError)

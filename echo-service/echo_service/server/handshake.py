@@ -56,19 +56,30 @@ class Handshakes:
         if path == "/readyz":
             return self._health.ready()
         if path != PATH:
-            return responses.not_found(path, f"the socket is at {PATH}")
+            hint = f"the socket is at {PATH}"
+            if path.rstrip("/") == PATH:
+                hint += ", without a slash behind it"
+            self._pending.refused("not_found", peer, path=path[:80], status=404, hint=hint)
+            return responses.not_found(path, hint)
         if "Upgrade" not in request.headers:
+            self._pending.refused("upgrade_required", peer, path=path, status=426)
             return responses.upgrade_required(PATH)
         for reason, message in self._health.refusals().items():
-            self._pending.refused(reason, peer)
+            self._pending.refused(reason, peer, status=503, message=message)
             return responses.unavailable(reason, message)
         if self._authenticator is not None:
             given = request.headers.get_all("Authorization")
             try:
                 peer.proved_call_id = self._authenticator.authenticate(given)
             except AuthenticationError as error:
-                facts = {"check": error.check, "message": str(error), "hint": error.hint}
-                self._pending.refused("unauthorized", peer, **facts)
+                self._pending.refused(
+                    "unauthorized",
+                    peer,
+                    status=401,
+                    check=error.check,
+                    message=str(error),
+                    hint=error.hint,
+                )
                 return responses.unauthorized(f"the handshake is refused: {error}", error.hint)
         return None
 
@@ -81,6 +92,7 @@ class Handshakes:
             self._pending.accepted()
             self._accepted(peer)
         elif response.headers.get("Content-Type", "").startswith("text/plain"):
-            self._pending.refused("bad_handshake", peer)
+            seen = bytes(response.body).decode(errors="replace").strip()[:200]
+            self._pending.refused("bad_handshake", peer, status=response.status_code, message=seen)
             return responses.bad_handshake(response)
         return None
