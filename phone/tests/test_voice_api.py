@@ -256,7 +256,7 @@ class TestList:
         assert (page["count"], page["page_size"], page["record_index"]) == (3, 2, 0)
         assert [call["uuid"] for call in page["_embedded"]["calls"]] == calls[:2]
         assert set(page["_links"]) == {"self", "first", "last", "next"}
-        _, page = await client.ask("GET", f"/v1{page['_links']['next']['href']}")
+        _, page = await client.ask("GET", page["_links"]["next"]["href"].removeprefix(client.url))
         assert [call["uuid"] for call in page["_embedded"]["calls"]] == calls[2:]
         assert set(page["_links"]) == {"self", "first", "last", "prev"}
         _, page = await client.ask("GET", "/v1/calls?order=desc")

@@ -106,13 +106,12 @@ class Calls:
             found.reverse()
         first, size = query.record_index, query.page_size
         page = found[first : first + size]
-        links = {"self": {"href": _page(query, first)}, "first": {"href": _page(query, 0)}}
-        last = max(0, (len(found) - 1) // size * size)
-        links["last"] = {"href": _page(query, last)}
+        places = {"self": first, "first": 0, "last": max(0, (len(found) - 1) // size * size)}
         if first:
-            links["prev"] = {"href": _page(query, max(0, first - size))}
+            places["prev"] = max(0, first - size)
         if first + size < len(found):
-            links["next"] = {"href": _page(query, first + size)}
+            places["next"] = first + size
+        links = {name: _page(query, place, self._switch.url) for name, place in places.items()}
         return {
             "count": len(found),
             "page_size": size,
@@ -251,9 +250,10 @@ def _moment(text: str | None, name: str) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _page(query: CallsQuery, first: int) -> str:
+def _page(query: CallsQuery, first: int, url: str) -> dict[str, str]:
+    """Return the link to a page: whole, for Vonage's SDK for Node takes no other."""
     fields = query.model_dump(exclude_none=True) | {"record_index": first}
-    return f"/calls?{urlencode(fields)}"
+    return {"href": f"{url}/v1/calls?{urlencode(fields)}"}
 
 
 def _shown(leg: Leg) -> dict[str, Any]:
