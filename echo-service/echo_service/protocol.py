@@ -26,6 +26,7 @@ __all__ = [
     "call_id",
     "frame_bytes",
     "parse",
+    "resumed",
     "sample_rate",
 ]
 
@@ -45,6 +46,9 @@ SILENT = 4002
 
 MAX_ID_CHARACTERS = 64
 """Characters of a call's id that are used: it is text from outside."""
+
+MAX_RESUMED = 1_000_000
+"""A higher count of resumptions is not believed."""
 
 _RATE = re.compile(r"rate\s*=\s*\"?(\d{4,6})\"?", re.IGNORECASE)
 
@@ -149,3 +153,10 @@ def call_id(metadata: Mapping[str, Any]) -> str | None:
     """The id of the call, from the `uuid` in the first message; None if there is none."""
     uuid = metadata.get("uuid")
     return uuid if isinstance(uuid, str) and 0 < len(uuid) <= MAX_ID_CHARACTERS else None
+
+
+def resumed(metadata: Mapping[str, Any]) -> int:
+    """How often the call was connected again, from `resumed` in the first message; else 0."""
+    count = metadata.get("resumed")
+    known = isinstance(count, int) and not isinstance(count, bool) and 0 < count <= MAX_RESUMED
+    return count if known and isinstance(count, int) else 0

@@ -35,6 +35,9 @@ logger = get_logger(__name__)
 CLOSE_SECONDS = 5.0
 """How long a peer may take to answer a close."""
 
+DONE_SECONDS = 2.0
+"""How long after a call has ended as it was meant to ncco-service may ask whether it was."""
+
 SPARE_FILES = 100
 """Open files that are not connections of peers: logs, the event loop's, readers of metrics."""
 
@@ -141,7 +144,7 @@ class EchoService:
         return url_of(self._server.sockets[0], self.settings.host)
 
     async def drain(self) -> None:
-        """Take no new calls, and wait for the live ones, as long as the settings allow."""
+        """Take no new calls; wait for the live ones as long as is allowed, and move the rest."""
         self._health.draining = True
         registry, limit = self.registry, self.settings.drain_seconds
         for connection, call in list(registry.calls.items()):
@@ -150,6 +153,30 @@ class EchoService:
         logger.info("draining", calls=len(registry.calls), seconds=limit)
         try:
             async with asyncio.timeout(limit):
+                await registry.idle.wait()
+        except TimeoutError:
+            await self._move()
+        done_at, now = registry.endings.last_done_at, asyncio.get_running_loop().time()
+        if done_at is not None and done_at + DONE_SECONDS > now:
+            await asyncio.sleep(done_at + DONE_SECONDS - now)
+
+    async def _move(self) -> None:
+        """Close the sockets of the calls that are left, so that the platform dials another process.
+
+        With 1012, service restart (RFC 6455, 7.4.2, and IANA's registry of close codes).
+        """
+        registry, spread = self.registry, self.settings.move_seconds
+        connections = list(registry.calls)
+        logger.info("moving", calls=len(connections), seconds=spread)
+        for number, connection in enumerate(connections):
+            if number:
+                await asyncio.sleep(spread / len(connections))
+            if connection in registry.calls:
+                connection.end_call(
+                    CloseCode.SERVICE_RESTART, "the service restarts", handlers.MOVED
+                )
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS + 1):
                 await registry.idle.wait()
         except TimeoutError:
             logger.warning("drain_timed_out", calls=len(registry.calls))

@@ -199,3 +199,40 @@ def test_a_handler_that_does_not_end_is_told() -> None:
     call.wait(0.1)
     with pytest.raises(AssertionError, match=r"continued for 5 s after the call"):
         call.run(endless)
+
+
+def test_a_call_that_moves() -> None:
+    """The handler is called anew: the same id, a count, and silence for the caller meanwhile."""
+    seen: list[tuple[str, int, int, bool]] = []
+
+    async def handler(call: AudioCall) -> None:
+        frames = 0
+        async for _, event in call:
+            if isinstance(event, bytes):
+                frames += 1
+                await call.send(event)
+        seen.append((call.id, call.resumed, frames, call.moved))
+
+    call = FakeCall()
+    call.say(tone(10))
+    call.move(gap=0.5)
+    call.say(tone(10, first=11))
+    call.run(handler)
+    assert seen == [("a-fake-call", 0, 10, True), ("a-fake-call", 1, 10, False)]
+    assert call.heard == tone(10) + bytes(25 * SIZE) + tone(10, first=11)
+
+
+def test_a_call_that_was_hung_up_does_not_move() -> None:
+    """A handler that returns before the move ends the call."""
+    calls: list[int] = []
+
+    async def handler(call: AudioCall) -> None:
+        calls.append(call.resumed)
+
+    call = FakeCall()
+    call.wait(1)
+    call.move()
+    call.wait(1)
+    call.run(handler)
+    assert calls == [0]
+    assert call.hung_up == 0

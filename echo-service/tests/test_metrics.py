@@ -10,6 +10,7 @@ from contextlib import AbstractAsyncContextManager
 
 import pytest
 from echo_service.call import CallStats
+from echo_service.calls.endings import MAX_ENDINGS, Endings
 from echo_service.server.listening import CannotListen, listening_socket, raise_file_limit
 from echo_service.server.metrics_server import MetricsServer
 from echo_service.service import EchoService
@@ -93,6 +94,43 @@ async def test_the_live_calls(start: Start) -> None:
         assert call["peer"] == "127.0.0.1"
         await until(lambda: not service.registry.calls)
         assert json.loads((await ask(metrics, "/calls"))[1]) == {"calls": []}
+
+
+async def test_how_a_call_ended(start: Start) -> None:
+    """A live call, one that its peer left, one that was moved away and is back; strangers."""
+    async with start() as service, MetricsServer(service.metrics, "127.0.0.1", 0) as metrics:
+
+        async def state(call: str) -> object:
+            status, body = await ask(metrics, f"/calls/{call}")
+            seen = json.loads(body)
+            return (seen["live"], seen["done"], seen["reason"]) if status == 200 else status
+
+        assert await state("call%201") == 404
+        async with Peer.connect(service.port) as peer:
+            peer.write(frame(TEXT, connected(uuid="call 1").encode()) + frame(BINARY, bytes(640)))
+            await peer.frame()
+            assert await state("call%201") == (True, False, None)
+        await until(lambda: not service.registry.calls)
+        assert await state("call%201") == (False, False, "lost")
+        async with Peer.connect(service.port) as peer:
+            again = connected(uuid="call 1", resumed=1)
+            peer.write(frame(TEXT, again.encode()) + frame(BINARY, bytes(640)))
+            await peer.frame()
+            assert await state("call%201") == (True, False, None)
+            (connection,) = service.registry.calls
+            connection.end_call(4000, "", "too_long")
+            # As soon as it is decided, though the peer has not answered the close yet.
+            assert await state("call%201") == (False, True, "too_long")
+        assert (await scrape(metrics))["echo_calls_resumed_total", ""] == 1
+
+
+def test_endings_are_bounded() -> None:
+    """The oldest endings are forgotten first."""
+    endings = Endings()
+    for number in range(MAX_ENDINGS + 1):
+        endings.add(str(number), "handler_done")
+    assert endings.get("0") is None
+    assert endings.get("1") is not None
 
 
 async def test_refusals_are_counted(start: Start) -> None:

@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -111,17 +112,72 @@ async def test_a_live_call_outlives_the_signal() -> None:
         assert any("reason=hang_up close_code=1000 closed_by=peer" in it for it in service.logged)
 
 
-async def test_the_drain_has_an_end() -> None:
-    """After DRAIN_SECONDS live calls are closed with 1001."""
-    async with running(DRAIN_SECONDS="0.2") as service:
+@pytest.mark.parametrize("drain", ["0", "0.2"])
+async def test_what_outlasts_the_drain_is_moved(drain: str) -> None:
+    """After DRAIN_SECONDS, 0 included, the live calls' sockets are closed with 1012."""
+    async with running(DRAIN_SECONDS=drain) as service:
         async with Peer.connect(await service.port()) as peer:
             peer.write(frame(TEXT, connected(uuid="a").encode()))
             await service.line("call_started")
             service.process.terminate()
-            assert await peer.closed() == (1001, "the service stops")
-            peer.write(frame(CLOSE, b"\x03\xe9"))
+            assert await peer.closed() == (1012, "the service restarts")
+            peer.write(frame(CLOSE, b"\x03\xf4"))
         assert await service.end() == 0
-        assert any("close_code=1001 closed_by=us" in line for line in service.logged)
+        assert any("reason=moved close_code=1012" in line for line in service.logged)
+
+
+async def test_moves_are_spread() -> None:
+    """The sockets are closed one after the other, over MOVE_SECONDS, and none is left out."""
+    async with running(DRAIN_SECONDS="0", MOVE_SECONDS="1") as service, AsyncExitStack() as stack:
+        port = await service.port()
+        peers = [await stack.enter_async_context(Peer.connect(port)) for _ in range(5)]
+        for number, peer in enumerate(peers):
+            peer.write(frame(TEXT, connected(uuid=f"call-{number}").encode()))
+            await service.line("call_started")
+        loop = asyncio.get_running_loop()
+
+        async def closed(peer: Peer) -> float:
+            assert (await peer.closed())[0] == 1012
+            peer.write(frame(CLOSE, b"\x03\xf4"))
+            return loop.time()
+
+        service.process.terminate()
+        times = sorted(await asyncio.gather(*map(closed, peers)))
+        assert times[-1] - times[0] >= 0.7  # 4 pauses of 200 ms
+        assert await service.end() == 0
+
+
+async def test_a_call_that_was_done_can_still_be_asked_about(tmp_path: Path) -> None:
+    """A call whose handler hangs up while the service stops: the process stays for the question."""
+    (tmp_path / "hanging.py").write_text(HANGS_UP)
+    settings = {"AUDIO_HANDLER": "hanging:up", "PYTHONPATH": str(tmp_path), "DRAIN_SECONDS": "60"}
+    async with running(**settings) as service:
+        observed = await service.port("metrics_listening")
+        async with Peer.connect(await service.port()) as peer:
+            peer.write(frame(TEXT, connected(uuid="a").encode()))
+            await service.line("call_started")
+            service.process.terminate()
+            await service.line("draining")
+            peer.write(frame(TEXT, b'{"event":"websocket:dtmf","digit":"1","duration":260}'))
+            assert await peer.closed() == (1000, "")
+            peer.write(frame(CLOSE, b"\x03\xe8"))
+        await service.line("call_ended")
+        async with Peer.reach(observed) as asker:
+            asker.write(b"GET /calls/a HTTP/1.1\r\nHost: x\r\n\r\n")
+            status, body = await asker.response()
+        assert (status, json.loads(body)["done"]) == (200, True)
+        assert await service.end() == 0
+
+
+HANGS_UP = """
+from echo_service.handlers import Dtmf
+
+async def up(call):
+    async for _, event in call:
+        if isinstance(event, Dtmf):
+            return
+"""
+"""A handler that ends its call on purpose."""
 
 
 async def test_a_second_signal_stops_at_once() -> None:

@@ -102,6 +102,7 @@ async def test_the_summary_is_exact(service: EchoService, lines: Lines) -> None:
     assert fields == {
         "call": "call-1",
         "rate": "16000",
+        "resumed": "0",
         "frames_in": str(len(sizes)),
         "frames_out": str(len(sizes)),
         "bytes_in": str(sum(sizes)),

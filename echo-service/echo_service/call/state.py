@@ -42,6 +42,8 @@ class Call:
     content_type: str | None = None
     rate: int | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    resumed: int = 0
+    """How often the call was connected again after its socket was closed or lost."""
     notes: dict[str, str | float | bool] = field(default_factory=dict)
     stats: CallStats = field(default_factory=CallStats)
     close_reason: str | None = None
@@ -72,6 +74,7 @@ class Call:
         self.stats.expect(protocol.frame_bytes(self.rate) if self.rate else 0)
         self.metadata = message.metadata
         self.id = protocol.call_id(message.metadata) or self.id
+        self.resumed = protocol.resumed(message.metadata)
 
     def note(self, facts: Mapping[str, str | float | bool | None]) -> None:
         """Keep facts that a handler states about the call; None removes one."""
@@ -88,6 +91,7 @@ class Call:
             "call": self.id,
             "seconds": round(self.seconds, 3),
             "rate": self.rate,
+            "resumed": self.resumed,
             "frames_in": totals.frames_in,
             "frames_out": totals.frames_out,
             "bytes_in": totals.bytes_in,

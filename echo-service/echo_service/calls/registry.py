@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from websockets.frames import CloseCode
 
@@ -15,6 +15,7 @@ from ..call import Call, CallTotals
 from ..handlers import Event, HandlerRunner, HandlerTask
 from ..logs import get_logger
 from ..websocket import CallConnection, CloseInfo
+from .endings import DONE, Endings
 from .pending_handshakes import PendingHandshakes
 from .text_log import log_text
 
@@ -54,6 +55,9 @@ class CallRegistry:
         self.idle.set()
         self.close_reasons: Counter[str] = Counter()
         """Calls that have ended since the start of the process, by reason."""
+        self.endings = Endings(clock)
+        self.resumed = 0
+        """Calls that came from another process, or back, since the start of the process."""
         self._pending = pending
         self._runner = runner
         self._texts_per_second = texts_per_second
@@ -76,6 +80,30 @@ class CallRegistry:
         connection.open_call(call)
         self.calls[connection] = call
         self.idle.clear()
+
+    def state_of(self, call_id: str) -> Mapping[str, object] | None:
+        """Return whether a call is live or how it ended lately; None for an unknown one.
+
+        Args:
+            call_id: the `uuid` of its first message.
+
+        """
+        for call in self.calls.values():
+            if call.id == call_id:
+                reason, seconds = call.close_reason, 0.0
+                break
+        else:
+            ending = self.endings.get(call_id)
+            if ending is None:
+                return None
+            reason, seconds = ending.reason, self._clock() - ending.at
+        return {
+            "call": call_id,
+            "live": reason is None,
+            "done": reason in DONE,
+            "reason": reason,
+            "seconds_ago": round(seconds, 3),
+        }
 
     # What connections report
 
@@ -106,6 +134,8 @@ class CallRegistry:
                 return
             else:
                 call.connected(message)
+                self.endings.forget(call.id)
+                self.resumed += bool(call.resumed)
         self._put(connection, call, message)
         log_text(call, message, self._log_numbers)
 
@@ -129,6 +159,7 @@ class CallRegistry:
         if call.started or close.reason not in HARMLESS:
             self._ended_totals += call.stats.totals()
             self.close_reasons[close.reason] += 1
+            self.endings.add(call.id, close.reason)
             notes = json.dumps(call.notes) if call.notes else None
             logger.info("call_ended", **facts, notes=notes)
         else:

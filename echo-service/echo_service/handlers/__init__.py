@@ -7,12 +7,13 @@ Public, for your own handlers: `AudioCall`, the events (`Connected`, `Dtmf`, `Cl
 
 from ..playback import AudioError, CallEnded, PlaybackHandle
 from ..protocol import Cleared, Connected, Dtmf, Notify, Other
-from .audio_call import AudioCall, Event
+from .audio_call import MOVED, AudioCall, Event
 from .handler_task import HandlerRunner, HandlerTask
 from .loading import BUILT_IN, Handler, HandlerError, load
 
 __all__ = [
     "BUILT_IN",
+    "MOVED",
     "AudioCall",
     "AudioError",
     "CallEnded",

@@ -13,7 +13,10 @@ from ..call import Call
 from ..playback import Audio, AudioError, CallEnded, Playback, PlaybackHandle
 from ..recording import Recording
 
-__all__ = ["AudioCall", "CallControl", "Event"]
+__all__ = ["MOVED", "AudioCall", "CallControl", "Event"]
+
+MOVED = "moved"
+"""Why a call is closed whose socket the platform is to dial again elsewhere."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -89,6 +92,23 @@ class AudioCall:
     def metadata(self) -> Mapping[str, Any]:
         """The NCCO's headers, from the first message: untrusted."""
         return self._call.metadata
+
+    @property
+    def resumed(self) -> int:
+        """How often the call was connected again: 0 for a new one, 1 after its first move, …
+
+        The platform connects a call again when this service moves it or crashes. `id` stays;
+        what a handler knew of the call is in another process, unless it kept it elsewhere.
+        """
+        return self._call.resumed
+
+    @property
+    def moved(self) -> bool:
+        """Whether the call goes on in another process, where its handler starts anew.
+
+        Known when the iteration ends; a crash cannot be told from here.
+        """
+        return self._call.close_reason == MOVED
 
     @property
     def rate(self) -> int | None:

@@ -74,6 +74,10 @@ class Metrics(Collector):
             )
         return calls
 
+    def state_of(self, call_id: str) -> Mapping[str, object] | None:
+        """Return whether a call is live or how it ended lately; None for an unknown one."""
+        return self._registry.state_of(call_id)
+
     def describe(self) -> list[Metric]:
         """Return nothing: without this, registering would collect once to learn the names."""
         return []
@@ -96,6 +100,7 @@ class Metrics(Collector):
             ("late_frames", "Frames more than 60 ms after they were due.", totals.late_frames),
             ("dropped_frames", "Frames a slow audio handler missed.", totals.dropped_frames),
             ("texts", "Text messages.", totals.texts),
+            ("calls_resumed", "Calls that were connected again.", registry.resumed),
             ("handler_blocked", "Times the loop was blocked.", monitor.blocked_times),
             ("handler_blocked_seconds", "Seconds for which it was.", monitor.blocked_seconds),
         ):

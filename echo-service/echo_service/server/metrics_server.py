@@ -1,4 +1,4 @@
-"""Server of metrics and of the list of live calls, on a port of its own.
+"""Server of metrics, of the live calls and of how others ended, on a port of its own.
 
 Whoever reaches the port may read them: it is on loopback unless METRICS_HOST says otherwise, and
 the gateway never leads there.
@@ -7,6 +7,7 @@ the gateway never leads there.
 from __future__ import annotations
 
 import http
+import urllib.parse
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -85,10 +86,19 @@ class MetricsServer:
             case "/calls":
                 calls = {"calls": self._metrics.live_calls()}
                 return responses.json_response(http.HTTPStatus.OK, calls)
+            case path if path.startswith("/calls/"):
+                return self._call(urllib.parse.unquote(path.removeprefix("/calls/")))
             case "/healthz":
                 return responses.json_response(http.HTTPStatus.OK, {"status": "alive"})
             case path:
-                return responses.not_found(path, "here are /metrics and /calls")
+                return responses.not_found(path, "here are /metrics, /calls and /calls/{uuid}")
+
+    def _call(self, call_id: str) -> Response:
+        state = self._metrics.state_of(call_id)
+        if state is None:
+            hint = "it is not live here, and did not end here lately: ask the other replicas"
+            return responses.not_found(f"call {call_id}", hint)
+        return responses.json_response(http.HTTPStatus.OK, state)
 
 
 async def _no_websocket(connection: ServerConnection) -> None:

@@ -48,7 +48,13 @@ class Settings:
         "0", switch, "1 logs callers' numbers and keys in full instead of masked"
     )
     drain_seconds: float = setting(
-        "30", duration("seconds", 0, 86400), "seconds that live calls may continue after SIGTERM"
+        "30",
+        duration("seconds", 0, 86400),
+        "seconds that live calls may continue after SIGTERM; those left are moved to another "
+        "process; 0 moves all at once",
+    )
+    move_seconds: float = setting(
+        "3", duration("seconds", 0, 3600), "seconds over which such moves are spread"
     )
     ping_interval: float = setting(
         "20", duration("seconds", 0, 3600), "seconds between pings to a peer; 0 sends none"

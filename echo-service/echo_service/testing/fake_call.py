@@ -23,7 +23,7 @@ from typing import Any
 
 from .. import protocol
 from ..call import Call
-from ..handlers import AudioCall, CallEnded, Event, Handler
+from ..handlers import MOVED, AudioCall, CallEnded, Event, Handler
 from ..playback import wav
 from ..protocol import Cleared, Connected, Dtmf, Notify, frame_bytes
 from . import virtual_time
@@ -32,6 +32,13 @@ __all__ = ["FakeCall", "Played"]
 
 QUEUE_EVENTS = 10_000
 FINISH_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class _Move:
+    """The end of a stretch of the call; `gap` seconds later it goes on in another process."""
+
+    gap: float
 
 
 @dataclass(frozen=True)
@@ -45,8 +52,8 @@ class Played:
 class FakeCall:
     """A call that follows a script.
 
-    First write the script (`say`, `press`, `wait`, `text`), then `run` a handler, then check
-    `played`, `heard`, `sent`, `hung_up`, `notes`.
+    First write the script (`say`, `press`, `wait`, `text`, `move`), then `run` a handler, then
+    check `played`, `heard`, `sent`, `hung_up`, `notes`.
 
     Args:
         rate: Hz.
@@ -70,7 +77,7 @@ class FakeCall:
         """What sources of audio raised."""
         self.notes: dict[str, str | float | bool] = {}
         """Facts that the handler noted."""
-        self._script: list[Event] = []
+        self._script: list[Event | _Move] = []
         self._buffer = buffer
         self._loop: asyncio.AbstractEventLoop
         self._audio_call: AudioCall
@@ -102,6 +109,15 @@ class FakeCall:
         """Have the platform send any text message."""
         self._script.append(protocol.parse(text))
 
+    def move(self, gap: float = 0.2) -> None:
+        """Have the call move to another process, as when this one is stopped or crashes.
+
+        The handler's call ends here; after `gap` seconds the handler is called anew, with a call
+        of the same `id` whose `resumed` is one higher. What it keeps in the process's memory
+        would be lost then: keep no state there that it needs.
+        """
+        self._script.append(_Move(gap))
+
     # The run
 
     def run(self, handler: Handler) -> None:
@@ -116,22 +132,44 @@ class FakeCall:
 
     async def _run(self, handler: Handler) -> None:
         self._loop = asyncio.get_running_loop()
-        call = Call(1, clock=self._loop.time)
-        connected = Connected(f"audio/l16;rate={self.rate}", self.metadata)
-        call.connected(connected)
         self._began = self._played_until = self._loop.time()
+        stretch: list[Event] = []
+        resumed = 0
+        for event in self._script:
+            if not isinstance(event, _Move):
+                stretch.append(event)
+                continue
+            await self._stretch(handler, stretch, resumed, moves=True)
+            if self.hung_up is not None:
+                return
+            await asyncio.sleep(event.gap)
+            stretch = []
+            resumed += 1
+        await self._stretch(handler, stretch, resumed, moves=False)
+
+    async def _stretch(
+        self, handler: Handler, script: list[Event], resumed: int, moves: bool
+    ) -> None:
+        """Run the handler on what one process has of the call."""
+        self._over = False
+        call = Call(1, clock=self._loop.time)
+        metadata = self.metadata | ({"resumed": resumed} if resumed else {})
+        connected = Connected(f"audio/l16;rate={self.rate}", metadata)
+        call.connected(connected)
         self.notes = call.notes
         audio_call = self._audio_call = AudioCall(call, self, QUEUE_EVENTS, self._buffer)
         audio_call.put(connected)
         handling = asyncio.ensure_future(handler(audio_call))
         handling.add_done_callback(lambda _: self.hang_up())
-        due = self._began
-        for event in self._script:
+        due = self._loop.time()
+        for event in script:
             if self._over:
                 break
             audio_call.put(event)
             due += protocol.FRAME_MS / 1000 if isinstance(event, bytes) else 0
             await asyncio.sleep(due - self._loop.time())
+        if moves and not self._over:
+            call.close_reason = MOVED
         self._over = True
         audio_call.end()
         try:
