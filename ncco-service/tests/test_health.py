@@ -26,6 +26,7 @@ def test_ready_by_setting(make_app: MakeApp) -> None:
         "status": "ready",
         "socket": {"url": "wss://s/x", "source": "setting"},
         "events": {"url": "https://p/webhooks/events", "source": "setting"},
+        "probe": {"url": None, "age_seconds": None, "error": None},
         "guards": {"webhooks": {"auth": "none"}, "socket": {"auth": "none"}},
         "refused": {},
         "warnings": [

@@ -273,10 +273,13 @@ def test_a_barge_in_with_its_input_is_fine() -> None:
 @pytest.mark.parametrize(
     ("uri", "why"),
     [
-        ("ws://$hostname/socket", "$hostname looks like a placeholder, and is none here: did you"),
+        (
+            "ws://$hostname/socket",
+            "instead of $hostname, which looks like a placeholder; did you mean",
+        ),
         ("wss://{{ host }}/socket", 'did you mean "${socket_url}"?'),
-        ("wss://<your-host>/socket", "<your-host> looks like a placeholder"),
-        ("wss://%HOST%/socket", "%HOST% looks like a placeholder"),
+        ("wss://<your-host>/socket", "<your-host>, which looks like a placeholder"),
+        ("wss://%HOST%/socket", "%HOST%, which looks like a placeholder"),
         ("wss://host.example/socket\n", "without the line break at its end"),
         ("wss://host.example/a socket", "without the blank at place 21"),
         ("wss://https://host.example/socket", "there are two, wss:// and https://"),

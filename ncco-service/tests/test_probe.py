@@ -22,6 +22,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.sync.server import Server, ServerConnection, serve
 
+Events = Callable[[str], list[dict[str, Any]]]
 MakeApp = Callable[..., Flask]
 SECRET = "0123456789abcdef" * 4
 
@@ -230,13 +231,72 @@ def test_the_readiness_waits_for_the_probe(make_app: MakeApp, echo: Echo) -> Non
     assert claims[0]["jti"] != claims[1]["jti"]
 
 
-def test_it_is_on_with_a_tunnel_unless_set_otherwise(make_app: MakeApp) -> None:
-    """PROBE_SOCKET decides; unset, NGROK_API_URL does."""
+def test_it_is_on_with_an_address_unless_set_otherwise(make_app: MakeApp) -> None:
+    """PROBE_SOCKET decides; unset, a tunnel or SOCKET_URL does."""
     tunnel = "http://127.0.0.1:9"
-    assert service_of(make_app()).discovery.probe is None
-    assert service_of(make_app(PROBE_SOCKET="1")).discovery.probe is not None
+    assert service_of(make_app()).discovery.probe is not None
+    assert service_of(make_app(SOCKET_URL="")).discovery.probe is None
+    assert service_of(make_app(PROBE_SOCKET="0")).discovery.probe is None
     assert service_of(make_app(NGROK_API_URL=tunnel)).discovery.probe is not None
     assert service_of(make_app(NGROK_API_URL=tunnel, PROBE_SOCKET="0")).discovery.probe is None
+
+
+@pytest.mark.parametrize(
+    ("path", "refuse", "said"),
+    [
+        (
+            "",
+            404,
+            "answered the WebSocket handshake with 404; the echo service's socket is at /soc",
+        ),
+        ("/socket/", 404, "answered the WebSocket handshake with 404"),
+        ("/socket", 502, "answered the WebSocket handshake with 502"),
+        ("/socket", None, None),
+        ("/socket", 401, None),
+        ("/socket", 403, None),
+    ],
+)
+def test_an_address_of_a_setting_is_tried(
+    make_app: MakeApp, echo: Echo, path: str, refuse: int | None, said: str | None
+) -> None:
+    """SOCKET_URL without /socket is not ready; what demands somebody else's key may be."""
+    app = make_app(SOCKET_URL=f"ws://127.0.0.1:{echo.port}{path}")
+    client, watch = app.test_client(), service_of(app).discovery.probe
+    assert watch is not None
+    assert client.get("/readyz").status_code == 200
+    echo.refuse = refuse
+    watch.poll()
+    ready = client.get("/readyz")
+    assert ready.status_code == (503 if said else 200)
+    assert (said or "") in " ".join(ready.get_json().get("reasons", []))
+
+
+def test_an_address_of_a_setting_is_tried_until_it_opens(make_app: MakeApp, echo: Echo) -> None:
+    """It may be somebody else's application: once it has opened it is left alone."""
+    app = make_app(SOCKET_URL=f"ws://127.0.0.1:{echo.port}/socket")
+    watch = service_of(app).discovery.probe
+    assert watch is not None
+    for minute in range(3):
+        watch._clock = lambda at=minute: time.monotonic() + 60 * at  # type: ignore[misc]
+        watch.poll()
+    assert echo.seen.qsize() == 1
+
+
+def test_an_address_that_cannot_be_reached_from_here_may_be_right(
+    make_app: MakeApp, events: Events
+) -> None:
+    """That is logged, and does not make the service not ready."""
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    app = make_app(SOCKET_URL=f"ws://127.0.0.1:{port}/socket")
+    watch = service_of(app).discovery.probe
+    assert watch is not None
+    watch.poll()
+    ready = app.test_client().get("/readyz")
+    assert ready.status_code == 200
+    assert "cannot be reached" in ready.get_json()["probe"]["error"]
+    (line,) = events("socket_probe")
+    assert line["log_level"] == "warning"
 
 
 def test_it_works_in_the_service(start: Callable[..., Any], ask: Callable[..., Any]) -> None:

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 __all__ = ["checked_url", "is_local"]
 
 # What templates of other programs put where a value belongs. None of it can stand in a host.
-PLACEHOLDER = re.compile(r"\$\{.*?\}|\{\{.*?\}\}|\{.*?\}|<.*?>|\[[^\]:]*\]|\$\w+|%\w+%")
+PLACEHOLDER = re.compile(r"\$\{.*?\}|\{\{.*?\}\}|\{.*?\}|<.*?>|\[[^\]:]*\]|\$\w+|%\w+%|…")
 LOCAL_NAMES = ("localhost", "host.docker.internal")
 LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?", re.IGNORECASE)
 

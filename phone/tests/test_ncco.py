@@ -169,6 +169,7 @@ def test_a_barge_in_with_its_input_is_fine() -> None:
         ("wss://{{ host }}/socket", "{{ host }} in its host and port: a placeholder"),
         ("wss://<your-host>/socket", "<your-host> in its host and port: a placeholder"),
         ("wss://[your host]/socket", "[your host] in its host and port: a placeholder"),
+        ("wss://…/socket", "… in its host and port: a placeholder"),
         ("wss://%HOST%/socket", "%HOST% in its host and port: a placeholder"),
         ("ws://localhost:$PORT/", "$PORT in its host and port: a placeholder"),
         ("wss://example.com/socket\n", "has a line break at its end"),

@@ -53,7 +53,7 @@ class Discovery:
         echo = probe = None
         if settings.echo_ready_url:
             echo = EchoPoller(settings.echo_ready_url, settings.echo_poll_seconds)
-        if settings.probe_socket:
+        if settings.probe != "never":
             # A WebSocket client is loaded only where it is used.
             from ncco_service.discovery.probe import Probe  # noqa: PLC0415
 
@@ -62,6 +62,7 @@ class Discovery:
                 authorization,
                 settings.probe_seconds,
                 only_vonage=settings.socket_auth == "vonage",
+                once=settings.probe == "once",
             )
         jobs = {
             "agent": agent.poll if agent else None,

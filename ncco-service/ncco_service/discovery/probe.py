@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import structlog
 from websockets.exceptions import (
@@ -68,11 +69,15 @@ def handshake(url: str, authorization: str | None) -> None:
 
 @dataclass(frozen=True)
 class Result:
-    """How the last attempt went: ``error`` is None when the socket opened."""
+    """How the last attempt went: ``error`` is None when the socket opened.
+
+    ``answered`` is whether anybody answered: then an error is one that a call meets as well.
+    """
 
     url: str
     error: str | None
     at: float
+    answered: bool = True
 
 
 class Probe:
@@ -84,6 +89,9 @@ class Probe:
         pause: seconds between two attempts while they succeed.
         only_vonage: the socket accepts only the platform's own token, which nobody else can have:
             then the demand for it (401) is all that can be seen from here, and counts as success.
+        once: end with the first success; and the socket may be one of somebody else's, which
+            demands an authorization that we do not have, and that cannot be reached from here: then
+            only what it answers counts.
         clock: seconds, monotonic.
 
     """
@@ -95,12 +103,14 @@ class Probe:
         pause: float,
         *,
         only_vonage: bool = False,
+        once: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.address = address
         self._authorization = authorization
         self._pause = pause
         self._only_vonage = only_vonage
+        self._once = once
         self._clock = clock
         self.result: Result | None = None
 
@@ -114,7 +124,8 @@ class Probe:
         url = self.address()
         if url is not None and self._is_due(url):
             before = self.result
-            self.result = Result(url, self._try(url), self._clock())
+            error, answered = self._try(url)
+            self.result = Result(url, error, self._clock(), answered)
             if before is None or (before.url, before.error) != (url, self.result.error):
                 log = logger.warning if self.result.error else logger.info
                 log("socket_probe", url=url.partition("?")[0], error=self.result.error)
@@ -123,20 +134,34 @@ class Probe:
     def problem(self, url: str) -> str | None:
         """Say why calls to this URL may fail, or None if the last attempt succeeded."""
         if self.result is None or self.result.url != url:
-            return "the socket's public address has not been tried yet"
-        return self.result.error
+            return None if self._once else "the socket's public address has not been tried yet"
+        return None if self._once and not self.result.answered else self.result.error
 
     def _is_due(self, url: str) -> bool:
         if self.result is None or self.result.url != url:
             return True
-        pause = AFTER_FAILURE_SECONDS if self.result.error else self._pause
+        if self._once and self.result.error is None:
+            return False
+        soon = self.result.error is not None and (self.result.answered or not self._once)
+        pause = AFTER_FAILURE_SECONDS if soon else self._pause
         return self._clock() - self.result.at >= pause
 
-    def _try(self, url: str) -> str | None:
+    def _try(self, url: str) -> tuple[str | None, bool]:
+        """Return what was wrong, and whether anybody answered."""
+        authorization = self._authorization()
         try:
-            handshake(url, self._authorization())
+            handshake(url, authorization)
         except RefusedError as refusal:
-            return None if self._only_vonage and refusal.status == 401 else str(refusal)
+            demands = refusal.status == 401 or (self._once and refusal.status == 403)
+            ours = authorization is not None or not (self._once or self._only_vonage)
+            if demands and not ours:
+                return None, True
+            hint = ""
+            if refusal.status == 404 and urlsplit(url).path.strip("/") != "socket":
+                hint = (
+                    "; the echo service's socket is at /socket: set SOCKET_URL=wss://<host>/socket"
+                )
+            return f"{refusal}{hint}", True
         except FetchError as error:
-            return str(error)
-        return None
+            return str(error), False
+        return None, True

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
@@ -117,7 +117,9 @@ class Settings(BaseSettings):
         "2", "seconds between two requests to ECHO_READY_URL"
     )
     probe_socket: values.OptionalFlag = _setting(
-        "", "1 tries the socket's public address now and then; by default if NGROK_API_URL is set"
+        "",
+        "1 tries the socket's public address now and then, 0 never; by default it is tried if "
+        "NGROK_API_URL is set, and with SOCKET_URL alone until it has opened once",
     )
     probe_seconds: Annotated[float, duration(1, 3600)] = _setting(
         "30", "seconds between two such attempts while they succeed"
@@ -141,10 +143,18 @@ class Settings(BaseSettings):
             )
         return chosen or ("ticket" if secret else "none")
 
-    @field_validator("probe_socket")
-    @classmethod
-    def _by_default_with_a_tunnel(cls, chosen: bool | None, info: ValidationInfo) -> bool:
-        return info.data.get("ngrok_api_url") is not None if chosen is None else chosen
+    @property
+    def probe(self) -> Literal["always", "once", "never"]:
+        """How often the socket's public address is tried.
+
+        Once where only SOCKET_URL says it: that may be somebody else's application, or not be
+        reachable from here.
+        """
+        if self.probe_socket is not None:
+            return "always" if self.probe_socket else "never"
+        if self.ngrok_api_url:
+            return "always"
+        return "once" if self.socket_url else "never"
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Settings":

@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator
 
+from ncco_service.urls import checked_url
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 SECRET = "secret"  # noqa: S105 - marks a setting whose value may also come from a file, and is never shown
@@ -115,21 +117,16 @@ def network_or_name(text: str) -> Network | str:
 
 def url(*schemes: str) -> Callable[[str], str]:
     """Read an absolute URL with one of the schemes, without user name and fragment."""
-    example = f"a URL such as {schemes[-1]}://voice.example.org"
-    wrong = f"{example}, beginning with {' or '.join(f'{scheme}://' for scheme in schemes)}"
+    path = "/socket" if "wss" in schemes else ""
+    example = f"such as {schemes[-1]}://voice.example.org{path}"
 
     def parse(text: str) -> str:
-        if any(character <= " " or character == "\x7f" for character in text):
-            raise ValueError(f"{wrong}, without blanks")
         try:
-            parts = urlsplit(text)
-            _ = parts.port  # raises ValueError when it is no number
-        except ValueError:
-            raise ValueError(wrong) from None
-        if parts.scheme not in schemes or not parts.hostname:
-            raise ValueError(wrong)
-        if parts.username is not None or parts.fragment:
-            raise ValueError(f"{wrong}, without user name and without #")
+            checked_url(text, *schemes)
+        except ValueError as error:
+            raise ValueError(f"{error} ({example})") from None
+        if "@" in urlsplit(text).netloc:
+            raise ValueError(f"a URL without a user name ({example})")
         return text
 
     return parse

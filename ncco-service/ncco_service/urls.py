@@ -1,4 +1,4 @@
-"""URLs in a document: what is wrong with one, said exactly."""
+"""URLs in documents and settings: what is wrong with one, said exactly."""
 
 import ipaddress
 import re
@@ -7,20 +7,20 @@ from urllib.parse import urlsplit
 __all__ = ["checked_url"]
 
 # What templates of other programs put where a value belongs. None of it can stand in a host.
-_PLACEHOLDER = re.compile(r"\$\{.*?\}|\{\{.*?\}\}|\{.*?\}|<.*?>|\[[^\]:]*\]|\$\w+|%\w+%")
+_PLACEHOLDER = re.compile(r"\$\{.*?\}|\{\{.*?\}\}|\{.*?\}|<.*?>|\[[^\]:]*\]|\$\w+|%\w+%|…")
 _BLANK = re.compile(r"[\s\x00-\x1f\x7f]")
 _TWO_SCHEMES = re.compile(r"([a-z]+)://(https?|wss?):?//", re.IGNORECASE)
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?", re.IGNORECASE)
 _NAMES = {"\n": "line break", "\r": "line break", "\t": "tab", "\0": "null character"}
 
 
-def checked_url(url: str, *schemes: str, placeholder: str) -> str:
+def checked_url(url: str, *schemes: str, placeholder: str | None = None) -> str:
     """Return an absolute URL as it is.
 
     Args:
-        url: what the document has.
+        url: what was written.
         schemes: those allowed, such as "ws" and "wss".
-        placeholder: of this service, that stands for such a URL.
+        placeholder: of this service, that stands for such a URL in a document.
 
     Raises:
         ValueError: it is no such URL; the message says what is allowed instead.
@@ -30,10 +30,8 @@ def checked_url(url: str, *schemes: str, placeholder: str) -> str:
     rest = url.partition("://")[2]
     place = _PLACEHOLDER.search(rest)
     if place is not None and not set("/?#") & set(rest[: place.start()]):
-        raise ValueError(
-            f"a host; {place[0]} looks like a placeholder, and is none here: did you mean "
-            f'"{placeholder}"?'
-        )
+        meant = f'; did you mean "{placeholder}"?' if placeholder else ""
+        raise ValueError(f"a host instead of {place[0]}, which looks like a placeholder{meant}")
     if blank := _BLANK.search(url):
         where = (
             "at its end" if not url[blank.start() :].strip() else f"at place {blank.start() + 1}"
