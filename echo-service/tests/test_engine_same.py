@@ -351,6 +351,8 @@ several = settings(max_examples=150, deadline=None, suppress_health_check=list(H
 
 AUDIO, OTHER = frame(BINARY, bytes(640)), frame(BINARY, bytes(320))
 HALF = frame(BINARY, b"ab", fin=False)
+# From its middle on, it looks like the beginning of a longer frame.
+LIKE_A_FRAME = frame(CONT, b"\x82\xe0" * 50, mask=bytes(4))
 
 
 def one_by_one(*frames: bytes) -> Case:
@@ -370,6 +372,7 @@ def run(work: Coroutine[Any, Any, Any]) -> Any:
 @example(one_by_one(frame(BINARY, b"a" * 600, fin=False), frame(CONT, b"a" * 600)[:8]))
 @example(Case([AUDIO, HALF, AUDIO, AUDIO], [], set(), None, 1000))
 @example(Case([HALF, frame(CONT, b"a" * 999)[:8]], [], set(), None, 1000))
+@example(Case([HALF, LIKE_A_FRAME, frame(0xB)], [len(HALF) + 66], set(), 0, 1000))
 @given(case=cases())
 def test_same_bytes_for_same_bytes(case: Case) -> None:
     """Whatever comes, however it is cut, the fast path writes and hears what the library does."""

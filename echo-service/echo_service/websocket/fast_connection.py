@@ -194,6 +194,10 @@ class FastConnection(CallConnection):
     def _work(self, data: bytes, call: Call) -> None:
         """Work on data, for one turn at most, and keep the rest."""
         self._shortcut_length = NEVER
+        if self.state is not OPEN and not self.paused:
+            # Since the close the library has everything, perhaps a part of a frame.
+            ServerConnection.data_received(self, data)
+            return
         protocol, expected = self.protocol, self._stats.frame_bytes
         echo = self._options.echo
         limit = room_left(protocol)
