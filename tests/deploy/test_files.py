@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import subprocess
 import tomllib
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -32,6 +33,19 @@ FLY_KEYS = {
     "http_service.checks": {"path", "interval", "timeout", "grace_period"},
     "metrics": {"port", "path"},
 }
+# As documented by the Gateway API, those that we may use.
+GATEWAY_KEYS = {
+    "Gateway": {
+        "gatewayClassName", "listeners.name", "listeners.port", "listeners.protocol",
+        "listeners.hostname", "listeners.tls.mode", "listeners.tls.certificateRefs.kind",
+        "listeners.tls.certificateRefs.name",
+    },
+    "HTTPRoute": {
+        "parentRefs.name", "hostnames", "rules.matches.path.type", "rules.matches.path.value",
+        "rules.timeouts.request", "rules.timeouts.backendRequest", "rules.backendRefs.name",
+        "rules.backendRefs.port",
+    },
+}  # fmt: skip
 # As documented in Render's blueprint specification.
 RENDER_KEYS = {
     "type", "name", "runtime", "image", "plan", "numInstances", "healthCheckPath",
@@ -68,6 +82,27 @@ def test_render_knows_every_key() -> None:
             ways = variable.keys() - {"key"}
             assert len(ways) == 1
             assert ways <= {"value", "sync", "generateValue", "fromGroup"}
+
+
+@pytest.mark.parametrize("kind", GATEWAY_KEYS)
+def test_the_gateway_api_knows_every_key(kind: str) -> None:
+    """Its schemas are in no package, so the keys are listed here."""
+    found = [o for o in manifests(KUBERNETES / "example") if o["kind"] == kind]
+    assert found
+    for each in found:
+        assert each["apiVersion"] == "gateway.networking.k8s.io/v1"
+        assert set(_leaves(each["spec"])) <= GATEWAY_KEYS[kind]
+
+
+def _leaves(value: Any, path: str = "") -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, below in value.items():
+            yield from _leaves(below, f"{path}.{key}".lstrip("."))
+    elif isinstance(value, list):
+        for below in value:
+            yield from _leaves(below, path)
+    else:
+        yield path
 
 
 def test_every_variable_is_a_setting() -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import urllib.error
 import urllib.request
 import uuid
 
+import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
@@ -27,6 +29,26 @@ def test_a_ticket_opens_each_replica_once() -> None:
             ticket = json.load(response)[-1]["endpoint"][0]["authorization"]["value"]
         opened = [opens(stack, ticket) for stack in (one, other, one, other)]
     assert opened == [True, True, False, False]
+
+
+def test_a_full_replica_is_alive_and_takes_no_call() -> None:
+    """Kubernetes' probes see no difference, a caller does: docs/deploy.md says why."""
+    with ProcessStack({"echo-service": {"MAX_CALLS": "1"}}) as stack, connect(stack.socket_url):
+        assert status(f"{stack.base_url('echo-service')}/healthz") == 200
+        assert status(f"{stack.base_url('echo-service')}/readyz") == 503
+        with pytest.raises(InvalidStatus) as refused:
+            connect(stack.socket_url)
+        assert refused.value.response.status_code == 503
+
+
+def status(url: str) -> int:
+    """Return the status of a page."""
+    try:
+        with urllib.request.urlopen(url, timeout=10) as response:
+            return int(response.status)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code
 
 
 def opens(stack: ProcessStack, ticket: str) -> bool:
