@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import echo_service.settings
 import pytest
 
 from tests.deploy.hosted import Hosted
@@ -28,7 +29,9 @@ def test_a_call_goes_through_and_outlives_the_stop_signal(
 
 @pytest.mark.parametrize("host", HOSTS)
 def test_the_drain_is_shorter_than_the_patience(host: str) -> None:
-    """DRAIN_SECONDS ends before the host would kill, and webhooks under way get their 10 s."""
+    """Drain and moves end before the host would kill, and webhooks under way get their 10 s."""
     echo, ncco = placement(host, "echo-service"), placement(host, "ncco-service")
-    assert 0 < float(echo.env["DRAIN_SECONDS"]) < echo.grace
+    defaults = {each.name: each.default for each in echo_service.settings.VARIABLES}
+    env = {**defaults, **echo.env}
+    assert 0 < float(env["DRAIN_SECONDS"]) + float(env["MOVE_SECONDS"]) + 1 < echo.grace
     assert ncco.grace >= 10
