@@ -59,7 +59,7 @@ def test_the_newer_list_is_enough(agent: Agent, poller: AgentPoller) -> None:
     assert poller.poll() == 5.0
     assert (poller.tunnel.socket, poller.tunnel.webhooks) == (GATE[0], GATE[0])
     assert poller.tunnel.error is None
-    assert agent.asked == ["/api/endpoints"]
+    assert "/api/tunnels" not in agent.asked
 
 
 def test_the_older_list_is_enough(agent: Agent, poller: AgentPoller) -> None:
@@ -130,6 +130,24 @@ def test_a_changed_url_is_used_and_logged_once(
     urls = [fields["event_url"] for fields in events("dashboard") if "event_url" in fields]
     assert urls[-1] == "https://new.example/webhooks/events"
     assert len(events("tunnel")) == 2
+    (changed,) = (fields for fields in events("dashboard") if fields["log_level"] == "warning")
+    assert "still has https://gate.example, which is no longer ours" in changed["message"]
+
+
+def test_a_lost_session_is_a_doubt(agent: Agent, poller: AgentPoller, events: Events) -> None:
+    """The list stays as it was; only the agent's status shows that nothing comes through."""
+    agent.pages["/api/endpoints"] = endpoints(GATE)
+    lost = (200, {"status": "reconnecting"})
+    online = (200, {"status": "online"})
+    seen = []
+    for page in (online, lost, lost, (404, {}), lost, (200, b"<html>"), lost, online):
+        agent.pages["/api/status"] = page
+        poller.poll()
+        seen.append(poller.tunnel.doubt)
+    doubt = "the agent says that it is 'reconnecting'"
+    assert seen == [None, doubt, doubt, None, doubt, None, doubt, None]
+    assert poller.tunnel.socket == GATE[0]
+    assert events("tunnel_problem")[0]["message"] == doubt
 
 
 @pytest.mark.parametrize(

@@ -192,6 +192,28 @@ def test_attempts_are_spaced(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [moment for moment, address in tried if "good" in address] == [15, 45]
 
 
+def test_a_doubt_is_a_reason_to_try_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the agent falls silent and when it is back; every 30 s while it is silent."""
+    tried: list[float] = []
+    clock, doubt = [0.0], [""]
+
+    def attempt(address: str, authorization: str | None) -> None:
+        tried.append(clock[0])
+
+    monkeypatch.setattr(probe, "handshake", attempt)
+    watch = Probe(
+        lambda: "wss://good/socket",
+        lambda: None,
+        300,
+        doubt=lambda: doubt[0] or None,
+        clock=lambda: clock[0],
+    )
+    for second in range(200):
+        doubt[0] = "the agent is silent" if 100 <= second < 150 else ""
+        clock[0] += watch.poll()
+    assert tried == [0, 100, 130, 150]
+
+
 def test_a_socket_for_vonage_only_has_to_demand_its_token(echo: Echo) -> None:
     """Nobody else has Vonage's token, so a 401 counts as success."""
     url = f"ws://127.0.0.1:{echo.port}/socket"

@@ -1,8 +1,9 @@
 """Poller of the tunnel agent; keeps its last answer for the requests."""
 
+import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -26,13 +27,21 @@ class Tunnel:
     """What is known of the tunnel at a moment.
 
     ``socket`` and ``webhooks`` are public base URLs (https://host) or None; ``answered`` is the
-    clock's seconds of the agent's last answer; ``error`` what is wrong now, or None.
+    clock's seconds of the agent's last answer; ``error`` what is wrong now, or None; ``session``
+    what the agent says of its connection when that is not "online" (the list of tunnels stays as
+    it was then), or None.
     """
 
     socket: str | None = None
     webhooks: str | None = None
     answered: float | None = None
     error: str | None = "the tunnel agent has not been asked yet"
+    session: str | None = None
+
+    @property
+    def doubt(self) -> str | None:
+        """Why the addresses may lead nowhere now, or None."""
+        return self.error or self.session
 
 
 class AgentPoller:
@@ -52,6 +61,7 @@ class AgentPoller:
         self._clock = clock
         self._started = clock()
         self._reported: tuple[str, float] | None = None  # what, and when
+        self._pasted: str | None = None  # the webhooks' URL that was last reported
         self.tunnel = Tunnel()
 
     @property
@@ -73,11 +83,12 @@ class AgentPoller:
             self.tunnel = Tunnel(before.socket, before.webhooks, before.answered, str(error))
         self._log_problem()
         _log_changes(before, self.tunnel)
+        self._log_dashboard(self.tunnel.webhooks)
         found = self.tunnel.socket and self.tunnel.webhooks
         return self._pause if found else min(self._pause, _UNTIL_FOUND)
 
     def _log_problem(self) -> None:
-        now, error = self._clock(), self.tunnel.error
+        now, error = self._clock(), self.tunnel.doubt
         if error is None:
             self._reported = None
             return
@@ -99,7 +110,16 @@ class AgentPoller:
                 raise AgentError(f"{problem}; {older_problem}")
             # Some agents name an endpoint in one of the lists only.
             tunnel = self._choose([*newer, *older])
-        return tunnel
+        return replace(tunnel, session=self._session())
+
+    def _session(self) -> str | None:
+        """Ask the agent, from version 3.9 on, whether it is connected; older ones do not know."""
+        try:
+            status, body = fetch.get(self._api + "/api/status")
+            said = json.loads(body)["status"] if status == 200 else "online"
+        except (fetch.FetchError, ValueError, KeyError, TypeError, RecursionError):
+            said = "online"
+        return None if said == "online" else f"the agent says that it is {str(said)[:40]!r}"
 
     def _list(self, path: str) -> tuple[list[Endpoint], str | None]:
         status, body = fetch.get(self._api + path)
@@ -116,14 +136,25 @@ class AgentPoller:
         problems = dict.fromkeys(found.problem for found in (socket, webhooks) if found.problem)
         return Tunnel(socket.url, webhooks.url, self._clock(), "; ".join(problems) or None)
 
+    def _log_dashboard(self, webhooks: str | None) -> None:
+        if webhooks is None or webhooks == self._pasted:
+            return
+        if self._pasted is None:
+            logger.info("dashboard", message="paste these into your Vonage application:")
+        else:
+            logger.warning(
+                "dashboard",
+                message=f"your Vonage application still has {self._pasted}, which is no longer "
+                "ours: paste these into it",
+            )
+        self._pasted = webhooks
+        logger.info("dashboard", answer_url=f"{webhooks}/webhooks/answer")
+        logger.info("dashboard", event_url=f"{webhooks}/webhooks/events")
+        logger.info("dashboard", fallback_url=f"{webhooks}/webhooks/fallback")
+
 
 def _log_changes(before: Tunnel, now: Tunnel) -> None:
     if (now.socket, now.webhooks) != (before.socket, before.webhooks):
         logger.info("tunnel", socket=now.socket or "none", webhooks=now.webhooks or "none")
-    elif before.error and not now.error:
+    elif before.doubt and not now.doubt:
         logger.info("tunnel_recovered", socket=now.socket)
-    if now.webhooks and now.webhooks != before.webhooks:
-        logger.info("dashboard", message="paste these into your Vonage application:")
-        logger.info("dashboard", answer_url=f"{now.webhooks}/webhooks/answer")
-        logger.info("dashboard", event_url=f"{now.webhooks}/webhooks/events")
-        logger.info("dashboard", fallback_url=f"{now.webhooks}/webhooks/fallback")

@@ -63,6 +63,7 @@ class Discovery:
                 settings.probe_seconds,
                 only_vonage=settings.socket_auth == "vonage",
                 once=settings.probe == "once",
+                doubt=(lambda: agent.tunnel.doubt) if agent else lambda: None,
             )
         jobs = {
             "agent": agent.poll if agent else None,

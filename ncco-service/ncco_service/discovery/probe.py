@@ -22,6 +22,7 @@ logger = structlog.get_logger()
 OPEN_SECONDS = 6.0
 CLOSE_SECONDS = 2.0
 AFTER_FAILURE_SECONDS = 5.0
+DOUBTFUL_SECONDS = 30.0  # while the agent is silent or not connected, as often at least
 _TICK_SECONDS = 1.0  # how soon a new address is noticed
 
 
@@ -92,6 +93,8 @@ class Probe:
         once: end with the first success; and the socket may be one of somebody else's, which
             demands an authorization that we do not have, and that cannot be reached from here: then
             only what it answers counts.
+        doubt: returns why the address may lead nowhere now, or None; a new doubt is a reason to
+            try at once.
         clock: seconds, monotonic.
 
     """
@@ -104,6 +107,7 @@ class Probe:
         *,
         only_vonage: bool = False,
         once: bool = False,
+        doubt: Callable[[], str | None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.address = address
@@ -111,6 +115,8 @@ class Probe:
         self._pause = pause
         self._only_vonage = only_vonage
         self._once = once
+        self._doubt = doubt
+        self._doubted: str | None = None
         self._clock = clock
         self.result: Result | None = None
 
@@ -122,7 +128,9 @@ class Probe:
     def poll(self) -> float:
         """Try if an attempt is due; return the seconds until the next poll."""
         url = self.address()
-        if url is not None and self._is_due(url):
+        doubt = self._doubt()
+        new, self._doubted = doubt != self._doubted, doubt
+        if url is not None and (new or self._is_due(url)):
             before = self.result
             error, answered = self._try(url)
             self.result = Result(url, error, self._clock(), answered)
@@ -143,7 +151,8 @@ class Probe:
         if self._once and self.result.error is None:
             return False
         soon = self.result.error is not None and (self.result.answered or not self._once)
-        pause = AFTER_FAILURE_SECONDS if soon else self._pause
+        pause = min(DOUBTFUL_SECONDS, self._pause) if self._doubted else self._pause
+        pause = AFTER_FAILURE_SECONDS if soon else pause
         return self._clock() - self.result.at >= pause
 
     def _try(self, url: str) -> tuple[str | None, bool]:

@@ -95,7 +95,7 @@ def _agent(discovery: Discovery, settings: Settings) -> Finding:
         "socket": tunnel.socket,
         "webhooks": tunnel.webhooks,
         "age_seconds": _rounded(discovery.agent.age),
-        "error": tunnel.error,
+        "error": tunnel.doubt,
     }
     wanted = [] if settings.socket_url else [("the socket", tunnel.socket)]
     wanted += [] if settings.public_url else [("the webhooks", tunnel.webhooks)]
