@@ -9,6 +9,7 @@ import json
 import time
 import types
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import jwt
@@ -111,6 +112,19 @@ def test_used_tickets_are_forgotten_in_time(monkeypatch: pytest.MonkeyPatch) -> 
     assert len(authenticator._used) == 3
     with pytest.raises(AuthenticationError, match="used before"):
         authenticator.authenticate([signed(TICKET | {"jti": "ticket 9"})])
+
+
+def test_a_used_ticket_after_a_restart() -> None:
+    """What was used is forgotten; the bound is its lifetime and 30 s, as docs/security.md says."""
+    tickets().authenticate([signed(TICKET)])
+    used = signed(TICKET | {"exp": int(time.time()) - 29})
+    assert tickets().authenticate([used]) == "a-call"
+    with pytest.raises(AuthenticationError) as refused:
+        tickets().authenticate([signed(TICKET | {"exp": int(time.time()) - 31})])
+    assert refused.value.check == "exp"
+    docs = (Path(__file__).parents[2] / "docs" / "security.md").read_text("utf-8")
+    assert f"`TICKET_SECONDS` and {authentication.LEEWAY_SECONDS} s" in " ".join(docs.split())
+    assert f"the last {authentication.MAX_REMEMBERED:,} of them" in " ".join(docs.split())
 
 
 @pytest.mark.usefixtures("frozen")
