@@ -111,7 +111,7 @@ class Hosted:
         env = {**place.env, **self._own(service)}
         for file, name in place.files.items():
             source = Path(self._folder.name, f"{service}-{Path(file).name}")
-            source.write_text(VALUES[name])
+            source.write_text(f"{VALUES[name]}\n")
             source.chmod(0o644)
             options.append(f"--volume={source}:{file}:ro")
         given = () if place.files else ("SOCKET_SECRET",) if service == "echo-service" else SECRETS

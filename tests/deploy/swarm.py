@@ -147,7 +147,9 @@ class SwarmStack:
 
     def _secret(self, name: str, value: str) -> None:
         command = ["docker", "secret", "create", name, "-"]
-        subprocess.run(command, input=value.encode(), check=True, capture_output=True, timeout=30)
+        subprocess.run(
+            command, input=f"{value}\n".encode(), check=True, capture_output=True, timeout=30
+        )
         self._secrets.append(name)
 
     def _deploy(self) -> None:
