@@ -20,9 +20,9 @@ settings.load_profile("frozen")
 def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give an application that has gone quiet, or does not close, a fraction of the usual time."""
     monkeypatch.setattr("phone.legs.socket.ECHO_QUIET", 1.0)
-    monkeypatch.setattr("phone.load.conversation.ECHO_QUIET", 1.0)
+    monkeypatch.setattr("phone.load.socket_talk.ECHO_QUIET", 1.0)
     monkeypatch.setattr("phone.legs.dial.CLOSE_TIMEOUT", 1.0)
-    monkeypatch.setattr("phone.doctor.socket.TALK_SECONDS", 0.3)
+    monkeypatch.setattr("phone.doctor.socket_checks.TALK_SECONDS", 0.3)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from phone.audio.recognition import is_loud, recognise
 from phone.constants import PLATFORM_RATE
 from phone.legs.log import PlatformSound
 from phone.legs.trace import LegTrace
-from phone.platform.webhooks import Timeouts
+from phone.platform.webhook_client import Timeouts
 from phone.report.hearing import heard
 from phone.report.page import page
 from phone.testing import FakeApplication

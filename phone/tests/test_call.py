@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import soundfile
 from aiohttp import web
-from phone.platform.webhooks import Timeouts
+from phone.platform.webhook_client import Timeouts
 from phone.report import summary
 from phone.testing import (
     FakeApplication,

@@ -56,6 +56,13 @@ async def answered(network: Network, number: str) -> Telephone:
     return telephone
 
 
+def without_gaps(telephone: Telephone) -> bytes:
+    """Return what was heard, without the frames in which nothing had come over a socket in time."""
+    heard = telephone.tape.samples()
+    frames = heard[: len(heard) // 320 * 320].reshape(-1, 320)
+    return frames[frames.any(axis=1)].tobytes()
+
+
 class TestCalls:
     """Calls to telephones."""
 
@@ -263,7 +270,7 @@ class TestSound:
         anne = network.telephone(ANNE)
         assert anne is not None
         tone = load("tone", 16000).samples[:16000]
-        assert tone.tobytes() in anne.tape.samples().tobytes()  # her first words, echoed whole
+        assert tone.tobytes() in without_gaps(anne)  # her first words, echoed whole
         legs = network.switch.legs
         assert legs[call].events.headers == {"order": "socket-first"}
 

@@ -18,8 +18,8 @@ from phone.platform.leg import CallContext, Leg, Progress
 from phone.platform.no_network import NoNetwork
 from phone.platform.settings import Application, Behaviour
 from phone.platform.signature import Signer
+from phone.platform.webhook_client import WebhookClient
 from phone.platform.webhook_queue import EventTarget, WebhookQueue
-from phone.platform.webhooks import WebhookClient
 from phone.report import CallReport, conclude
 from phone.report.hearing import heard
 

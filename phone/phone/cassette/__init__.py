@@ -1,7 +1,7 @@
 """Recorded calls: written to a folder, read back, and compared with a call made again."""
 
-from phone.cassette.files import Cassette, CassetteError, masked, read_cassette, write_cassette
-from phone.cassette.replay import compared, plan_of
+from phone.cassette.comparison import compared, plan_of
+from phone.cassette.folder import Cassette, CassetteError, masked, read_cassette, write_cassette
 
 __all__ = [
     "Cassette",

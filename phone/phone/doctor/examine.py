@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from phone.doctor.checks import Check, Diagnosis
-from phone.doctor.network import check_name, check_tls
-from phone.doctor.socket import check_socket
-from phone.doctor.webhooks import (
+from phone.doctor.network_checks import check_name, check_tls
+from phone.doctor.socket_checks import check_socket
+from phone.doctor.webhook_checks import (
     check_answer,
     check_events,
     check_latency,
@@ -19,8 +19,8 @@ from phone.platform.actions import Connect, Stream
 from phone.platform.endpoints import WebSocket
 from phone.platform.ncco_source import event_target
 from phone.platform.signature import Signer
+from phone.platform.webhook_client import WebhookClient
 from phone.platform.webhook_queue import EventTarget
-from phone.platform.webhooks import WebhookClient
 from phone.urls import is_local
 
 __all__ = ["DoctorPlan", "examine"]

@@ -1,9 +1,9 @@
 """Many calls at once, and how the application took them."""
 
 from phone.load.histogram import Histogram
-from phone.load.leg import LATE_MS
+from phone.load.load_leg import LATE_MS
+from phone.load.load_plan import Live, LoadPlan
 from phone.load.machine import stolen_seconds, waited_seconds
-from phone.load.plan import Live, LoadPlan
 from phone.load.processes import run_load
 from phone.load.result import LoadResult
 

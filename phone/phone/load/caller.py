@@ -7,20 +7,20 @@ from time import perf_counter
 from phone.legs.dial import DialError, dial
 from phone.legs.faults import Faults
 from phone.legs.identity import Identity
-from phone.load.conversation import Conversation
 from phone.load.fast import FastConnection
-from phone.load.plan import Live, LoadPlan
+from phone.load.load_plan import Live, LoadPlan
 from phone.load.result import LoadResult
+from phone.load.socket_talk import SocketTalk
 from phone.plan import CallPlan
 from phone.platform.actions import Connect, WebSocket
 from phone.platform.events import LegEvents
 from phone.platform.ncco import NccoError, parse
 from phone.platform.ncco_source import event_target
 from phone.platform.signature import Signer
+from phone.platform.webhook_client import ANSWER, WebhookClient, WebhookError
 from phone.platform.webhook_queue import WebhookQueue
-from phone.platform.webhooks import ANSWER, WebhookClient, WebhookError
 
-__all__ = ["Caller", "signer_of"]
+__all__ = ["LoadCaller", "signer_of"]
 
 UNSIGNED = (
     "socket: the NCCO asks for authorization of type vonage, and there is no signature secret: "
@@ -33,7 +33,7 @@ def signer_of(plan: CallPlan) -> Signer | None:
     return Signer.of(plan.signature_secret, plan.api_key, plan.application_id)
 
 
-class Caller:
+class LoadCaller:
     """Places calls, any number at once.
 
     Args:
@@ -48,7 +48,7 @@ class Caller:
         self,
         plan: LoadPlan,
         webhooks: WebhookClient,
-        conversation: Conversation,
+        conversation: SocketTalk,
         result: LoadResult,
         live: Live,
     ) -> None:

@@ -8,15 +8,15 @@ from dataclasses import replace
 from time import perf_counter
 
 from phone.legs.log import CallLog
-from phone.load.caller import Caller, signer_of
-from phone.load.conversation import Conversation
+from phone.load.caller import LoadCaller, signer_of
+from phone.load.load_plan import Live, LoadPlan
 from phone.load.machine import OtherWork
-from phone.load.plan import Live, LoadPlan
 from phone.load.result import LoadResult
+from phone.load.socket_talk import SocketTalk
 from phone.load.uninterrupted import uninterrupted
 from phone.load.wheel import Wheel
+from phone.platform.webhook_client import WebhookClient
 from phone.platform.webhook_queue import EventTarget, WebhookQueue
-from phone.platform.webhooks import WebhookClient
 
 __all__ = ["place_load"]
 
@@ -60,7 +60,7 @@ class _Load:
         self._live = Live()
         self._result = LoadResult()
         self._wheel = Wheel()
-        self._conversation = Conversation(plan.call, self._wheel, self._result, stop)
+        self._conversation = SocketTalk(plan.call, self._wheel, self._result, stop)
 
     async def run(self) -> LoadResult:
         result = self._result
@@ -82,7 +82,7 @@ class _Load:
         plan = self._plan
         async with WebhookClient(plan.call.tls(), signer_of(plan.call)) as webhooks:
             gap = plan.ramp / plan.calls
-            caller = Caller(plan, webhooks, self._conversation, self._result, self._live)
+            caller = LoadCaller(plan, webhooks, self._conversation, self._result, self._live)
             calls = (self._call(caller, webhooks, number * gap) for number in range(plan.calls))
             await asyncio.gather(*calls)
         if caller.opened:
@@ -94,7 +94,7 @@ class _Load:
             self._on_live(replace(live, sent=result.sent, late=result.late))
             await asyncio.sleep(LIVE_SECONDS)
 
-    async def _call(self, caller: Caller, webhooks: WebhookClient, delay: float) -> None:
+    async def _call(self, caller: LoadCaller, webhooks: WebhookClient, delay: float) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(delay):
                 await self._stop.wait()

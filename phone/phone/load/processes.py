@@ -14,7 +14,7 @@ from multiprocessing.process import BaseProcess
 import uvloop
 
 from phone.load.engine import place_load
-from phone.load.plan import Live, LoadPlan
+from phone.load.load_plan import Live, LoadPlan
 from phone.load.result import LoadResult
 
 __all__ = ["run_load"]

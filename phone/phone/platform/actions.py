@@ -172,7 +172,7 @@ class Join(_WithEvents):
     mute: Flag = False
 
 
-class Dtmf(Model):
+class DtmfInput(Model):
     """How keys are collected."""
 
     time_out: Whole = Field(3, alias="timeOut", ge=0, le=10)
@@ -180,7 +180,7 @@ class Dtmf(Model):
     submit_on_hash: Flag = Field(False, alias="submitOnHash")
 
 
-class Speech(Model):
+class SpeechInput(Model):
     """How speech is recognised."""
 
     uuid: list[str] | None = Field(None, max_length=1)
@@ -199,8 +199,8 @@ class Input(_WithEvents):
 
     action: Literal["input"]
     type: list[Literal["dtmf", "speech"]] = Field(min_length=1)
-    dtmf: Dtmf | None = None
-    speech: Speech | None = None
+    dtmf: DtmfInput | None = None
+    speech: SpeechInput | None = None
     mode: str | None = None
 
 

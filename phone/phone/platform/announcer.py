@@ -14,7 +14,7 @@ from phone.platform.actions import Stream, Talk
 from phone.platform.exchange import WebhookError
 from phone.platform.leg import Leg
 from phone.platform.ncco import spoken_seconds
-from phone.platform.webhooks import Timeouts
+from phone.platform.webhook_client import Timeouts
 
 __all__ = ["DOWNLOAD", "FORMATS", "Announcer"]
 

@@ -16,8 +16,8 @@ from phone.platform.events import LegEvents
 from phone.platform.exchange import Reply
 from phone.platform.recording import Recording
 from phone.platform.settings import Application, Behaviour
+from phone.platform.webhook_client import WebhookClient
 from phone.platform.webhook_queue import EventTarget, WebhookQueue
-from phone.platform.webhooks import WebhookClient
 
 __all__ = ["CallContext", "Directory", "Leg", "Progress"]
 

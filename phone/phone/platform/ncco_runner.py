@@ -8,7 +8,7 @@ from phone.legs.callers import Caller
 from phone.platform.actions import (
     Action,
     Connect,
-    Dtmf,
+    DtmfInput,
     Input,
     Join,
     Notify,
@@ -122,14 +122,14 @@ class NccoRunner:
             return None
         event: dict[str, Any] = {}
         if "dtmf" in action.type:
-            event["dtmf"] = await self._digits(action.dtmf or Dtmf.model_validate({}))
+            event["dtmf"] = await self._digits(action.dtmf or DtmfInput.model_validate({}))
         if "speech" in action.type:
             event["speech"] = {"timeout_reason": "start_timeout", "results": []}
         pressed = event.get("dtmf", {}).get("digits") or "nothing"
         self._call.log.add("input", f"the caller pressed {pressed}")
         return await self._tell(event, event_target(action))
 
-    async def _digits(self, wanted: Dtmf) -> dict[str, Any]:
+    async def _digits(self, wanted: DtmfInput) -> dict[str, Any]:
         participant = self._leg.participant
         if isinstance(participant, Caller):  # presses all at once
             digits = participant.take_digits(wanted.max_digits)

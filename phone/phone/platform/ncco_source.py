@@ -10,8 +10,8 @@ from phone.platform.events import error_event
 from phone.platform.exchange import Reply, WebhookError
 from phone.platform.leg import Leg
 from phone.platform.ncco import Ncco, NccoError, parse
+from phone.platform.webhook_client import ANSWER
 from phone.platform.webhook_queue import EventTarget
-from phone.platform.webhooks import ANSWER
 from phone.words import counted, printable
 
 __all__ = ["NccoSource", "event_target"]

@@ -1,5 +1,6 @@
 """A whole network in this process: the platform's API, callers, callees, rooms."""
 
+import contextlib
 import ssl
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -18,7 +19,7 @@ from phone.platform.registration import Registration
 from phone.platform.settings import Behaviour
 from phone.platform.signature import Signer
 from phone.platform.switch import Switch
-from phone.platform.webhooks import WebhookClient
+from phone.platform.webhook_client import WebhookClient
 
 __all__ = ["Network"]
 
@@ -89,7 +90,7 @@ class Network:
             on_moment,
             on_problem,
         )
-        self._runner: web.AppRunner | None = None
+        self._open = contextlib.AsyncExitStack()
 
     @property
     def url(self) -> str:
@@ -130,16 +131,20 @@ class Network:
         return telephone
 
     async def __aenter__(self) -> Self:
-        await self._webhooks.__aenter__()
-        self._runner = web.AppRunner(
-            application_of(self.switch), access_log=None, shutdown_timeout=CLOSING_SECONDS
-        )
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, self._host, self._port, ssl_context=self._serves)
-        await site.start()
-        scheme = "https" if self._serves else "http"
-        host = f"[{self._host}]" if ":" in self._host else self._host
-        self.switch.url = f"{scheme}://{host}:{self._runner.addresses[0][1]}"
+        async with contextlib.AsyncExitStack() as stack:
+            await stack.enter_async_context(self._webhooks)
+            runner = web.AppRunner(
+                application_of(self.switch), access_log=None, shutdown_timeout=CLOSING_SECONDS
+            )
+            await runner.setup()
+            stack.push_async_callback(runner.cleanup)
+            site = web.TCPSite(runner, self._host, self._port, ssl_context=self._serves)
+            await site.start()
+            stack.push_async_callback(self.switch.close)
+            scheme = "https" if self._serves else "http"
+            host = f"[{self._host}]" if ":" in self._host else self._host
+            self.switch.url = f"{scheme}://{host}:{runner.addresses[0][1]}"
+            self._open = stack.pop_all()
         return self
 
     async def __aexit__(
@@ -148,7 +153,4 @@ class Network:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await self.switch.close()
-        if self._runner is not None:
-            await self._runner.cleanup()
-        await self._webhooks.__aexit__(kind, error, trace)
+        await self._open.aclose()

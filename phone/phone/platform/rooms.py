@@ -8,7 +8,7 @@ from phone.platform.actions import Join
 from phone.platform.conversation import Conversation
 from phone.platform.exchange import WebhookError
 from phone.platform.leg import Leg
-from phone.platform.webhooks import Timeouts
+from phone.platform.webhook_client import Timeouts
 
 __all__ = ["enter_room"]
 

@@ -15,7 +15,7 @@ from phone.platform.ncco import Ncco
 from phone.platform.ncco_source import NccoSource, event_target
 from phone.platform.offer import offer
 from phone.platform.waiting import first_of
-from phone.platform.webhooks import PUBLIC
+from phone.platform.webhook_client import PUBLIC
 from phone.urls import is_local
 from phone.words import printable
 

@@ -26,8 +26,8 @@ from phone.platform.recording import Recording
 from phone.platform.registration import Registration
 from phone.platform.settings import Application, Behaviour
 from phone.platform.socket_connect import socket_of
+from phone.platform.webhook_client import WebhookClient
 from phone.platform.webhook_queue import EventTarget, WebhookQueue
-from phone.platform.webhooks import WebhookClient
 
 __all__ = ["Switch"]
 

@@ -8,7 +8,7 @@ from typing import Any
 from phone.constants import EVENTS_MAX, Method
 from phone.legs.log import CallLog, Posted
 from phone.platform.exchange import Reply, WebhookError
-from phone.platform.webhooks import EVENT, WebhookClient
+from phone.platform.webhook_client import EVENT, WebhookClient
 from phone.words import printable
 
 __all__ = ["EventTarget", "WebhookQueue"]

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from phone.audio.align import align
 from phone.constants import CONNECT_LIMIT_SECONDS, HANDSHAKE_TIMEOUT
 from phone.doctor.checks import Diagnosis
-from phone.doctor.network import check_name, check_tls
+from phone.doctor.network_checks import check_name, check_tls
 from phone.legs.callers import ScriptedCaller
 from phone.legs.dial import DialError, dial
 from phone.legs.socket import SocketLeg

@@ -11,20 +11,20 @@ from phone.audio.files import load as load_audio
 from phone.constants import ECHO_QUIET, FRAMES_PER_SECOND, SEND_TIMEOUT
 from phone.legs.outgoing import first_message
 from phone.load.fast import FastConnection, masked
-from phone.load.leg import LoadLeg, Sound
+from phone.load.load_leg import LoadLeg, Sound
 from phone.load.result import LoadResult
 from phone.load.wheel import Wheel
 from phone.plan import CallPlan
 from phone.platform.actions import WebSocket
 
-__all__ = ["Conversation"]
+__all__ = ["SocketTalk"]
 
 PATIENCE = 2  # times a call's length that a machine which is too slow may take to send it
 FOREVER = 1e9  # s
 TOO_SLOW = "phone: this machine was too slow to send every frame in time"
 
 
-class Conversation:
+class SocketTalk:
     """Talks on any number of sockets.
 
     Args:

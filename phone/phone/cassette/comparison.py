@@ -8,7 +8,7 @@ from pathlib import Path
 
 from phone.audio.files import load, to_samples
 from phone.audio.recognition import is_loud, recognise
-from phone.cassette.files import Cassette, masked
+from phone.cassette.folder import Cassette, masked
 from phone.constants import frame_bytes
 from phone.legs.trace import Message
 from phone.plan import CallPlan

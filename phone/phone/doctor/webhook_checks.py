@@ -12,8 +12,8 @@ from phone.platform.announcer import DOWNLOAD, FORMATS
 from phone.platform.events import LegEvents
 from phone.platform.exchange import Reply, WebhookError
 from phone.platform.ncco import Ncco, NccoError, parse
+from phone.platform.webhook_client import ANSWER, EVENT, WebhookClient
 from phone.platform.webhook_queue import EventTarget
-from phone.platform.webhooks import ANSWER, EVENT, WebhookClient
 from phone.urls import is_local
 from phone.words import counted, printable
 
