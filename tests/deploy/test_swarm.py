@@ -13,7 +13,7 @@ import pytest
 from tests.deploy.swarm import SIGNATURE_SECRET, SwarmStack, rendered
 from tests.placing import Outcome, during_a_call, place
 from tests.waiting import until
-from tools.stack import Service, StackError
+from tools.stack import SERVICES, Service, StackError
 
 REPLICAS = {"ncco-service": 2, "echo-service": 2, "gateway": 1}
 NEEDED = {
@@ -72,35 +72,46 @@ def test_a_call_goes_through(swarm: SwarmStack) -> None:
     assert min(took) > 0, "a replica had none"
 
 
-@pytest.mark.parametrize("service", ["ncco-service", "echo-service"])
-def test_calls_go_on_during_a_rolling_update(swarm: SwarmStack, service: Service) -> None:
-    """A call that is up keeps every frame; calls placed meanwhile all work."""
-    before = {container["Id"] for container in swarm.containers(service)}
-    with Callers(swarm) as callers, during_a_call(swarm, "--seconds", "14") as outcome:
-        swarm.update(service, "--force")
-        until(lambda: swarm.update_state(service) == "completed", f"{service}'s update", 60)
+def test_calls_go_on_during_a_rolling_update(swarm: SwarmStack) -> None:
+    """A call that is up keeps every frame; calls placed while both services change all work."""
+    before = {service: ids(swarm, service) for service in SERVICES}
+    with Callers(swarm) as callers, during_a_call(swarm, "--seconds", "15") as outcome:
+        for service in SERVICES:
+            swarm.update(service, "--force")
+        for service in SERVICES:
+            until(
+                lambda service=service: swarm.update_state(service) == "completed",  # type: ignore[misc]
+                f"{service}'s update",
+                60,
+            )
         first = outcome()
     first.assert_worked()
     assert len(callers.outcomes) > 3
     for each in callers.outcomes:
         each.assert_worked()
-    after = {container["Id"] for container in swarm.containers(service)}
-    assert len(after - before) >= REPLICAS[service], "all replicas are new"
+    for service in SERVICES:
+        new = ids(swarm, service) - before[service]
+        assert len(new) >= REPLICAS[service], "all replicas are new"
 
 
 def test_an_update_that_cannot_start_is_rolled_back(swarm: SwarmStack) -> None:
     """A wrong setting ends the new replica at once; the old ones never stop."""
-    before = {container["Id"] for container in swarm.containers("ncco-service")}
+    before = ids(swarm, "ncco-service")
     swarm.update("ncco-service", "--env-add", "LOG_LEVEL=loud")
 
     def rolled_back() -> bool:
         return swarm.update_state("ncco-service") == "rollback_completed"
 
     until(rolled_back, "the rollback", 60)
-    assert before <= {container["Id"] for container in swarm.containers("ncco-service")}
+    assert before <= ids(swarm, "ncco-service")
     assert re.search(r"LOG_LEVEL is 'loud'", swarm.logs("ncco-service"))
     (outcome,) = place(swarm, "--seconds", "1")
     outcome.assert_worked()
+
+
+def ids(swarm: SwarmStack, service: Service) -> set[str]:
+    """Return the running containers of a service."""
+    return {container["Id"] for container in swarm.containers(service)}
 
 
 class Callers:
