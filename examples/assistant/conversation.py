@@ -44,6 +44,9 @@ KEYS_SECONDS = 1.0
 GOODBYE_SECONDS = 30.0
 """How long a goodbye may take to be heard."""
 
+SLOW_SECONDS = 0.02
+"""Pause between two messages of a model that is far ahead."""
+
 ITEMS = 64
 """Items whose length is remembered."""
 
@@ -294,6 +297,10 @@ class Conversation:
             async with self._lock:
                 await self._model_message(message)
             self._progress.set()
+            if self._playout.plenty and self._turns.active:
+                # A model far ahead is read slowly: it fills its own buffers, and leaves this
+                # process to other calls.
+                await asyncio.sleep(SLOW_SECONDS)
 
     async def _model_message(self, message: str | bytes) -> None:
         try:

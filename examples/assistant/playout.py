@@ -23,6 +23,9 @@ AHEAD_SECONDS = 1.5
 """How much is sent before it is heard: as much as this process may be held up, and few enough marks
 that the platform could answer all of them at once (MAX_TEXTS_PER_SECOND)."""
 
+PLENTY_FRAMES = 500
+"""Frames that wait from which more is not urgent: 10 s."""
+
 BURST_SECONDS = 0.2
 """What is sent in one go when there is room again."""
 
@@ -121,6 +124,11 @@ class Playout:
     def room(self) -> bool:
         """Whether more audio may wait."""
         return len(self._waiting) < self._most
+
+    @property
+    def plenty(self) -> bool:
+        """Whether so much waits that more is not urgent."""
+        return len(self._waiting) > PLENTY_FRAMES
 
     @property
     def audible(self) -> bool:
