@@ -11,9 +11,11 @@ from contextlib import AbstractAsyncContextManager
 import pytest
 from echo_service.call import CallStats
 from echo_service.calls.endings import MAX_ENDINGS, Endings
+from echo_service.handlers import METRICS
 from echo_service.server.listening import CannotListen, listening_socket, raise_file_limit
 from echo_service.server.metrics_server import MetricsServer
 from echo_service.service import EchoService
+from prometheus_client import Counter
 from prometheus_client.parser import text_string_to_metric_families
 from wire_peer import BINARY, CLOSE, TEXT, Peer, connected, frame, until
 
@@ -228,3 +230,16 @@ def test_a_port_in_use() -> None:
             listening_socket("HOST", "127.0.0.1", "PORT", taken.getsockname()[1])
         with pytest.raises(CannotListen, match=r"on 192\.0\.2\.1 port 0"):
             listening_socket("HOST", "192.0.2.1", "PORT", 0)
+
+
+async def test_a_handlers_own_metrics_are_served(start: Start) -> None:
+    """Beside the service's, in one page that parses."""
+    orders = Counter("test_orders", "Orders taken", registry=METRICS)
+    try:
+        orders.inc(3)
+        async with start() as service, MetricsServer(service.metrics, "127.0.0.1", 0) as metrics:
+            seen = await scrape(metrics)
+    finally:
+        METRICS.unregister(orders)
+    assert seen["test_orders_total", ""] == 3
+    assert seen["echo_live_calls", ""] == 0

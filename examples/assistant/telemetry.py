@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from echo_service.handlers import AudioCall
+from echo_service.handlers import METRICS, AudioCall
 from echo_service.logs import get_logger
 from prometheus_client import Counter, Histogram
 
@@ -17,14 +17,27 @@ logger = get_logger(__name__)
 
 SECONDS = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
 
-TURNS = Counter("assistant_turns", "Turns of the caller, by what became of them", ["outcome"])
-FAILURES = Counter("assistant_model_failures", "Sessions that a failure ended", ["cause"])
-TOKENS = Counter("assistant_tokens", "Tokens, as the model's server counts them")
+TURNS = Counter(
+    "assistant_turns",
+    "Turns of the caller, by what became of them",
+    ["outcome"],
+    registry=METRICS,
+)
+FAILURES = Counter(
+    "assistant_model_failures", "Sessions that a failure ended", ["cause"], registry=METRICS
+)
+TOKENS = Counter("assistant_tokens", "Tokens, as the model's server counts them", registry=METRICS)
 RESPONSE = Histogram(
-    "assistant_response_seconds", "From the end of speech to the first audio sent", buckets=SECONDS
+    "assistant_response_seconds",
+    "From the end of speech to the first audio sent",
+    buckets=SECONDS,
+    registry=METRICS,
 )
 SILENCE = Histogram(
-    "assistant_silence_seconds", "From the onset of an interruption to silence", buckets=SECONDS
+    "assistant_silence_seconds",
+    "From the onset of an interruption to silence",
+    buckets=SECONDS,
+    registry=METRICS,
 )
 
 WORD = re.compile(r"\S+")

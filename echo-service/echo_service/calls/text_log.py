@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 
 from .. import protocol
 from ..call import Call
@@ -22,6 +23,9 @@ def log_text(call: Call, message: protocol.Message, log_numbers: bool) -> None:
         log_numbers: whether callers' numbers and the keys they press are logged in full.
 
     """
+    if isinstance(message, protocol.Notify) and not logger.isEnabledFor(logging.DEBUG):
+        # The handler asked for it, perhaps many times a second: keys come less often.
+        return
     if not call.log_lines.take():
         return
 
@@ -48,6 +52,6 @@ def log_text(call: Call, message: protocol.Message, log_numbers: bool) -> None:
         case protocol.Cleared():
             log.info("cleared")
         case protocol.Notify():
-            log.info("notify", payload=shown(message.payload))
+            log.debug("notify", payload=shown(message.payload))
         case protocol.Other():
             log.warning("text", problem=message.problem, text=shown(message.text))

@@ -1,8 +1,8 @@
 """What happens to the audio of a call: the interface of audio handlers, and those built in.
 
 Public, for your own handlers: `AudioCall`, the events (`Connected`, `Dtmf`, `Cleared`, `Notify`,
-`Other`), `PlaybackHandle`, and the errors `AudioError` and `CallEnded`. For the service: `load`,
-`HandlerError`, `HandlerRunner`.
+`Other`), `PlaybackHandle`, `METRICS`, and the errors `AudioError` and `CallEnded`. For the service:
+`load`, `HandlerError`, `HandlerRunner`.
 """
 
 from ..playback import AudioError, CallEnded, PlaybackHandle
@@ -10,9 +10,11 @@ from ..protocol import Cleared, Connected, Dtmf, Notify, Other
 from .audio_call import MOVED, AudioCall, Event
 from .handler_task import HandlerRunner, HandlerTask
 from .loading import BUILT_IN, Handler, HandlerError, load
+from .metrics import METRICS
 
 __all__ = [
     "BUILT_IN",
+    "METRICS",
     "MOVED",
     "AudioCall",
     "AudioError",

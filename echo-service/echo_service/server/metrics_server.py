@@ -20,6 +20,7 @@ from prometheus_client import (
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
 
+from ..handlers import METRICS
 from ..logs import get_logger
 from . import responses
 from .listening import listening_socket, url_of
@@ -81,7 +82,7 @@ class MetricsServer:
     def _respond(self, connection: ServerConnection, request: Request) -> Response:
         match request.path.partition("?")[0]:
             case "/metrics":
-                body = generate_latest(self._prometheus)
+                body = generate_latest(self._prometheus) + generate_latest(METRICS)
                 return responses.response(http.HTTPStatus.OK, body, CONTENT_TYPE_LATEST)
             case "/calls":
                 calls = {"calls": self._metrics.live_calls()}
