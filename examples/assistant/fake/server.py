@@ -67,6 +67,8 @@ async def serving(
     async def opening(connection: ServerConnection, request: Request) -> Response | None:
         if "tardy" in manner_of(request.headers.get("X-Call-Id", "")).faults:
             await asyncio.sleep(1)
+        if request.path == "/healthz":
+            return connection.respond(http.HTTPStatus.OK, "alive\n")
         if urlsplit(request.path).path not in PATHS:
             return connection.respond(http.HTTPStatus.NOT_FOUND, f"here is {PATHS[0]}\n")
         if manner.key and request.headers.get("Authorization") != f"Bearer {manner.key}":
