@@ -190,6 +190,8 @@ def test_a_secret_takes_effect_or_up_fails(tmp_path: Path) -> None:
         assert stack.run("up", "--wait").returncode != 0
         assert "SOCKET_SECRET has 5 characters; the services require 32" in stack.logs("secrets")
         stack.configure(SOCKET_SECRET="")
+        spoil = "echo short > /socket/socket_secret"  # as a former version left it
+        stack.compose("run", "--rm", "--entrypoint", "sh", "secrets", "-c", spoil)
         stack.up()
         assert ask(stack.answer_url)[0] == 200
 
