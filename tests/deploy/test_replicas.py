@@ -33,7 +33,11 @@ def test_a_ticket_opens_each_replica_once() -> None:
 
 def test_a_full_replica_is_alive_and_takes_no_call() -> None:
     """Kubernetes' probes see no difference, a caller does: docs/deploy.md says why."""
-    with ProcessStack({"echo-service": {"MAX_CALLS": "1"}}) as stack, connect(stack.socket_url):
+    settings: dict[Service, dict[str, str]] = {
+        "echo-service": {"MAX_CALLS": "1"},
+        "ncco-service": {"PROBE_SOCKET": "0"},  # it would take the only place for a moment
+    }
+    with ProcessStack(settings) as stack, connect(stack.socket_url):
         assert status(f"{stack.base_url('echo-service')}/healthz") == 200
         assert status(f"{stack.base_url('echo-service')}/readyz") == 503
         with pytest.raises(InvalidStatus) as refused:
