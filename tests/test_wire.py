@@ -47,7 +47,9 @@ def shape(value: object) -> object:
 
 def test_page_has_the_examples() -> None:
     """The page has every example that the tests below use."""
-    assert set(EXAMPLES) == {"answer-request", "ncco", "event", "connected", "error"}
+    assert set(EXAMPLES) == {
+        *("answer-request", "ncco", "event", "headers-again", "connected", "error")
+    }
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
@@ -72,11 +74,16 @@ def test_answer(stack: Stack, method: str) -> None:
 
 
 def test_event_of_a_lost_socket(stack: Stack) -> None:
-    """The example event, a lost socket, is answered with an NCCO that says something."""
+    """The example event, a lost socket, has the platform connect it again, and count that."""
     events_url = stack.answer_url.replace("/answer", "/events")
     status, ncco = ask(events_url, EXAMPLES["event"])
     assert status == 200
-    assert ncco[0]["action"] == "talk"
+    assert [action["action"] for action in ncco] == ["connect"]
+    headers = ncco[0]["endpoint"][0]["headers"]
+    assert headers["resumed"] == 1
+    example = shape(EXAMPLES["headers-again"])
+    assert isinstance(example, dict)
+    assert shape(headers) == {name: example[name] for name in headers}
 
 
 def test_event_of_the_callers_leg(stack: Stack) -> None:

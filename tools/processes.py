@@ -23,6 +23,7 @@ from tools.stack import SERVICES, Service, StackError
 __all__ = ["ProcessStack"]
 
 LISTENING = re.compile(r"\blistening\b.*\burl=http://([^\s:]+):(\d+)")
+METRICS = re.compile(r"\bmetrics_listening\b.*\burl=http://[^\s:]+:(\d+)")
 START_SECONDS = 20.0
 STOP_SECONDS = 15.0
 OWN_SETTINGS = re.compile(r"(HOST|PORT|SOCKET_.*|NGROK_.*|NCCO_FILE|VONAGE_.*|PUBLIC_URL|.*_PORT)$")
@@ -44,6 +45,7 @@ class ProcessStack:
         self._folder = tempfile.TemporaryDirectory(prefix="call-a-websocket-")
         self._running: dict[Service, subprocess.Popen[bytes]] = {}
         self._ports: dict[Service, int] = {}
+        self._metrics_port = 0
 
     def __enter__(self) -> Self:
         """Start both services; raise `StackError` when one does not come up."""
@@ -114,6 +116,9 @@ class ProcessStack:
             match = LISTENING.search(self.logs(service), already)
             if match:
                 self._ports[service] = int(match[2])
+                metrics = METRICS.search(self.logs(service), already)
+                if metrics and service == "echo-service":
+                    self._metrics_port = int(metrics[1])
             return match is not None
 
         self._wait(listening, START_SECONDS, f"{service} to listen", service)
@@ -153,8 +158,9 @@ class ProcessStack:
         own = {"HOST": "127.0.0.1", "PORT": str(self._ports.get(service, 0))}
         if service == "ncco-service":
             own["SOCKET_URL"] = self.socket_url
+            own["ECHO_STATUS_URL"] = f"http://127.0.0.1:{self._metrics_port}/calls"
         else:
-            own["METRICS_PORT"] = "0"
+            own["METRICS_PORT"] = str(self._metrics_port)
         return inherited | own | dict(self._settings.get(service, {}))
 
     def _wait(

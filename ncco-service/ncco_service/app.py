@@ -36,6 +36,7 @@ def create_app(settings: Settings) -> Flask:
             check,
             log_numbers=settings.log_numbers,
             local_hosts=settings.local_hosts,
+            reconnects=settings.reconnects,
         )
     )
     refusals = Refusals()

@@ -129,6 +129,20 @@ def agent() -> Iterator[FakeAgent]:
     fake.close()
 
 
+@pytest.fixture
+def make_agent() -> Iterator[Callable[[], FakeAgent]]:
+    """Give a maker of such servers."""
+    made: list[FakeAgent] = []
+
+    def make() -> FakeAgent:
+        made.append(FakeAgent())
+        return made[-1]
+
+    yield make
+    for fake in made:
+        fake.close()
+
+
 class Process:
     """A running ``python -m ncco_service`` with its log."""
 

@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from ncco_service.app import service_of
-from ncco_service.views.webhooks import FALLBACK_STATUSES
+from ncco_service.views.socket_ends import FAILED_STATUSES
 
 MakeApp = Callable[..., Flask]
 Events = Callable[[str], list[dict[str, Any]]]
@@ -268,7 +268,7 @@ def test_every_event_is_logged_on_one_line(
     assert len(events("event")) == 1
 
 
-@pytest.mark.parametrize("status", sorted(FALLBACK_STATUSES))
+@pytest.mark.parametrize("status", sorted(FAILED_STATUSES))
 @pytest.mark.parametrize(
     "to", ["ws://localhost:8001/socket", "wss://h/socket?ticket=sesam", "WSS://h"]
 )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ncco_service.discovery.agent_poller import AgentPoller
+from ncco_service.discovery.call_status import CallStatus
 from ncco_service.discovery.echo_poller import EchoPoller
 from ncco_service.discovery.periodic import Periodic
 from ncco_service.discovery.public_url import NotKnown, PublicUrl
@@ -26,6 +27,7 @@ class Discovery:
         proxies: the proxies whose word about a request's origin is believed.
         agent: polls the tunnel agent.
         echo: polls the echo service's readiness.
+        call_status: asks the echo service why a call's socket is gone.
         probe: tries the socket's public address.
         jobs: run all of it in the background, once started.
 
@@ -35,6 +37,7 @@ class Discovery:
     proxies: TrustedProxies
     agent: AgentPoller | None
     echo: EchoPoller | None
+    call_status: CallStatus
     probe: "Probe | None"
     jobs: tuple[Periodic, ...]
 
@@ -65,14 +68,17 @@ class Discovery:
                 once=settings.probe == "once",
                 doubt=(lambda: agent.tunnel.doubt) if agent else lambda: None,
             )
+        call_status = CallStatus(settings.echo_status_url, settings.disconnected_means)
+        replicas = call_status.replicas
         jobs = {
             "agent": agent.poll if agent else None,
             "echo": echo.poll if echo else None,
             "probe": probe.poll if probe else None,
+            "replicas": replicas.poll if replicas else None,
             "proxies": proxies.poll if proxies.names else None,
         }
         periodic = tuple(Periodic(name, job) for name, job in jobs.items() if job)
-        return cls(public_url, proxies, agent, echo, probe, periodic)
+        return cls(public_url, proxies, agent, echo, call_status, probe, periodic)
 
     @property
     def all_lines_are_busy(self) -> bool:

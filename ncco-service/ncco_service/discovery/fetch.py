@@ -18,11 +18,12 @@ class FetchError(Exception):
     """There was no usable response; the message says what was seen."""
 
 
-def get(url: str) -> tuple[int, bytes]:
+def get(url: str, seconds: float = TOTAL_SECONDS) -> tuple[int, bytes]:
     """GET a URL, without redirects, proxies or retries.
 
     Args:
         url: an absolute http:// or https:// URL.
+        seconds: for all of it.
 
     Returns:
         The status and the body, of at most 1 MiB.
@@ -34,8 +35,8 @@ def get(url: str) -> tuple[int, bytes]:
     parts = urlsplit(url)
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    with bounded(url, TOTAL_SECONDS):
-        connection = kind(parts.hostname or "", parts.port, timeout=TOTAL_SECONDS)
+    with bounded(url, seconds):
+        connection = kind(parts.hostname or "", parts.port, timeout=seconds)
         try:
             connection.request("GET", target, headers={"Accept": "application/json"})
             with connection.getresponse() as response:

@@ -3,10 +3,13 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from ncco_service.ncco import template
+from ncco_service.ncco.reconnect import connect_again
 from ncco_service.ncco.template import Template, TemplateError
 from ncco_service.ncco.tickets import Tickets, with_authorization, without_uuid
+from ncco_service.ncco.validation import problems_of
 from ncco_service.settings import Settings
 
 __all__ = ["Documents"]
@@ -20,6 +23,7 @@ class Documents:
         template: of the answer.
         fallback: what a caller hears when the socket or the answer failed, as JSON text.
         busy: what a caller hears when all lines are busy, as JSON text.
+        after: what a caller gets after a handler hung up, as JSON text; None: the call ends.
         authorization: makes the authorization of the websocket of the call with a uuid, or None.
         warnings: what works otherwise than it looks, in any of them.
 
@@ -28,6 +32,7 @@ class Documents:
     template: Template
     fallback: str
     busy: str
+    after: str | None
     authorization: Callable[[str], dict[str, str] | None]
     warnings: tuple[str, ...] = ()
 
@@ -45,15 +50,17 @@ class Documents:
             raise TemplateError(settings.ncco_file, problems)
         fallback = template.load(settings.ncco_fallback_file, placeholders=False)
         busy = template.load(settings.ncco_busy_file, placeholders=False)
+        after = template.load(settings.ncco_after_file, placeholders=False, may_be_empty=True)
         warnings = tuple(
             f"{each.file}: {warning}"
-            for each in (answer, fallback, busy)
+            for each in (answer, fallback, busy, after)
             for warning in each.warnings
         )
         return cls(
             answer,
             json.dumps(fallback.document),
             json.dumps(busy.document),
+            json.dumps(after.document) if after.document else None,
             authorization,
             warnings,
         )
@@ -78,6 +85,31 @@ class Documents:
 
         """
         document = self.template.fill(values)
+        if authorization := self.authorization(values["uuid"]):
+            document = with_authorization(document, authorization)
+        return json.dumps(document)
+
+    def reconnect(
+        self, values: Mapping[str, str], uri: str, headers: Mapping[str, Any], *, pause: bool
+    ) -> str:
+        """Make the document that connects a call to its socket again.
+
+        Args:
+            values: the placeholders' values, as in ``answer``, as far as they are known.
+            uri: where the socket was.
+            headers: of the new socket.
+            pause: whether to wait a second before, since the socket could not be opened.
+
+        Returns:
+            The document as JSON text.
+
+        Raises:
+            TemplateError: the answer has no socket, or the platform would refuse the document.
+
+        """
+        document = connect_again(self.template.connect(values), uri, headers, pause=pause)
+        if problems := problems_of(document):
+            raise TemplateError(self.template.file, problems)
         if authorization := self.authorization(values["uuid"]):
             document = with_authorization(document, authorization)
         return json.dumps(document)

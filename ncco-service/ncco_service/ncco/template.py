@@ -90,6 +90,23 @@ class Template:
             raise TemplateError(self.file, problems)
         return document
 
+    def connect(self, values: Mapping[str, str]) -> dict[str, Any]:
+        """Fill the last action that connects to a socket, alone.
+
+        Args:
+            values: as in ``fill``; fields of ``query`` may be missing, and are empty then.
+
+        Raises:
+            TemplateError: there is none.
+
+        """
+        for action in reversed(self.document):
+            if action["action"] == "connect":
+                known = dict.fromkeys((f"query.{name}" for name in self.query), "")
+                filled: dict[str, Any] = fill(action, known | dict(values))
+                return _without_bad_from(filled, action)
+        raise TemplateError(self.file, ["has no action that connects to a socket"])
+
 
 def fill(value: Any, values: Mapping[str, str]) -> Any:
     """Fill the placeholders in all strings of a parsed document; keys and shape stay.
@@ -116,19 +133,22 @@ def fill(value: Any, values: Mapping[str, str]) -> Any:
     return value
 
 
-def load(file: Path, *, placeholders: bool = True) -> Template:
+def load(file: Path, *, placeholders: bool = True, may_be_empty: bool = False) -> Template:
     """Read a document and validate it.
 
     Args:
         file: JSON, UTF-8.
         placeholders: whether it may hold any; a fallback may not, since it must be valid whatever
             a caller sends.
+        may_be_empty: whether it may have no action at all.
 
     Raises:
         TemplateError: naming the file and everything that is wrong with it.
 
     """
     document = _read(file)
+    if may_be_empty and document == []:
+        return Template(file, [])
     try:
         query = _query_names(document) if placeholders else set()
         samples = PLACEHOLDERS | dict.fromkeys(query, _QUERY_SAMPLE)
@@ -160,7 +180,7 @@ def _read(file: Path) -> Any:
             parse_constant=_no_constant,
         )
     except OSError as error:
-        settings = "NCCO_FILE, NCCO_FALLBACK_FILE or NCCO_BUSY_FILE"
+        settings = "NCCO_FILE, NCCO_FALLBACK_FILE, NCCO_BUSY_FILE or NCCO_AFTER_FILE"
         problem = f"cannot be read ({error.strerror}); check the path in {settings}"
     except UnicodeDecodeError as error:
         problem = f"is not UTF-8 at byte {error.start}; save it as UTF-8"

@@ -51,6 +51,11 @@ class Settings(BaseSettings):
     ncco_busy_file: values.Document = _setting(
         "ncco-busy.json", "what a caller hears when all lines are busy"
     )
+    ncco_after_file: values.Document = _setting(
+        "ncco-after.json",
+        "what a caller gets after a handler of echo-service hung up; by default nothing: the call "
+        "ends",
+    )
     socket_url: Annotated[str | None, optional(values.url("ws", "wss"))] = _setting(
         "", "where the platform reaches the socket, such as wss://host/socket"
     )
@@ -115,6 +120,21 @@ class Settings(BaseSettings):
     )
     echo_poll_seconds: Annotated[float, duration(0.1, 3600)] = _setting(
         "2", "seconds between two requests to ECHO_READY_URL"
+    )
+    echo_status_url: Annotated[str | None, optional(values.base_url("http"))] = _setting(
+        "",
+        "where every replica of echo-service tells how a call ended, such as "
+        "http://echo-service:9001/calls; all replicas behind the name are asked at once",
+    )
+    disconnected_means: Annotated[
+        Literal["accident", "done"], BeforeValidator(choice("accident", "done"))
+    ] = _setting(
+        "accident",
+        "without ECHO_STATUS_URL: whether a closed socket was an accident (the call is connected "
+        "again) or done (it is over)",
+    )
+    reconnects: Annotated[int, integer(0, 20)] = _setting(
+        "5", "how often in a minute a call is connected to the socket again, then the apology"
     )
     probe_socket: values.OptionalFlag = _setting(
         "",

@@ -22,7 +22,7 @@ _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?\.?")
 
 # The documents lie beside the package, in the source tree as in the image.
 _HOME = Path(__file__).resolve().parent.parent.parent
-_DOCUMENTS = {"ncco.json", "ncco-fallback.json", "ncco-busy.json"}
+_DOCUMENTS = {"ncco.json", "ncco-fallback.json", "ncco-busy.json", "ncco-after.json"}
 
 
 def optional(parse: Callable[[str], Any]) -> BeforeValidator:

@@ -14,15 +14,12 @@ from ncco_service.ncco import Documents, TemplateError
 from ncco_service.request_fields import any_text, fields_of, lenient_text, text
 from ncco_service.views.plain_events import PlainEventsWarning
 from ncco_service.views.signature_check import SignatureCheck
+from ncco_service.views.socket_ends import FAILED_STATUSES, SocketEnds
 
-__all__ = ["FALLBACK_STATUSES", "blueprint"]
+__all__ = ["blueprint"]
 
 logger = structlog.get_logger()
 
-# Vonage WebSockets guide: in these states of a synchronous connect the reply may hold an NCCO.
-FALLBACK_STATUSES = frozenset(
-    {"failed", "unanswered", "timeout", "rejected", "busy", "disconnected"}
-)
 _ANSWER_FIELDS = ("from", "to", "uuid", "conversation_uuid")
 _SOCKET = re.compile(r"wss?:", re.IGNORECASE)
 
@@ -34,6 +31,7 @@ def blueprint(
     *,
     log_numbers: bool,
     local_hosts: tuple[str, ...],
+    reconnects: int,
 ) -> Blueprint:
     """Make the webhooks.
 
@@ -43,8 +41,10 @@ def blueprint(
         signature_check: refuses webhooks that are not Vonage's; None accepts all.
         log_numbers: whether numbers are logged unmasked.
         local_hosts: names of this machine.
+        reconnects: how often in a minute a call is connected to the socket again.
 
     """
+    socket_ends = SocketEnds(documents, discovery, reconnects)
     plain_events = PlainEventsWarning(discovery, local_hosts)
     hooks = Blueprint("webhooks", __name__)
     methods = ["GET", "POST"]
@@ -104,14 +104,17 @@ def blueprint(
 
     @hooks.route("/webhooks/events", methods=methods)
     def events() -> Response:
-        """Log an event; when the socket failed, answer with what the caller hears."""
+        """Log an event; when the socket is gone, answer with what comes next."""
         fields = fields_of(request)
         status = lenient_text(fields, "status").lower()
         to = lenient_text(fields, "to").strip()
-        failed = bool(_SOCKET.match(to)) and status in FALLBACK_STATUSES
         kind = None if status else _kind(fields)
+        reply = None
+        if _SOCKET.match(to) and status in FAILED_STATUSES:
+            reply = socket_ends.reply(fields, status, discovery.proxies.origin(request.environ))
         # The platform found a mistake in what it got, such as "Syntax error in NCCO".
-        log = logger.warning if failed or kind == "error" else logger.info
+        worth_a_look = kind == "error" or (reply is not None and reply.word != "after")
+        log = logger.warning if worth_a_look else logger.info
         log(
             "event",
             status=status or None,
@@ -124,10 +127,12 @@ def blueprint(
             detail=lenient_text(fields, "detail") or None,
             reason=lenient_text(fields, "reason") or None,
             seconds=lenient_text(fields, "duration") or None,
-            reply="fallback" if failed else None,
+            reply=reply.word if reply else None,
             **{"from": shown(lenient_text(fields, "from"))},
         )
-        return _ncco(documents.fallback) if failed else Response(status=204)
+        if reply is None or reply.document is None:
+            return Response(status=204)
+        return _ncco(reply.document)
 
     @hooks.route("/webhooks/fallback", methods=methods)
     def fallback() -> Response:

@@ -1,0 +1,72 @@
+"""Whether a call is over: all replicas of echo-service are asked at once."""
+
+import json
+import queue
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Literal
+from urllib.parse import quote, urlsplit
+
+from ncco_service.discovery import fetch
+from ncco_service.discovery.replicas import Replicas
+
+__all__ = ["CallStatus", "End"]
+
+End = Literal["done", "accident"]
+"""How a socket ended: the application meant the call to end, or something broke."""
+
+ASK_SECONDS = 0.3
+FRESH_SECONDS = 5.0
+"""How long ago a call may have ended for a replica's word to count without the others'."""
+
+
+class CallStatus:
+    """Asks echo-service why the socket of a call is gone.
+
+    Args:
+        url: GET ``{url}/{uuid}`` tells of one call, at any replica behind the URL's name; None if
+            no replica can be asked.
+        otherwise: what to assume then.
+
+    """
+
+    def __init__(self, url: str | None, otherwise: End) -> None:
+        self._path = urlsplit(url).path.rstrip("/") if url else ""
+        self._otherwise: End = otherwise
+        self.replicas = Replicas(url) if url else None
+
+    def end_of(self, uuid: str) -> End:
+        """Say how a call's socket ended, within 300 ms; silence means an accident."""
+        if self.replicas is None:
+            return self._otherwise
+        answers: list[dict[str, Any]] = []
+        replies: queue.Queue[dict[str, Any] | None] = queue.Queue()
+        urls = [f"{base}{self._path}/{quote(uuid, safe='')}" for base in self.replicas.urls]
+        deadline = time.monotonic() + ASK_SECONDS
+        for url in urls:
+            threading.Thread(target=_ask, args=(url, replies.put), daemon=True).start()
+        for _ in urls:
+            try:
+                answer = replies.get(timeout=max(0.0, deadline - time.monotonic()))
+            except queue.Empty:
+                break
+            if answer is not None:
+                answers.append(answer)
+                if answer["seconds_ago"] < FRESH_SECONDS:
+                    break
+        latest = min(answers, key=lambda answer: answer["seconds_ago"], default=None)
+        return "done" if latest is not None and latest["done"] else "accident"
+
+
+def _ask(url: str, put: Callable[[dict[str, Any] | None], None]) -> None:
+    """Ask one replica; nothing comes of one that does not know, or has the call open."""
+    answer = None
+    try:
+        status, body = fetch.get(url, ASK_SECONDS)
+        told = json.loads(body) if status == 200 else {}
+        if told.get("live") is False:
+            answer = {"done": bool(told["done"]), "seconds_ago": float(told["seconds_ago"])}
+    except (fetch.FetchError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        answer = None
+    put(answer)

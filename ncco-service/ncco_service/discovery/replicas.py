@@ -1,0 +1,54 @@
+"""Replicas of echo-service: their addresses, behind one name of the network."""
+
+import socket
+from urllib.parse import urlsplit
+
+from ncco_service.discovery import fetch
+
+__all__ = ["Replicas"]
+
+REFRESH_SECONDS = 1.0
+HEALTH_SECONDS = 1.0
+MAX_REPLICAS = 256
+
+
+class Replicas:
+    """Base URLs (http://address:port) of all replicas behind the name in a URL.
+
+    ``poll``, a background job, resolves the name, since a name server can take seconds. An
+    orchestrator takes a replica that is to stop out of the name at once (Docker Swarm 2 s before
+    SIGTERM), while its calls may go on for hours: so an address stays as long as it answers.
+
+    Args:
+        url: of a page of any replica.
+
+    """
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        self._name = parts.hostname or ""
+        self._port = parts.port or 80
+        self.urls: tuple[str, ...] = ()
+
+    def poll(self) -> float:
+        """Find out the addresses again; return the seconds until the next time."""
+        current = self._resolved()
+        gone = [url for url in self.urls if url not in current]
+        known = current + [url for url in gone if _answers(url)]
+        self.urls = tuple(known[:MAX_REPLICAS])
+        return REFRESH_SECONDS
+
+    def _resolved(self) -> list[str]:
+        try:
+            found = socket.getaddrinfo(self._name, self._port, type=socket.SOCK_STREAM)
+        except OSError:
+            return []  # none is up at present
+        hosts = dict.fromkeys(str(address[0]) for *_, address in found)
+        return [f"http://{f'[{host}]' if ':' in host else host}:{self._port}" for host in hosts]
+
+
+def _answers(url: str) -> bool:
+    try:
+        return fetch.get(f"{url}/healthz", HEALTH_SECONDS)[0] == 200
+    except fetch.FetchError:
+        return False
