@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import soundfile
 from aiohttp import web
+from phone.constants import NCCOS_PER_CALL
 from phone.platform.webhook_client import Timeouts
 from phone.report import summary
 from phone.testing import (
@@ -411,7 +412,7 @@ class TestWrongSocket:
 
         async with FakeApplication(handshake=refuse, event=event) as application:
             report = await place(application)
-        assert "more than 10 NCCOs" in failure(report)
+        assert f"more than {NCCOS_PER_CALL} NCCOs" in failure(report)
         assert "wants authorization" in failure(report)
 
     @pytest.mark.parametrize(

@@ -159,7 +159,7 @@ class LiveCall:
         return Heard(match.found, str(source), f"{found}; {seconds}")
 
     def _sound(self) -> Samples:
-        return heard(self._caller.played, [self._trace], self._trace.rate)
+        return heard(self._caller.played, list(self._caller.traces), self._trace.rate)
 
     def _expect_a_call(self) -> None:
         if self._over.is_set():

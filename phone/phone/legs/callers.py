@@ -54,6 +54,12 @@ class Speech:
         """Return a speech of frames that are there."""
         return cls(iter(frames), name, len(frames), keys, wait)
 
+    def rest(self) -> "Speech":
+        """Return what was not said yet, to be said on another socket."""
+        frames = list(self._frames)
+        keys = [Key(key.digit, key.at - self._count * FRAME_SECONDS) for key in self._keys]
+        return Speech.of(frames, f"the rest, {counted(len(frames), 'frame')}", keys, self.wait)
+
     def pressed(self) -> list[str]:
         """Return the keys that are due before the next frame."""
         elapsed = self._count * FRAME_SECONDS
@@ -133,6 +139,14 @@ class ScriptedCaller(_Speaker):
     dtmf: str = ""
     listening: float = 0.0
     stays: bool = False
+    _unfinished: Speech | None = field(default=None, init=False)
+    _rate: int = field(default=0, init=False)
+
+    def end(self) -> None:
+        """Say nothing more; what is left is said on the next socket, if there is one."""
+        speech = self._speech
+        self._unfinished = speech if speech and not speech.finished.is_set() else None
+        super().end()
 
     def take_digits(self, most: int) -> str:
         """Press the keys without a time of their own."""
@@ -146,7 +160,14 @@ class ScriptedCaller(_Speaker):
         return self._speech.pressed() if self._speech else []
 
     def begin(self, trace: LegTrace, _: Sequence[PlatformSound], limit: int) -> Speech:
-        """Begin to say the file; its keys are pressed once, on the first socket."""
+        """Begin to say the file, or go on where the socket before it was lost.
+
+        Its keys are pressed once, on the first socket.
+        """
+        if self._unfinished is not None and self._rate == trace.rate:
+            self._speech, self._unfinished = self._unfinished.rest(), None
+            return self._speech
+        self._rate = trace.rate
         voice = load(self.audio, trace.rate)
         frames = voice.frames(min(self.seconds or voice.seconds, limit))
         name = f"{counted(len(frames), 'frame')} of {voice.name}"
@@ -168,6 +189,7 @@ class LiveCaller(_Speaker):
     """
 
     trace: LegTrace | None = None
+    traces: list[LegTrace] = field(default_factory=list)
     played: Sequence[PlatformSound] = ()
     connected: threading.Event = field(default_factory=threading.Event)
     quiet: threading.Event = field(default_factory=threading.Event)
@@ -184,6 +206,7 @@ class LiveCaller(_Speaker):
     def begin(self, trace: LegTrace, played: Sequence[PlatformSound], limit: int) -> Speech:
         """Begin to say what the test will say."""
         self.trace = trace
+        self.traces.append(trace)
         self.played = played
         self.connected.set()
         frames = islice(self._said(frame_bytes(trace.rate)), limit * FRAMES_PER_SECOND)

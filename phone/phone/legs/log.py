@@ -148,12 +148,14 @@ class SocketRecord:
         trace: everything that went over it.
         handshake_ms: how long opening it took; None when it never opened.
         hung_up: whether the caller had hung up early by then.
+        headers: of its endpoint.
     """
 
     uri: str
     trace: LegTrace
     handshake_ms: float | None
     hung_up: bool
+    headers: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass

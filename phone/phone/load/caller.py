@@ -2,18 +2,23 @@
 
 import asyncio
 import ssl
+from dataclasses import dataclass
 from time import perf_counter
+from typing import Any
 
+from phone.constants import NCCOS_PER_CALL
 from phone.legs.dial import DialError, dial
 from phone.legs.faults import Faults
 from phone.legs.identity import Identity
 from phone.load.fast import FastConnection
+from phone.load.load_leg import Course
 from phone.load.load_plan import Live, LoadPlan
 from phone.load.result import LoadResult
 from phone.load.socket_talk import SocketTalk
 from phone.plan import CallPlan
-from phone.platform.actions import Connect, WebSocket
+from phone.platform.actions import Connect, Wait, WebSocket
 from phone.platform.events import LegEvents
+from phone.platform.exchange import Reply
 from phone.platform.ncco import NccoError, parse
 from phone.platform.ncco_source import event_target
 from phone.platform.signature import Signer
@@ -86,7 +91,7 @@ class LoadCaller:
         if target is not None:
             queue.set_default(target)
         self._post(queue, phone.answered())
-        failure = await self._connect(action, action.endpoint[0], queue, identity)
+        failure = await self._converse(action, action.endpoint[0], queue, identity)
         self._post(queue, phone.completed("user"))
         return failure
 
@@ -94,14 +99,37 @@ class LoadCaller:
         if self._plan.events:
             queue.post(event)
 
-    async def _connect(
+    async def _converse(
         self, action: Connect, endpoint: WebSocket, queue: WebhookQueue, identity: Identity
     ) -> str:
+        """Talk on one socket, and on those that replies to its events lead to."""
+        course = self._conversation.course()
+        for _ in range(NCCOS_PER_CALL):
+            end = await self._connect(action, endpoint, queue, identity, course)
+            if end.event is None or not self._plan.events:
+                return end.failure
+            following = _following(await queue.post(end.event))
+            if end.completed is not None:
+                queue.post(end.completed)
+            if following is None:
+                return end.failure
+            action, endpoint, pause = following
+            await asyncio.sleep(pause)
+        return f"event: more than {NCCOS_PER_CALL} NCCOs in replies to events"
+
+    async def _connect(
+        self,
+        action: Connect,
+        endpoint: WebSocket,
+        queue: WebhookQueue,
+        identity: Identity,
+        course: Course,
+    ) -> "_End":
         plan, wanted = self._plan.call, endpoint.authorization
         authorization = wanted.value if wanted else None
         if wanted is not None and wanted.type == "vonage":
             if self._signer is None:
-                return UNSIGNED
+                return _End(UNSIGNED)
             authorization = self._signer.authorization(None)
         events = LegEvents(
             identity.caller,
@@ -122,8 +150,7 @@ class LoadCaller:
                 factory=FastConnection,
             )
         except DialError as error:
-            self._post(queue, events.event(error.status))
-            return f"socket: {error.seen}"
+            return _End(f"socket: {error.seen}", events.event(error.status))
         if not isinstance(connection, FastConnection):
             raise TypeError("the dialler made another connection than it was told to")
         self._result.handshakes.add((perf_counter() - begin) * 1000)
@@ -131,15 +158,48 @@ class LoadCaller:
         self._live.open += 1
         self._result.most_at_once = max(self._result.most_at_once, self._live.open)
         self._post(queue, events.answered())
+        failure, gone = "", False
         try:
-            return await self._conversation.hold(connection, endpoint)
+            failure = await self._conversation.hold(connection, endpoint, course)
+            gone = not connection.is_open and not plan.faults.drop
         finally:
             self._live.open -= 1
-            gone = not connection.is_open and not plan.faults.drop
             await _hang_up(connection, plan.faults)
-            if gone:
-                self._post(queue, events.disconnected())
-            self._post(queue, events.completed("user" if gone else "platform"))
+            if not gone:
+                self._post(queue, events.completed("platform"))
+        return (
+            _End(failure, events.disconnected(), events.completed("user"))
+            if gone
+            else _End(failure)
+        )
+
+
+@dataclass(frozen=True)
+class _End:
+    """How a socket ended: why the call fails with it; events whose reply may say how it goes on."""
+
+    failure: str
+    event: dict[str, Any] | None = None
+    completed: dict[str, Any] | None = None
+
+
+def _following(reply: Reply | None) -> tuple[Connect, WebSocket, float] | None:
+    """Return the socket that a reply connects the call to, and after how many seconds."""
+    if reply is None or not reply.is_json or not reply.body.lstrip().startswith(b"["):
+        return None
+    try:
+        actions = parse(reply.body).actions
+    except NccoError:
+        return None
+    pause = 0.0
+    for action in actions:
+        if isinstance(action, Wait):
+            pause += action.seconds
+        elif isinstance(action, Connect) and isinstance(action.endpoint[0], WebSocket):
+            return action, action.endpoint[0], pause
+        else:
+            return None
+    return None
 
 
 async def _hang_up(connection: FastConnection, faults: Faults) -> None:

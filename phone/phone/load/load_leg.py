@@ -3,13 +3,15 @@
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 from time import perf_counter
 
+from phone.constants import FRAME_MS
 from phone.load.fast import FastConnection
 from phone.load.result import LoadResult
 from phone.load.wheel import Wheel
 
-__all__ = ["LATE_MS", "LoadLeg", "Sound"]
+__all__ = ["LATE_MS", "Course", "LoadLeg", "Sound"]
 
 LATE_MS = 60.0  # three frames: what a listener's jitter buffer hides
 AHEAD = 100  # how many frames after the expected one an echo is looked for: two seconds
@@ -29,13 +31,30 @@ class Sound:
         self.wires = wires
 
 
+@dataclass
+class Course:
+    """How far a call is, over all its sockets.
+
+    Args:
+        count: frames to send in all.
+        sent: so many left.
+        heard_at: when the last one came back, in seconds of `perf_counter`; 0 before the first.
+        moved: whether nothing has come back since the last socket was lost.
+    """
+
+    count: int
+    sent: int = 0
+    heard_at: float = 0.0
+    moved: bool = False
+
+
 class LoadLeg:
-    """Sends `count` frames when told to, matches what comes back in order.
+    """Sends a call's frames when told to, matches what comes back in order.
 
     Args:
         connection: after its handshake and first message.
         sound: what is said.
-        count: how many frames.
+        course: of the call; goes on with what it has left.
         result: where the counts go.
         wheel: tells it when to send.
     """
@@ -44,7 +63,7 @@ class LoadLeg:
         self,
         connection: FastConnection,
         sound: Sound,
-        count: int,
+        course: Course,
         result: LoadResult,
         wheel: Wheel,
     ) -> None:
@@ -54,7 +73,8 @@ class LoadLeg:
         self.sent = 0
         self._connection = connection
         self._sound = sound
-        self._count = count
+        self._course = course
+        self._count = course.count - course.sent
         self._result = result
         self._wheel = wheel
         self._waiting: deque[tuple[int, float]] = deque()
@@ -87,6 +107,7 @@ class LoadLeg:
         self._result.lags.add((leaving - due) * 1000)
         self._result.sent += 1
         self.sent += 1
+        self._course.sent += 1
         return self.sent < self._count
 
     def _take(self, message: bytes, arrival: float) -> None:
@@ -112,19 +133,31 @@ class LoadLeg:
         delay = (arrival - left) * 1000
         self._result.delays.add(delay)
         self.matched += 1
+        course = self._course
+        if course.moved:
+            course.moved = False
+            self._result.gaps_ms.append((arrival - course.heard_at) * 1000 - FRAME_MS)
+        course.heard_at = arrival
         if delay > LATE_MS:
             self._result.late += 1
         if self.matched == self._count:
             self.done.set()
 
-    def close(self, forgive: bool) -> None:
+    def close(self, forgive: bool, gone: bool = False) -> None:
         """Add this leg's counts to the result.
 
         Args:
             forgive: the caller hung up, so frames on their way are not lost.
+            gone: the application closed the socket, so those are in the gap of a move, if one
+                follows; frames that were overtaken are lost all the same.
         """
         result = self._result
         result.matched += self.matched
-        result.lost += 0 if forgive else self.sent - self.matched
+        unheard = self.sent - self.matched
+        lost = unheard - len(self._waiting) if gone else unheard
+        result.lost += 0 if forgive else lost
+        if gone and not forgive:
+            result.in_gaps += len(self._waiting)
+            self._course.moved = self._course.heard_at > 0
         result.strange += self._strange
         self._connection.on_audio = None

@@ -13,7 +13,9 @@ __all__ = ["LoadResult"]
 LAG_MS = 5.0  # p99 of frames' lateness from which the measurement is not the server's alone
 OWN_CPU = 0.95  # of a core
 OTHERS_SHARE = 0.01  # of the time; kept waiting for less, 99 % of frames could leave in time
-COUNTS = ("calls", "worked", "most_at_once", "sent", "matched", "late", "lost", "strange")
+COUNTS = (
+    *("calls", "worked", "most_at_once", "sent", "matched", "late", "lost", "in_gaps", "strange"),
+)
 TIMES = ("delays", "lags", "handshakes", "answers")
 
 
@@ -26,6 +28,8 @@ class LoadResult:
         most_at_once: the most sockets that were open at the same time.
         sent: frames, and how many of them came back `matched`, late (`late`), or not at all
         (`lost`).
+        in_gaps: frames that were on their way when the application closed or lost a socket.
+        gaps_ms: of each move to another socket: from the last frame heard to the next one.
         strange: messages that came back and were not what had been sent.
         delays: of the frames that came back.
         lags: how much later than due each frame was sent.
@@ -46,6 +50,8 @@ class LoadResult:
     matched: int = 0
     late: int = 0
     lost: int = 0
+    in_gaps: int = 0
+    gaps_ms: list[float] = field(default_factory=list)
     strange: int = 0
     delays: Histogram = field(default_factory=Histogram)
     lags: Histogram = field(default_factory=Histogram)
@@ -99,6 +105,16 @@ class LoadResult:
         waited = (self.other_work.waited or 0.0) / self.processes
         return (waited + (self.other_work.stolen or 0.0)) / self.seconds if self.seconds else 0.0
 
+    def gaps(self) -> dict[str, float | None]:
+        """Return the quantiles of the gaps, in ms."""
+        ordered = sorted(self.gaps_ms)
+
+        def quantile(share: float) -> float | None:
+            place = min(len(ordered) - 1, int(share * len(ordered)))
+            return round(ordered[place], 1) if ordered else None
+
+        return {"p50": quantile(0.5), "p99": quantile(0.99), "max": quantile(1.0)}
+
     @property
     def ok(self) -> bool:
         """Whether every call worked, and no frame was lost."""
@@ -110,6 +126,7 @@ class LoadResult:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for name in TIMES:
             getattr(self, name).merge(getattr(other, name))
+        self.gaps_ms += other.gaps_ms
         self.failures += other.failures
         self.seconds = max(self.seconds, other.seconds)
         self.opening_seconds = max(self.opening_seconds, other.opening_seconds)
@@ -129,8 +146,10 @@ class LoadResult:
                 "matched": self.matched,
                 "late": self.late,
                 "lost": self.lost,
+                "in_gaps": self.in_gaps,
                 "strange": self.strange,
             },
+            "moves": {"count": len(self.gaps_ms), "gap_ms": self.gaps()},
             "delay_ms": self.delays.as_dict(),
             "own_lag_ms": self.lags.as_dict(),
             "handshake_ms": self.handshakes.as_dict(),

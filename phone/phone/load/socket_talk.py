@@ -11,7 +11,7 @@ from phone.audio.files import load as load_audio
 from phone.constants import ECHO_QUIET, FRAMES_PER_SECOND, SEND_TIMEOUT
 from phone.legs.outgoing import first_message
 from phone.load.fast import FastConnection, masked
-from phone.load.load_leg import LoadLeg, Sound
+from phone.load.load_leg import Course, LoadLeg, Sound
 from phone.load.result import LoadResult
 from phone.load.wheel import Wheel
 from phone.plan import CallPlan
@@ -43,11 +43,14 @@ class SocketTalk:
         self._stop = stop
         self._sounds: dict[int, Sound] = {}
 
-    async def hold(self, connection: FastConnection, endpoint: WebSocket) -> str:
-        """Talk on one socket; return why it failed, or nothing."""
-        seconds = self._plan.seconds or 10.0
-        count = round(seconds * FRAMES_PER_SECOND)
-        leg = LoadLeg(connection, self._sound(endpoint.rate), count, self._result, self._wheel)
+    def course(self) -> Course:
+        """Return the course of a call that begins."""
+        return Course(round((self._plan.seconds or 10.0) * FRAMES_PER_SECOND))
+
+    async def hold(self, connection: FastConnection, endpoint: WebSocket, course: Course) -> str:
+        """Talk on one socket of a call; return why it failed, or nothing."""
+        seconds = (course.count - course.sent) / FRAMES_PER_SECOND
+        leg = LoadLeg(connection, self._sound(endpoint.rate), course, self._result, self._wheel)
         over = asyncio.create_task(connection.wait_closed())
         waits = [asyncio.create_task(leg.done.wait()), asyncio.create_task(self._stop.wait()), over]
         faults = self._plan.faults
@@ -72,8 +75,10 @@ class SocketTalk:
         except (TimeoutError, ConnectionClosed):
             return "socket: the application closed it at once"
         finally:
+            gone = over.done() and not leg.done.is_set()
             leg.done.set()
-            leg.close(forgive=self._stop.is_set() or dropping.done() or not leg.all_sent)
+            forgive = self._stop.is_set() or dropping.done() or not (leg.all_sent or gone)
+            leg.close(forgive, gone)
             tasks = (*waits, dropping, drain)
             for task in tasks:
                 task.cancel()

@@ -84,9 +84,14 @@ class Announcer:
         if not unheard:
             await self._play("stream", url, sound, action.loop, endless=endless)
 
-    async def pass_time(self, seconds: float) -> None:
-        """Let time pass until it is over or the caller hangs up; none when all is at once."""
-        if self._call.behaviour.talk != "at-once":
+    async def pass_time(self, seconds: float, *, always: bool = False) -> None:
+        """Let time pass until it is over or the caller hangs up; none when all is at once.
+
+        Args:
+            seconds: how much.
+            always: even when all is at once.
+        """
+        if always or self._call.behaviour.talk != "at-once":
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
                     await self._leg.over.wait()

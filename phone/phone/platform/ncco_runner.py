@@ -49,6 +49,7 @@ class NccoRunner:
         self._call = leg.call
         self._source = source
         self._announcer = Announcer(leg)
+        self._replaced = False
         self._recordings: set[asyncio.Task[None]] = set()
         self._over = asyncio.Event()
 
@@ -60,6 +61,7 @@ class NccoRunner:
                 action = waiting.pop(0)
                 replacement = await self._until_transferred(action)
                 if replacement is not None:
+                    self._replaced = True
                     waiting = list(replacement.actions)
                 elif isinstance(action, TERMINAL):
                     return
@@ -94,7 +96,8 @@ class NccoRunner:
                 await self._announcer.stream(action)
             case Wait():
                 self._call.log.add("wait", f"{action.seconds:g} s")
-                await self._announcer.pass_time(action.seconds)
+                # Whoever waits in the reply to an event waits for something to come back.
+                await self._announcer.pass_time(action.seconds, always=self._replaced)
             case Notify():
                 self._call.log.add("notify", action.event_url[0])
                 return await self._tell({"payload": action.payload}, event_target(action))

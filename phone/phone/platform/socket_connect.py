@@ -159,7 +159,8 @@ class _SocketConnect:
 
     def _record(self, handshake: float | None) -> None:
         trace = self._socket.trace
-        record = SocketRecord(self._endpoint.uri, trace, handshake, self._leg.is_over)
+        endpoint, over = self._endpoint, self._leg.is_over
+        record = SocketRecord(endpoint.uri, trace, handshake, over, endpoint.headers)
         self._leg.call.log.record(record)
 
 

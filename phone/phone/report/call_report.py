@@ -10,6 +10,7 @@ from phone.audio.alignment import Alignment
 from phone.constants import FRAME_MS
 from phone.legs.log import Exchange, Moment, PlatformSound, Posted, Problem
 from phone.legs.trace import LegTrace
+from phone.report.moves import Move
 
 __all__ = ["CallReport", "SocketReport"]
 
@@ -107,6 +108,7 @@ class CallReport:
         spoken: what `talk` actions said, aloud or not.
         played: what of it, and of `stream`, the caller heard.
         sockets: one per socket that the NCCO connected to.
+        moves: from one socket to the next, which went on with the call.
         events: what was posted.
         exchanges: every webhook's request and reply.
         problems: what went wrong; no failures among them means that the call worked.
@@ -122,6 +124,7 @@ class CallReport:
     spoken: list[str] = field(default_factory=list)
     played: list[PlatformSound] = field(default_factory=list)
     sockets: list[SocketReport] = field(default_factory=list)
+    moves: list[Move] = field(default_factory=list)
     events: list[Posted] = field(default_factory=list)
     exchanges: list[Exchange] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
@@ -160,6 +163,7 @@ class CallReport:
                 for sound in self.played
             ],
             "sockets": [socket.as_dict() for socket in self.sockets],
+            "moves": [asdict(move) | {"gap_ms": _rounded(move.gap_ms)} for move in self.moves],
             "events": [asdict(posted) for posted in self.events],
             "timeline": [
                 {"seconds": round(m.seconds, 4), "kind": m.kind, "text": m.text}

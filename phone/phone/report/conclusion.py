@@ -7,7 +7,9 @@ from phone.constants import RETRIED_STATUSES, Expect
 from phone.legs.identity import Identity
 from phone.legs.log import CallLog, Posted, Problem, SocketRecord
 from phone.report.call_report import CallReport, SocketReport
+from phone.report.moves import Move, moved_from, moves_of
 from phone.report.verdict import judge
+from phone.words import counted
 
 __all__ = ["conclude"]
 
@@ -41,14 +43,17 @@ def conclude(
             severity = "failure" if strict else problem.severity
             problems.append(Problem(problem.step, problem.seen, problem.advice, severity))
 
-    for record in log.records:
+    moved, moves = moved_from(log.records), moves_of(log.records)
+    for place, record in enumerate(log.records):
         if isinstance(record, Problem):
-            problems.append(record)
+            made_good = place in moved and not strict
+            problems.append(record.as_warning() if made_good else record)
             continue
-        report = _socket(record)
+        report = _socket(record, place in moved)
         sockets.append(report)
         if record.handshake_ms is not None:
-            judged(judge(record.trace, report.alignment, expect))
+            judged(judge(record.trace, report.alignment, expect, moved=place in moved))
+    judged(_other_calls(moves))
     refused = any(p.step == "ncco" and p.severity == "failure" for p in problems)
     if log.actions is not None and not (sockets or refused or hung_up or expect == "any"):
         judged(_no_socket(log.actions))
@@ -61,6 +66,7 @@ def conclude(
         spoken=log.spoken,
         played=log.played,
         sockets=sockets,
+        moves=moves,
         events=log.posted,
         exchanges=log.exchanges,
         problems=problems,
@@ -69,13 +75,24 @@ def conclude(
     )
 
 
-def _socket(record: SocketRecord) -> SocketReport:
+def _socket(record: SocketRecord, moved: bool) -> SocketReport:
     trace = record.trace
     alignment = align(trace.sent, trace.sent_at, trace.received, trace.received_at, trace.rate)
-    if trace.ended_by == "fault" or (trace.ended_by == "caller" and record.hung_up):
-        # The caller left in mid-sentence: what was still on its way is not lost.
+    hung_up = trace.ended_by == "fault" or (trace.ended_by == "caller" and record.hung_up)
+    if hung_up or moved:
+        # In mid-sentence: what was still on its way is not lost, or is in the gap of the move.
         alignment = alignment.without_tail()
     return SocketReport(record.uri, trace, alignment, record.handshake_ms)
+
+
+def _other_calls(moves: Sequence[Move]) -> Iterator[Problem]:
+    if others := sum(not move.same_call for move in moves):
+        yield Problem(
+            "socket",
+            f"{counted(others, 'socket')} went on with another `uuid` in the headers",
+            "give the new socket the headers of the old one: they say which call it is",
+            "warning",
+        )
 
 
 def _no_socket(actions: str) -> Iterator[Problem]:

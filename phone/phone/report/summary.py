@@ -17,6 +17,11 @@ def summary(report: CallReport) -> str:
         lines.append(f"  {moment.seconds:7.3f} s  {moment.kind:<8} {moment.text}")
     for socket in report.sockets:
         lines += _socket(socket)
+    for move in report.moves:
+        gap = "an unknown time" if move.gap_ms is None else f"{move.gap_ms:.0f} ms"
+        lines.append(
+            f"Moved   to another socket after {move.close_code}; the caller heard nothing for {gap}"
+        )
     if report.events:
         taken = sum(1 for posted in report.events if not posted.seen and posted.url)
         lines.append(

@@ -18,15 +18,19 @@ GAP_SHARE = 0.02
 GAP_FRAMES = 10
 
 
-def judge(trace: LegTrace, alignment: Alignment, expect: Expect) -> Iterator[Problem]:
+def judge(
+    trace: LegTrace, alignment: Alignment, expect: Expect, *, moved: bool = False
+) -> Iterator[Problem]:
     """Yield what was wrong on one socket leg.
 
     Args:
         trace: what went over it.
         alignment: what came back against what was sent.
         expect: what the caller wanted.
+        moved: whether the call went on with another socket.
     """
-    yield from _ending(trace, expect)
+    if not moved:
+        yield from _ending(trace, expect)
     yield from _files(trace)
     yield from _sizes(trace)
     yield from _buffer(trace)

@@ -1,0 +1,147 @@
+"""Calls that go on with another socket after theirs was closed or lost."""
+
+from typing import Any
+
+import pytest
+from aiohttp import WSMsgType, web
+from phone.constants import FRAMES_PER_SECOND
+from phone.load import LoadPlan, run_load
+from phone.report import summary
+from phone.testing import Answer, FakeApplication, Socket, echo
+
+from phone import CallPlan, CallReport, call
+
+SECONDS = 1.0
+
+
+async def place(application: FakeApplication) -> CallReport:
+    """Place a call of a second."""
+    return await call(CallPlan(application.answer_url, seconds=SECONDS))
+
+
+def leaves_after(frames: int, *, code: int | None) -> Socket:
+    """Return an echo that closes a call's first socket with a code, or cuts it (None)."""
+
+    async def socket(connection: web.WebSocketResponse) -> None:
+        count = 0
+        resumed = False
+        async for message in connection:
+            if message.type == WSMsgType.TEXT:
+                resumed = "resumed" in message.json()
+                continue
+            await connection.send_bytes(message.data)
+            count += 1
+            if count == frames and not resumed:
+                if code is not None:
+                    await connection.close(code=code)
+                elif (request := connection._req) is not None and request.transport is not None:
+                    request.transport.abort()
+
+    return socket
+
+
+def again(*, pause: float = 0.0, **headers: Any) -> Answer:
+    """Return an event webhook that connects a call again whose socket is gone."""
+
+    async def event(request: web.Request) -> web.Response:
+        body = await request.json()
+        failed = body["to"].startswith("ws") and body["status"] in ("disconnected", "failed")
+        if not failed:
+            return web.Response(status=204)
+        told = body["headers"]
+        endpoint = {
+            "type": "websocket",
+            "uri": body["to"],
+            "content-type": "audio/l16;rate=16000",
+            "headers": told | {"resumed": told.get("resumed", 0) + 1} | headers,
+        }
+        connect = {
+            "action": "connect",
+            "eventType": "synchronous",
+            "eventUrl": [f"http://{request.host}/event"],
+            "endpoint": [endpoint],
+        }
+        wait = [{"action": "wait", "timeout": pause}] if pause else []
+        return web.json_response([*wait, connect])
+
+    return event
+
+
+@pytest.mark.parametrize("code", [1012, None])
+async def test_a_call_goes_on(code: int | None) -> None:
+    """Closed or cut: one call, one gap, and the caller says the rest on the new socket."""
+    async with FakeApplication(leaves_after(20, code=code), event=again()) as application:
+        report = await place(application)
+    assert report.ok, summary(report)
+    assert [socket.alignment.whole for socket in report.sockets] == [True, True]
+    before, after = (len(socket.trace.sent) for socket in report.sockets)
+    assert before >= 20
+    # What was said and had not left when the socket was closed is not said again.
+    assert 0 < after <= SECONDS * FRAMES_PER_SECOND - before
+    (move,) = report.moves
+    assert (move.close_code, move.attempts, move.same_call) == (code or 1006, 1, True)
+    assert move.gap_ms is not None
+    assert 0 < move.gap_ms < 1000
+    assert f"the caller heard nothing for {move.gap_ms:.0f} ms" in summary(report)
+    (told,) = report.as_dict()["moves"]
+    assert told["gap_ms"] == round(move.gap_ms, 2)
+    assert application.statuses("ws") == [
+        *("started", "ringing", "answered", "disconnected"),
+        *("completed", "started", "ringing", "answered", "completed"),
+    ]
+
+
+async def test_a_call_goes_on_at_the_second_attempt() -> None:
+    """A dial in between that failed is a warning, and part of the gap."""
+    handshakes: list[web.Request] = []
+
+    async def handshake(request: web.Request) -> web.StreamResponse:
+        handshakes.append(request)
+        if len(handshakes) == 2:
+            return web.Response(status=503)
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        await (leaves_after(20, code=1012) if len(handshakes) == 1 else echo)(socket)
+        return socket
+
+    async with FakeApplication(handshake=handshake, event=again(pause=0.2)) as application:
+        report = await place(application)
+    assert report.ok, summary(report)
+    assert "503" in report.warnings[0].seen
+    (move,) = report.moves
+    assert move.attempts == 2
+    assert move.gap_ms is not None
+    assert move.gap_ms > 380  # two pauses
+
+
+async def test_another_call_is_none_of_it() -> None:
+    """A socket with another `uuid` in its headers is not what the call was."""
+    event = again(uuid="another-call")
+    async with FakeApplication(leaves_after(20, code=1012), event=event) as application:
+        report = await place(application)
+    assert [move.same_call for move in report.moves] == [False]
+    assert any("another `uuid`" in warning.seen for warning in report.warnings)
+
+
+async def test_a_call_that_does_not_go_on_has_not_moved() -> None:
+    """Without an NCCO in the reply the close is what went wrong."""
+    async with FakeApplication(leaves_after(20, code=1012)) as application:
+        report = await place(application)
+    assert not report.ok
+    assert report.moves == []
+    assert "closed the socket with 1012" in report.failures[0].seen
+
+
+@pytest.mark.parametrize("code", [1012, None])
+async def test_a_load_goes_on(code: int | None) -> None:
+    """Every call moves, no frame is lost outside the gaps, and each gap is counted."""
+    async with FakeApplication(leaves_after(20, code=code), event=again(pause=0.1)) as application:
+        plan = CallPlan(application.answer_url, seconds=SECONDS)
+        result = await run_load(LoadPlan(plan, calls=5, ramp=0.1))
+    assert result.ok, result.failures
+    assert len(result.gaps_ms) == 5
+    assert min(result.gaps_ms) > 80  # the pause, less the frame that was due in it
+    assert result.sent == 5 * SECONDS * FRAMES_PER_SECOND == result.matched + result.in_gaps
+    assert (result.lost, result.worked) == (0, 5)
+    told = result.as_dict()["moves"]
+    assert (told["count"], told["gap_ms"]["max"]) == (5, round(max(result.gaps_ms), 1))
