@@ -35,6 +35,7 @@ GATEWAY = figures("2026-11-22-2102-79cdc8c")
 ANSWERS = figures("2026-11-22-2121-answers-79cdc8c")
 SOAK = figures("2026-11-22-soak")[OURS]
 LOAD = figures("2026-11-22-phone-load")
+MIXER = figures("2026-11-25-2051-mixer-e738f78")["phone"]
 BY_ITSELF = record.read(RESULTS / "2026-11-22-1956-8ee1620.json")
 HOP = record.read(RESULTS / "2026-11-22-2102-79cdc8c.json")["gateway"]
 ROWS = {
@@ -79,6 +80,11 @@ def answers_row(label: str) -> str:
     return f"| {label} | {rate} | {case['at_rate_p50_ms']:.2f} / {case['at_rate_p99_ms']:.2f} |"
 
 
+def mixer_row(members: int) -> str:
+    """Return the line of the table of the phone's mixer."""
+    return f"| {members} | {MIXER[f'members{members}_tick_ms']:.2f} ms |"
+
+
 def load_row(calls: int) -> str:
     """Return a row of the table of `phone load`."""
     of = {name: LOAD[OURS][f"calls{calls}_{name}"] for name in ("lost", "late", "cpu_share")}
@@ -98,8 +104,9 @@ def load_row(calls: int) -> str:
         (BENCH, server_row, list(ROWS)),
         (BENCH, answers_row, list(ANSWERS)),
         (PHONE, load_row, [200, 400, 600]),
+        (PHONE, mixer_row, [2, 10, 25, 50]),
     ],
-    ids=["servers", "answers", "load"],
+    ids=["servers", "answers", "load", "mixer"],
 )
 def test_tables(page: str, row: Callable[[Any], str], labels: list[Any]) -> None:
     """Every row of a table of results equals the kept figures."""
@@ -128,6 +135,11 @@ def sentences() -> dict[str, list[str]]:
             f"{GATEWAY[OURS]['calls_held']:,.0f}",
             f"{void} of {len(HOP['trials'])} trials were void",
             f"Caddy takes {per_call:.0f} KiB a call",
+        ],
+        PHONE: [
+            f"With 50 members for a minute, {MIXER['late_ticks']:.0f} of {MIXER['ticks']:,.0f} "
+            f"ticks were more than 20 ms late, the worst {MIXER['worst_lag_ms']:.1f} ms, at "
+            f"{MIXER['cpu_share'] * 100:.1f} % of a core."
         ],
         "docs/containers.md": [f"Caddy needs {per_call:.0f} KiB and two open files for a call"],
         "docker-compose.yml": [f"each connection takes some {per_call / 2:.0f} KiB"],

@@ -3,6 +3,7 @@
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 import textwrap
@@ -59,6 +60,16 @@ def run(folder: Path, *command: str, **environment: str) -> tuple[int, str]:
     return result.returncode, result.stdout + result.stderr
 
 
+def served(folder: Path, *command: str) -> None:
+    """Run a server until it serves; interrupt it, and expect it to end well."""
+    program = [sys.executable, "-m", "phone", *command[1:]]
+    with subprocess.Popen(program, cwd=folder, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("serving http://127.0.0.1:")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(SECONDS) == 0
+
+
 def shape(text: str) -> str:
     """Return text without its numbers."""
     return re.sub(r"[\d.,]*\d", "0", text)
@@ -74,6 +85,9 @@ def block(start: str) -> str:
 def test_commands(url: str, folder: Path, command: str) -> None:
     """Each command exits as the guide says, and prints what it shows."""
     words = [url if word == "URL" else word for word in shlex.split(command)]
+    if words[1] == "platform" and "--init" not in words:
+        served(folder, *words, "--port", "0")
+        return
     status, printed = run(folder, *words)
     assert status == STATUS.get(words[1], 0), printed
     for line in SAMPLES.get(command, "").splitlines():
@@ -82,7 +96,13 @@ def test_commands(url: str, folder: Path, command: str) -> None:
 
 def test_the_guide_shows_something() -> None:
     """The blocks were found: every subcommand, and what three of them print."""
-    assert {command.split()[1] for command in COMMANDS} == {"call", "doctor", "load", "replay"}
+    assert {command.split()[1] for command in COMMANDS} == {
+        "call",
+        "doctor",
+        "load",
+        "platform",
+        "replay",
+    }
     assert {command.split()[1] for command in SAMPLES} == {"call", "doctor", "load"}
 
 

@@ -53,11 +53,13 @@ class Telephone:
         tape: what it has heard, and `keys_heard` the keys.
         over: set when its owner hangs up.
         answered: set when it is connected.
+        behaves: what a caller's owner does once they are answered.
         keep: where what it has heard is written in the end.
     """
 
     number: str
     tape: Tape = field(default_factory=Tape)
+    behaves: Callee = field(default_factory=Callee)
     keep: Path | None = None
     keys_heard: list[str] = field(default_factory=list)
     over: asyncio.Event = field(default_factory=asyncio.Event)

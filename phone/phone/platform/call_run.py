@@ -2,6 +2,7 @@
 
 from phone.constants import EVENT_TIMEOUT
 from phone.legs.callers import Caller
+from phone.legs.telephone import Telephone
 from phone.platform.conversation import Conversation
 from phone.platform.leg import Leg
 from phone.platform.ncco_runner import NccoRunner
@@ -27,6 +28,8 @@ async def run_inbound(leg: Leg) -> None:
         if ncco is not None:
             leg.becomes("answered")
             leg.join(Conversation(leg.events.conversation_uuid))
+            if isinstance(leg.participant, Telephone):
+                leg.participant.answer(leg.participant.behaves)
             await NccoRunner(leg, source).run(ncco)
         # A caller with a script hangs up when there is nothing left to do.
         scripted = isinstance(leg.participant, Caller) and ncco is not None

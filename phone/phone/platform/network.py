@@ -124,9 +124,8 @@ class Network:
         Raises:
             RegistrationError: the application has no answer URL.
         """
-        telephone = Telephone(caller, keep=behaves.keep if behaves else None)
-        if behaves is not None:
-            telephone.answer(behaves)
+        behaves = behaves or Callee()
+        telephone = Telephone(caller, behaves=behaves, keep=behaves.keep)
         self.switch.dial(caller, number, telephone)
         return telephone
 
