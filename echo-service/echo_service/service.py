@@ -156,7 +156,7 @@ class EchoService:
                 await registry.idle.wait()
         except TimeoutError:
             await self._move()
-        done_at, now = registry.endings.last_done_at, asyncio.get_running_loop().time()
+        done_at, now = registry.ended_calls.last_done_at, asyncio.get_running_loop().time()
         if done_at is not None and done_at + DONE_SECONDS > now:
             await asyncio.sleep(done_at + DONE_SECONDS - now)
 

@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager
 
 import pytest
 from echo_service.call import CallStats
-from echo_service.calls.endings import MAX_ENDINGS, Endings
+from echo_service.calls.ended_calls import MAX_ENDED_CALLS, EndedCalls
 from echo_service.handlers import METRICS
 from echo_service.server.listening import CannotListen, listening_socket, raise_file_limit
 from echo_service.server.metrics_server import MetricsServer
@@ -128,8 +128,8 @@ async def test_how_a_call_ended(start: Start) -> None:
 
 def test_endings_are_bounded() -> None:
     """The oldest endings are forgotten first."""
-    endings = Endings()
-    for number in range(MAX_ENDINGS + 1):
+    endings = EndedCalls()
+    for number in range(MAX_ENDED_CALLS + 1):
         endings.add(str(number), "handler_done")
     assert endings.get("0") is None
     assert endings.get("1") is not None

@@ -21,7 +21,7 @@ import numpy.typing as npt
 import pytest
 from echo_service.logs import masked
 from echo_service.recording import Recorder, folder
-from echo_service.recording.stereo import HEADER_BYTES, StereoFile, header
+from echo_service.recording.stereo_file import HEADER_BYTES, StereoFile, header
 from echo_service.service import EchoService
 from wire_peer import BINARY, TEXT, Peer, connected, until
 from wire_peer import frame as message

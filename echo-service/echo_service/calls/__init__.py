@@ -1,11 +1,11 @@
 """All live calls: their registry, pending handshakes, the reaper of dead ones, how calls ended.
 
-Public: `CallRegistry`, `Endings`, `PendingHandshakes`, `Reaper`.
+Public: `CallRegistry`, `EndedCalls`, `PendingHandshakes`, `Reaper`.
 """
 
-from .endings import Endings
+from .ended_calls import EndedCalls
 from .pending_handshakes import PendingHandshakes
 from .reaper import Reaper
 from .registry import CallRegistry
 
-__all__ = ["CallRegistry", "Endings", "PendingHandshakes", "Reaper"]
+__all__ = ["CallRegistry", "EndedCalls", "PendingHandshakes", "Reaper"]

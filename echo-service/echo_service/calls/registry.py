@@ -15,7 +15,7 @@ from ..call import Call, CallTotals
 from ..handlers import Event, HandlerRunner, HandlerTask
 from ..logs import get_logger
 from ..websocket import CallConnection, CloseInfo
-from .endings import DONE, Endings
+from .ended_calls import DONE, EndedCalls
 from .pending_handshakes import PendingHandshakes
 from .text_log import log_text
 
@@ -55,7 +55,7 @@ class CallRegistry:
         self.idle.set()
         self.close_reasons: Counter[str] = Counter()
         """Calls that have ended since the start of the process, by reason."""
-        self.endings = Endings(clock)
+        self.ended_calls = EndedCalls(clock)
         self.resumed = 0
         """Calls that came from another process, or back, since the start of the process."""
         self._pending = pending
@@ -93,7 +93,7 @@ class CallRegistry:
                 reason, seconds = call.close_reason, 0.0
                 break
         else:
-            ending = self.endings.get(call_id)
+            ending = self.ended_calls.get(call_id)
             if ending is None:
                 return None
             reason, seconds = ending.reason, self._clock() - ending.at
@@ -134,7 +134,7 @@ class CallRegistry:
                 return
             else:
                 call.connected(message)
-                self.endings.forget(call.id)
+                self.ended_calls.forget(call.id)
                 self.resumed += bool(call.resumed)
         self._put(connection, call, message)
         log_text(call, message, self._log_numbers)
@@ -159,7 +159,7 @@ class CallRegistry:
         if call.started or close.reason not in HARMLESS:
             self._ended_totals += call.stats.totals()
             self.close_reasons[close.reason] += 1
-            self.endings.add(call.id, close.reason)
+            self.ended_calls.add(call.id, close.reason)
             notes = json.dumps(call.notes) if call.notes else None
             logger.info("call_ended", **facts, notes=notes)
         else:

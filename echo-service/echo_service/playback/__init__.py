@@ -5,7 +5,7 @@ the errors `AudioError`, `MissingExtra`, `CallEnded`, and the module `wav`.
 """
 
 from . import wav
-from .queue import CallEnded, Playback, PlaybackHandle
+from .playback import CallEnded, Playback, PlaybackHandle
 from .resample import MissingExtra
 from .samples import AudioError
 from .sources import Audio

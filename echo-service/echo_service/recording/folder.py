@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from .stereo import StereoFile
+from .stereo_file import StereoFile
 
 __all__ = ["Paths", "create", "finish", "remove_old"]
 

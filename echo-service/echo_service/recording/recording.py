@@ -12,7 +12,7 @@ from typing import Any
 from ..logs import get_logger
 from . import folder as files
 from .disk import Disk
-from .stereo import Piece, StereoFile
+from .stereo_file import Piece, StereoFile
 from .timeline import Track
 
 __all__ = ["Recording"]

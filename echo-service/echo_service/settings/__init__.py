@@ -4,6 +4,6 @@ Public: `Settings`, `SettingsError`, and `VARIABLES`, the table that documentati
 """
 
 from .table import VARIABLES, Settings, SettingsError
-from .variables import Variable
+from .values import Variable
 
 __all__ = ["VARIABLES", "Settings", "SettingsError", "Variable"]

@@ -7,7 +7,7 @@ import ipaddress
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .variables import Variable, choice, duration, integer, read_secret, secret, setting, switch
+from .values import Variable, choice, duration, integer, read_secret, secret, setting, switch
 
 __all__ = ["VARIABLES", "Settings", "SettingsError", "Variable"]
 

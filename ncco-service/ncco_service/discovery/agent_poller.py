@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from ncco_service.discovery import agent, fetch
-from ncco_service.discovery.agent import AgentError, Endpoint
+from ncco_service.discovery import fetch
+from ncco_service.discovery.tunnel_choice import AgentError, Endpoint, choose, endpoints_in
 from ncco_service.settings import Settings
 
 __all__ = ["AgentPoller", "Tunnel"]
@@ -126,13 +126,13 @@ class AgentPoller:
         if status != 200:
             return [], f"{self._api}{path} answered {status}"
         try:
-            return agent.endpoints_in(body), None
+            return endpoints_in(body), None
         except AgentError as error:
             return [], f"{self._api}{path} {error}"
 
     def _choose(self, endpoints: list[Endpoint]) -> Tunnel:
-        socket = agent.choose(endpoints, self._socket_upstreams, "SOCKET_UPSTREAMS")
-        webhooks = agent.choose(endpoints, self._webhook_upstreams, "WEBHOOK_UPSTREAMS")
+        socket = choose(endpoints, self._socket_upstreams, "SOCKET_UPSTREAMS")
+        webhooks = choose(endpoints, self._webhook_upstreams, "WEBHOOK_UPSTREAMS")
         problems = dict.fromkeys(found.problem for found in (socket, webhooks) if found.problem)
         return Tunnel(socket.url, webhooks.url, self._clock(), "; ".join(problems) or None)
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ncco_service.discovery.agent import AgentError, Endpoint, choose, endpoints_in
+from ncco_service.discovery.tunnel_choice import AgentError, Endpoint, choose, endpoints_in
 
 SETTING = "SOCKET_UPSTREAMS"
 WANTED = ("echo-service:8001", "gateway:8080")

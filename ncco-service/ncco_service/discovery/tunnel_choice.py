@@ -1,4 +1,4 @@
-"""The tunnel agent's lists of endpoints: which public URL leads to which upstream. No I/O here.
+"""Choice of the tunnel's public URL, from the agent's lists of endpoints. No I/O here.
 
 Source: ngrok's agent API. ``/api/endpoints`` (agent 3.30 and newer) names them ``url`` and
 ``upstream.url``; the older ``/api/tunnels`` ``public_url`` and ``config.addr``. The order of either
