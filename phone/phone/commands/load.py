@@ -181,13 +181,13 @@ def words(result: LoadResult) -> str:
         f"{f' in each of {result.processes} processes' if result.processes > 1 else ''}",
         f"{'Machine':<10} {_other_work(result)}",
     ]
-    if result.gaps_ms:
+    if result.gaps:
         lines.insert(
             2,
-            f"{'Moves':<10} {len(result.gaps_ms):,} to another socket, {result.in_gaps:,} frames "
+            f"{'Moves':<10} {len(result.gaps):,} to another socket, {result.in_gaps:,} frames "
             "were on their way",
         )
-        lines.insert(3, times("Gap", result.gaps()))
+        lines.insert(3, times("Gap", result.gap_times()))
     for reason, count in result.failures.most_common(10):
         lines.append(f"{'Failed':<10} {count:,} × {printable(reason, 300)}")
     if result.own_fault:

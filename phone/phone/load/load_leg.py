@@ -8,7 +8,7 @@ from time import perf_counter
 
 from phone.constants import FRAME_MS
 from phone.load.fast import FastConnection
-from phone.load.result import LoadResult
+from phone.load.result import Gap, LoadResult
 from phone.load.wheel import Wheel
 
 __all__ = ["LATE_MS", "Course", "LoadLeg", "Sound"]
@@ -136,7 +136,8 @@ class LoadLeg:
         course = self._course
         if course.moved:
             course.moved = False
-            self._result.gaps_ms.append((arrival - course.heard_at) * 1000 - FRAME_MS)
+            gap_ms = (arrival - course.heard_at) * 1000 - FRAME_MS
+            self._result.gaps.append(Gap(arrival, gap_ms))
         course.heard_at = arrival
         if delay > LATE_MS:
             self._result.late += 1

@@ -8,7 +8,7 @@ from typing import Any
 from phone.load.histogram import Histogram
 from phone.load.machine import OtherWork
 
-__all__ = ["LoadResult"]
+__all__ = ["Gap", "LoadResult"]
 
 LAG_MS = 5.0  # p99 of frames' lateness from which the measurement is not the server's alone
 OWN_CPU = 0.95  # of a core
@@ -17,6 +17,19 @@ COUNTS = (
     *("calls", "worked", "most_at_once", "sent", "matched", "late", "lost", "in_gaps", "strange"),
 )
 TIMES = ("delays", "lags", "handshakes", "answers")
+
+
+@dataclass(frozen=True)
+class Gap:
+    """What the caller did not hear while the call moved to another socket.
+
+    Args:
+        at: when it was over, in seconds of the machine's monotonic clock.
+        ms: from the last frame heard to the next one.
+    """
+
+    at: float
+    ms: float
 
 
 @dataclass
@@ -29,7 +42,7 @@ class LoadResult:
         sent: frames, and how many of them came back `matched`, late (`late`), or not at all
         (`lost`).
         in_gaps: frames that were on their way when the application closed or lost a socket.
-        gaps_ms: of each move to another socket: from the last frame heard to the next one.
+        gaps: of each move to another socket.
         strange: messages that came back and were not what had been sent.
         delays: of the frames that came back.
         lags: how much later than due each frame was sent.
@@ -51,7 +64,7 @@ class LoadResult:
     late: int = 0
     lost: int = 0
     in_gaps: int = 0
-    gaps_ms: list[float] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
     strange: int = 0
     delays: Histogram = field(default_factory=Histogram)
     lags: Histogram = field(default_factory=Histogram)
@@ -105,9 +118,9 @@ class LoadResult:
         waited = (self.other_work.waited or 0.0) / self.processes
         return (waited + (self.other_work.stolen or 0.0)) / self.seconds if self.seconds else 0.0
 
-    def gaps(self) -> dict[str, float | None]:
+    def gap_times(self) -> dict[str, float | None]:
         """Return the quantiles of the gaps, in ms."""
-        ordered = sorted(self.gaps_ms)
+        ordered = sorted(gap.ms for gap in self.gaps)
 
         def quantile(share: float) -> float | None:
             place = min(len(ordered) - 1, int(share * len(ordered)))
@@ -126,7 +139,7 @@ class LoadResult:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for name in TIMES:
             getattr(self, name).merge(getattr(other, name))
-        self.gaps_ms += other.gaps_ms
+        self.gaps += other.gaps
         self.failures += other.failures
         self.seconds = max(self.seconds, other.seconds)
         self.opening_seconds = max(self.opening_seconds, other.opening_seconds)
@@ -149,7 +162,11 @@ class LoadResult:
                 "in_gaps": self.in_gaps,
                 "strange": self.strange,
             },
-            "moves": {"count": len(self.gaps_ms), "gap_ms": self.gaps()},
+            "moves": {
+                "count": len(self.gaps),
+                "gap_ms": self.gap_times(),
+                "each": [[round(gap.at, 3), round(gap.ms, 1)] for gap in self.gaps],
+            },
             "delay_ms": self.delays.as_dict(),
             "own_lag_ms": self.lags.as_dict(),
             "handshake_ms": self.handshakes.as_dict(),
