@@ -74,6 +74,8 @@ class Line:
         self.heard: list[Heard] = []
         """All that is heard, in order; what waits to be played stands at its time to come."""
         self.clears: list[float] = []
+        self.lags: list[float] = []
+        """How late this process sent each frame: what its figures cannot be better than."""
         self.closed: int | None = None
         """Code with which the application ended the call."""
 
@@ -170,6 +172,7 @@ class Line:
         while True:
             due += FRAME
             await asyncio.sleep(due - self._loop.time())
+            self.lags.append(self._loop.time() - due)
             said = self._saying.popleft() if self._saying else silence
             await self._socket.send(self._with_echo(said) if self._echo else said)
 

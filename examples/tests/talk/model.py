@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -41,13 +42,14 @@ class FakeModel:
         assert listening, line
         self.url = listening[1]
 
-    async def journals(self, calls: int) -> dict[str, dict[str, Any]]:
-        """Return what happened in each call, by its id, once so many are over."""
+    async def journals(self, calls: Collection[str]) -> dict[str, dict[str, Any]]:
+        """Return what happened in these calls, by their ids, once they are over."""
         async with asyncio.timeout(PATIENCE):
             while True:
                 lines = self._journal.read_text().splitlines() if self._journal.exists() else []
-                if len(lines) >= calls:
-                    return {body["call"]: body for body in map(json.loads, lines)}
+                bodies = {body["call"]: body for body in map(json.loads, lines)}
+                if bodies.keys() >= set(calls):
+                    return {call: bodies[call] for call in calls}
                 await asyncio.sleep(0.05)
 
     def close(self) -> None:

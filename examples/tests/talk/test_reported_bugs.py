@@ -286,7 +286,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
         async with asyncio.TaskGroup() as group:
             for number, name in enumerate(SCENES):
                 group.create_task(one(number, name, stack.socket_url))
-        for name, journal in (await fake.journals(len(SCENES))).items():
+        for name, journal in (await fake.journals(SCENES)).items():
             calls[name].journal = journal
 
     try:
@@ -504,7 +504,7 @@ def test_other_settings(model: Callable[..., FakeModel], serve: Callable[..., st
             return line
 
     line = asyncio.run(caller())
-    journal = asyncio.run(fake.journals(1))["local"]
+    journal = asyncio.run(fake.journals(["local"]))["local"]
     assert not journal["errors"] + journal["invalid"]
     assert len(journal["responses"]) == 2
     assert len(journal["turns"]) == 1
@@ -527,7 +527,7 @@ def test_the_model_may_tell_who_speaks(
             await interrupt(line, first, facts)
 
     asyncio.run(caller())
-    journal = asyncio.run(fake.journals(1))["model"]
+    journal = asyncio.run(fake.journals(["model"]))["model"]
     assert not journal["errors"] + journal["invalid"]
     assert abs(journal["truncated"][0]["ms"] - facts["heard_ms"]) <= 20
     assert facts["silent"] - facts["onset"] < 0.3
