@@ -8,7 +8,6 @@ next, under a lock. What has to be decided is decided in `turns`, what was heard
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Coroutine
 from typing import Any
 
@@ -18,12 +17,14 @@ from echo_service.logs import get_logger
 from . import protocol
 from .connection import Connection, ModelError
 from .detector import Detector, Heard, Tuning
+from .downlink import Downlink, corrections
 from .formats import converters, format_for, read_wav
 from .playout import Item, Playout
 from .settings import Settings
 from .telemetry import FAILURES, TURNS, Telemetry
 from .tools import HANG_UP, Tools
 from .turns import Cancel, Command, Commit, Create, Delete, Hold, Policy, Resume, Stop, Turns
+from .uplink import Uplink
 
 __all__ = ["Conversation"]
 
@@ -32,23 +33,17 @@ logger = get_logger(__name__)
 GREETING = "greeting"
 """Response of what is played from here."""
 
-LEAD_FRAMES = 15
-"""Frames before an onset that belong to the turn, where the local detector ends turns: 300 ms."""
-
-APPEND_FRAMES = 2
-"""Frames that are sent to the model at once: half the messages, for 20 ms."""
-
 KEYS_SECONDS = 1.0
 """After a key, how long the next may take to belong to the same message."""
 
 GOODBYE_SECONDS = 30.0
 """How long a goodbye may take to be heard."""
 
+RELEASE_SECONDS = 0.5
+"""After the time to decide, how long the caller's audio may be missing."""
+
 SLOW_SECONDS = 0.02
 """Pause between two messages of a model that is far ahead."""
-
-ITEMS = 64
-"""Items whose length is remembered."""
 
 STRANGE_MESSAGES = 20
 """Messages that are none of the protocol, after which the server is given up."""
@@ -84,9 +79,10 @@ class Conversation:
         self._settings = settings
         self._tools = tools
         self._format = format_for(settings.realtime_format, rate)
-        self._up, self._down = converters(self._format, rate)
+        up, down = converters(self._format, rate)
         self._local_turns = settings.assistant_turn_detection == "local"
         self._connection = Connection(settings, call.id)
+        self._uplink = Uplink(self._connection, up, turns_only=self._local_turns)
         self._detector = Detector(
             rate,
             Tuning(
@@ -110,21 +106,17 @@ class Conversation:
             self._stopped,
         )
         self._playout.first_sent = self._first_sent
+        self._downlink = Downlink(self._playout, down, 48 if self._format == "pcm" else 8)
         self._telemetry = Telemetry(call, settings.assistant_log_transcripts)
         self._lock = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
         self._goodbye: asyncio.Task[None] | None = None
         self._progress = asyncio.Event()
-        self._received: dict[str, int] = {}
-        self._audible_response = ""
-        self._item = ""
         self._creates = 0
         self._strange = 0
+        # Without a Hold before it there is nothing to be released.
+        self._release = asyncio.get_running_loop().call_later(0, lambda: None)
         self._retried = False
-        self._lead: deque[bytes] = deque(maxlen=LEAD_FRAMES)
-        self._appending = not self._local_turns
-        self._unsent = b""
-        self._unsent_frames = 0
         self._digits = ""
         self._keys: asyncio.TimerHandle | None = None
         self._server_onset_ms = 0
@@ -145,11 +137,15 @@ class Conversation:
                 if task.done():
                     task.result()
         except ModelError as error:
+            # Nobody interrupts an apology.
+            for task in tasks:
+                task.cancel()
             await self._apologise(error)
         finally:
             for task in (*tasks, *self._tasks):
                 task.cancel()
             await asyncio.gather(*tasks, *self._tasks, return_exceptions=True)
+            self._release.cancel()
             if self._keys is not None:
                 self._keys.cancel()
             self._playout.close()
@@ -208,37 +204,16 @@ class Conversation:
                         await self._caller_key(digit)
 
     async def _caller_audio(self, at: float, pcm: bytes) -> None:
-        self._append(self._up.feed(pcm))
+        self._uplink.frame(pcm)
         for heard in self._detector.feed(pcm, self._playout.echo(at)):
             await self._caller_heard(heard, at)
         self._telemetry.state(self._turns.state(self._playout.audible))
-
-    def _append(self, audio: bytes) -> None:
-        """Send the model what the caller says, two frames at a time.
-
-        Where it detects no turns itself it gets them only, with a little before each.
-        """
-        if not self._appending:
-            self._lead.append(audio)
-            return
-        self._unsent += audio
-        self._unsent_frames += 1
-        if self._unsent_frames >= APPEND_FRAMES:
-            self._flush()
-
-    def _flush(self) -> None:
-        if self._unsent:
-            self._connection.send_audio(protocol.append(self._unsent))
-        self._unsent, self._unsent_frames = b"", 0
 
     async def _caller_heard(self, heard: Heard, at: float) -> None:
         match heard:
             case Heard.ONSET:
                 self._onset = at
-                if self._local_turns:
-                    self._appending = True
-                    self._unsent = b"".join(self._lead)
-                    self._lead.clear()
+                self._uplink.begin_turn()
                 await self._do(self._turns.onset())
             case Heard.SPEECH:
                 await self._do(self._turns.speech())
@@ -248,15 +223,11 @@ class Conversation:
                 self._telemetry.noise(at)
                 await self._do(self._turns.noise())
             case Heard.PASSED:
-                if self._local_turns:
-                    self._appending = False
-                    self._flush()
-                    self._connection.send(protocol.clear_input())
+                self._uplink.forget_turn()
             case Heard.END:
                 self._speech_end = at - self._settings.assistant_silence_ms / 1000
+                self._uplink.end_turn()
                 if self._local_turns:
-                    self._appending = False
-                    self._flush()
                     self._telemetry.begin(self._speech_end)
                 await self._do(self._turns.silence())
 
@@ -314,11 +285,10 @@ class Conversation:
                 ) from None
             return
         match event:
-            case protocol.Audio(response_id=response, item_id=item, data=data):
-                await self._model_audio(response, item, data)
+            case protocol.Audio():
+                await self._model_audio(event)
             case protocol.AudioDone(item_id=item):
-                if item == self._item:
-                    await self._item_done()
+                await self._downlink.end_item(item)
             case protocol.SpeechStarted(ms=ms):
                 self._server_onset_ms = ms
                 self._audible_meanwhile = self._playout.audible
@@ -355,38 +325,19 @@ class Conversation:
             self._detector.rest()
         await self._do(commands)
 
-    async def _model_audio(self, response: str, item: str, data: bytes) -> None:
-        if not self._turns.takes(response):
-            return
-        if item != self._item:
-            await self._item_done()
-            self._item = item
-        self._audible_response = response
-        self._received[item] = self._received.get(item, 0) + len(data)
-        if len(self._received) > ITEMS:
-            del self._received[next(iter(self._received))]
-        if self._playout.room:
-            await self._playout.put(response, item, self._down.feed(data))
+    async def _model_audio(self, event: protocol.Audio) -> None:
+        if not self._turns.takes(event.response_id) or await self._downlink.audio(event):
             return
         logger.warning(
             "model_response_cut",
             call=self._call.id,
             message="it is longer than ASSISTANT_BUFFER_SECONDS",
         )
-        await self._item_done()
         await self._do(self._turns.overflowed())
 
-    async def _item_done(self) -> None:
-        """All of the item that came last has come."""
-        rest = self._down.end()
-        if self._item and rest and self._turns.takes(self._audible_response):
-            await self._playout.put(self._audible_response, self._item, rest)
-        await self._playout.finish()
-        self._item = ""
-
     async def _response_done(self, event: protocol.ResponseDone) -> None:
-        if self._turns.takes(event.response_id) and event.response_id == self._audible_response:
-            await self._item_done()
+        if self._turns.takes(event.response_id) and event.response_id == self._downlink.response:
+            await self._downlink.end_item()
         self._telemetry.tokens(event.tokens)
         commands = self._turns.done(event.response_id)
         if event.status == "failed" and not commands:
@@ -431,7 +382,7 @@ class Conversation:
         async with self._lock:
             self._connection.send(protocol.function_output(event.call_id, output))
             goodbye = takes and event.name == HANG_UP
-            spoke = event.response_id == self._audible_response
+            spoke = event.response_id == self._downlink.response
             await self._do(self._turns.function_returned(event.response_id, goodbye and spoke))
             if goodbye and self._goodbye is None:
                 self._goodbye = self._start(self._hang_up())
@@ -455,15 +406,17 @@ class Conversation:
         for command in commands:
             match command:
                 case Hold():
+                    self._arm_release()
                     await self._playout.hold()
                 case Resume():
+                    self._release.cancel()
                     await self._playout.resume()
                 case Stop():
+                    self._release.cancel()
                     if self._goodbye is not None:
                         self._goodbye.cancel()
                         self._goodbye = None
-                    self._down.end()
-                    self._item = ""
+                    self._downlink.drop()
                     await self._playout.stop()
                 case Create():
                     self._creates += 1
@@ -475,21 +428,25 @@ class Conversation:
                 case Delete(item_id=item):
                     self._connection.send(protocol.delete(item))
 
+    def _arm_release(self) -> None:
+        """Go on after a while even if no more of the caller's audio comes to decide by."""
+        seconds = self._settings.assistant_decide_ms / 1000 + RELEASE_SECONDS
+        self._release.cancel()
+        self._release = asyncio.get_running_loop().call_later(
+            seconds, lambda: self._start(self._go_on())
+        )
+
+    async def _go_on(self) -> None:
+        async with self._lock:
+            await self._do(self._turns.noise())
+
     def _stopped(self, items: list[Item], silent: float) -> None:
         """Tell the model what was not heard, now that it is known."""
-        truncated: int | None = None
-        for item in items:
-            if item.item_id and item.heard == 0:
-                self._connection.send(protocol.delete(item.item_id))
-            elif item.item_id and not (item.done and item.heard >= item.frames):
-                truncated = min(item.heard_ms, self._received_ms(item.item_id))
-                self._connection.send(protocol.truncate(item.item_id, truncated))
+        messages, truncated = corrections(items, self._downlink)
+        for message in messages:
+            self._connection.send(message)
         if items:
             self._telemetry.interrupted(self._onset, silent, truncated)
-
-    def _received_ms(self, item: str) -> int:
-        bytes_a_ms = 48 if self._format == "pcm" else 8
-        return self._received.get(item, 0) // bytes_a_ms
 
     def _first_sent(self, item: Item, at: float) -> None:
         if item.item_id:

@@ -280,8 +280,9 @@ class Turns:
         return [Cancel(self.active)]
 
     def _answered(self) -> list[Command]:
+        held, self._held = self._held, False
         self._spoken = self._interrupted = self._fresh = False
-        return self._create()
+        return [*([Resume()] if held else []), *self._create()]
 
     def _create(self) -> list[Command]:
         if self.active or self._creating:

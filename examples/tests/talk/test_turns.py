@@ -99,6 +99,14 @@ def test_a_quiet_caller_is_answered() -> None:
     assert Turns(Policy()).committed("u1", 500, False) == [Create()]
 
 
+def test_what_is_held_when_a_turn_ends_goes_on() -> None:
+    """The server knows before the local detector does."""
+    turns = Turns(Policy())
+    turns.onset()
+    assert turns.committed("u1", 500, False) == [Resume(), Create()]
+    assert turns.state(False) is State.THINKING
+
+
 def test_an_echo_is_not() -> None:
     """Both hear what plays."""
     turns = Turns(Policy())
