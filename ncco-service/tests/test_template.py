@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ncco_service.ncco.template import PLACEHOLDERS, TemplateError, fill, load
+from ncco_service.ncco.tickets import with_authorization, without_uuid
 
 HOME = Path(__file__).resolve().parent.parent
 Write = Callable[[Any], Path]
@@ -118,6 +119,32 @@ def test_warnings_are_kept_and_the_document_is_used(write: Write) -> None:
     (filled,) = template.fill(PLACEHOLDERS)
     assert filled["from"] == "Vonage"
     assert filled["mood"] == "good"
+
+
+@pytest.mark.parametrize(
+    ("action", "named"),
+    [
+        ({"action": "transfer", "conversationId": "CON-1"}, "action 2 (transfer): transfer"),
+        (
+            {"action": "connect", "endpoint": [{"type": "phone", "number": "447700900789"}]},
+            "action 2 (connect): an endpoint of type phone",
+        ),
+    ],
+)
+def test_what_only_the_platform_knows_is_passed_on_with_a_warning(
+    write: Write, action: dict[str, Any], named: str
+) -> None:
+    """An action or an endpoint that this service never sends is served as written, and named."""
+    document = [{"action": "talk", "text": "hello"}, action]
+
+    loaded = load(write(document))
+
+    assert loaded.fill(PLACEHOLDERS) == document
+    passed_on = "is passed on unchecked, since this service sends none of its own"
+    assert loaded.warnings == (f"{named} {passed_on}",)
+    ticket = {"type": "custom", "value": "Bearer x"}
+    assert with_authorization(document, ticket) == document
+    assert without_uuid(document) == []
 
 
 @pytest.mark.parametrize("style", ["{{uuid}}", "{{ uuid }}", "$uuid", "{uuid}", "%uuid%"])

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from ncco_service.ncco.unchecked import is_websocket
 from ncco_service.ncco.validation import problems_of
 from ncco_service.ncco.warnings import literal_placeholders, warnings_of
 
@@ -101,7 +102,7 @@ class Template:
 
         """
         for action in reversed(self.document):
-            if action["action"] == "connect":
+            if is_websocket(action):
                 known = dict.fromkeys((f"query.{name}" for name in self.query), "")
                 filled: dict[str, Any] = fill(action, known | dict(values))
                 return _without_bad_from(filled, action)

@@ -8,6 +8,8 @@ from typing import Any
 
 import jwt
 
+from ncco_service.ncco.unchecked import is_websocket
+
 __all__ = ["Tickets", "without_uuid", "with_authorization"]
 
 Authorization = dict[str, str]
@@ -49,7 +51,7 @@ def with_authorization(
     """Give every websocket endpoint an authorization, unless the template gives it one."""
     return [
         {**action, "endpoint": [_authorized(each, authorization) for each in action["endpoint"]]}
-        if action["action"] == "connect"
+        if is_websocket(action)
         else action
         for action in document
     ]
@@ -70,7 +72,7 @@ def without_uuid(document: list[dict[str, Any]]) -> list[str]:
         'allowed: "${uuid}", since a ticket is for one call and the echo service closes others; '
         "or give the endpoint an `authorization` of its own"
         for number, action in enumerate(document, 1)
-        if action["action"] == "connect"
+        if is_websocket(action)
         for place, endpoint in enumerate(action["endpoint"])
         if _gets_ticket(endpoint) and (endpoint.get("headers") or {}).get("uuid") != "${uuid}"
     ]

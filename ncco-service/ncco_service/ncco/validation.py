@@ -6,6 +6,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from ncco_service.ncco.actions import ACTIONS
+from ncco_service.ncco.unchecked import unchecked
 from ncco_service.ncco.unknown_fields import unknown_fields
 
 __all__ = ["problems_of"]
@@ -35,6 +36,8 @@ def _in_action(number: int, action: object) -> list[str]:
     name = action.get("action") if isinstance(action, dict) else None
     if not isinstance(action, dict):
         return [f"action {number}: saw {_seen(action)}; allowed: an object"]
+    if unchecked(action):
+        return []
     model = ACTIONS.get(name) if isinstance(name, str) else None
     if model is None:
         seen = _seen(name) if "action" in action else "nothing"

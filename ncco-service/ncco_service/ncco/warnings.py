@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ncco_service.ncco.actions import ACTIONS
+from ncco_service.ncco.unchecked import unchecked
 from ncco_service.ncco.unknown_fields import unknown_fields
 
 __all__ = ["literal_placeholders", "warnings_of"]
@@ -52,6 +53,9 @@ def literal_placeholders(value: Any, names: Sequence[str]) -> list[str]:
 
 
 def _in_action(action: Mapping[str, Any], rest: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    if passed_on := unchecked(action):
+        yield f"{passed_on} is passed on unchecked, since this service sends none of its own"
+        return
     for field in unknown_fields(action, ACTIONS[action["action"]]):
         yield f"{field.path} is not in Vonage's NCCO reference; it is sent, and perhaps ignored"
     if action["action"] in _SPOKEN and action.get("bargeIn") in (True, "true", "1"):

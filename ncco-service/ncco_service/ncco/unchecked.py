@@ -1,0 +1,35 @@
+"""What the platform knows and this service never sends: passed on as it is, with a warning."""
+
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["is_websocket", "unchecked"]
+
+# Vonage's NCCO reference. `pay` is not among them: the platform has withdrawn it.
+_ACTIONS = ("transfer",)
+_ENDPOINTS = ("phone", "app", "sip", "vbc")
+
+
+def unchecked(action: Mapping[str, Any]) -> str | None:
+    """Name the action, or the endpoint of a ``connect``, that is passed on unchecked.
+
+    Args:
+        action: as parsed from JSON.
+
+    Returns:
+        Such as "transfer" or "an endpoint of type phone"; None if the action is checked.
+
+    """
+    name = action.get("action")
+    if name in _ACTIONS:
+        return str(name)
+    endpoint = action.get("endpoint")
+    if name != "connect" or not isinstance(endpoint, list) or len(endpoint) != 1:
+        return None
+    kind = endpoint[0].get("type") if isinstance(endpoint[0], dict) else None
+    return f"an endpoint of type {kind}" if kind in _ENDPOINTS else None
+
+
+def is_websocket(action: Mapping[str, Any]) -> bool:
+    """Say whether an action of a valid document connects to a websocket."""
+    return action["action"] == "connect" and unchecked(action) is None
