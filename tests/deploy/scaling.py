@@ -31,6 +31,7 @@ _COST = "2026-11-25-gateway-cost"
 FIGURES = {
     "calls a core": _median("2026-11-22-1956-8ee1620", OURS, "calls_held"),
     "KiB a call": _median("2026-11-22-1956-8ee1620", OURS, "kib_per_call"),
+    "handshakes a second": _median("2026-11-22-1956-8ee1620", OURS, "handshakes_per_second"),
     "answers a second": _median(
         "2026-11-22-2121-answers-79cdc8c", "ncco-service, signed", "flat_out_per_second"
     ),

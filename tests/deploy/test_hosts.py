@@ -7,6 +7,7 @@ import pytest
 
 from tests.deploy.hosted import Hosted
 from tests.deploy.hosts import HOSTS, placement
+from tests.engine import docker
 from tests.placing import during_a_call
 
 
@@ -25,6 +26,20 @@ def test_a_call_goes_through_and_outlives_the_stop_signal(
                 hosted.ask_to_stop(service)
             state = hosted.state_after(service, seconds=10)
             assert (state["ExitCode"], state["OOMKilled"]) == (0, False)
+
+
+def test_a_cut_socket_is_connected_again(
+    images: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where no replica can be asked how a call ended, a cut is an accident: Cloud Run's hour."""
+    with Hosted("cloud-run", images) as hosted:
+        monkeypatch.setenv("VONAGE_SIGNATURE_SECRET", hosted.signature_secret)
+        with during_a_call(hosted, "--seconds", "8") as outcome:
+            docker("restart", "--signal", "KILL", hosted.container("echo-service"))
+            ended = outcome()
+    assert ended.status == 0, ended.words
+    (move,) = ended.report["moves"]
+    assert (move["close_code"], move["same_call"]) == (1006, True)
 
 
 @pytest.mark.parametrize("host", HOSTS)
