@@ -55,6 +55,25 @@ def test_values_cannot_leave_their_line(stream: io.StringIO, value: str, shown: 
     assert stream.getvalue().split(" ", 2)[2] == f"text text={shown}\n"
 
 
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("**********90", "**********90"),
+        ("/webhooks/answer?to=1&from=2", '"/webhooks/answer?to=1&from=2"'),
+        ("/socket?call&again", "/socket?call&again"),
+        ("it's {done}!", '"it\'s {done}!"'),
+        ("[2001:db8::1]:443", "[2001:db8::1]:443"),
+        ("a\\b", '"a\\\\b"'),
+        (True, "true"),
+        (0.5, "0.5"),
+    ],
+)
+def test_both_services_quote_alike(stream: io.StringIO, value: object, shown: str) -> None:
+    """A value looks the same in both logs; ncco-service's tests have the same examples."""
+    logger.info("event", field=value)
+    assert stream.getvalue().endswith(f" INFO event field={shown}\n")
+
+
 def test_advice_is_whole(stream: io.StringIO) -> None:
     """What this service itself says of a problem is never cut."""
     advice = "set this, " * 60

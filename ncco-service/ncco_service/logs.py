@@ -154,9 +154,15 @@ def _escape_values(_logger: Any, _method: str, event: EventDict) -> EventDict:
 def _logfmt(_logger: Any, _method: str, event: EventDict) -> str:
     words = [event.pop("timestamp"), event.pop("level").upper(), event.pop("event")]
     for name, value in event.items():
-        text = f"{value:.3f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
-        words.append(f"{name}={text if _PLAIN.fullmatch(text) else _escaped(text)}")
+        words.append(f"{name}={_word(value)}")
     return " ".join(words)
+
+
+def _word(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    text = f"{value:.3f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
+    return text if _PLAIN.fullmatch(text) else _escaped(text)
 
 
 def _json(_logger: Any, _method: str, event: EventDict) -> str:

@@ -53,6 +53,25 @@ def test_an_event_is_one_logfmt_line() -> None:
     assert line.endswith('INFO answer call=a-b ms=1.235 message="two words"\n')
 
 
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("**********90", "**********90"),
+        ("/webhooks/answer?to=1&from=2", '"/webhooks/answer?to=1&from=2"'),
+        ("/socket?call&again", "/socket?call&again"),
+        ("it's {done}!", '"it\'s {done}!"'),
+        ("[2001:db8::1]:443", "[2001:db8::1]:443"),
+        ("a\\b", '"a\\\\b"'),
+        (True, "true"),
+        (0.5, "0.5"),
+    ],
+)
+def test_both_services_quote_alike(value: object, shown: str) -> None:
+    """A value looks the same in both logs; echo-service's tests have the same examples."""
+    line = written("logfmt", lambda log: log.info("event", field=value))
+    assert line.endswith(f" INFO event field={shown}\n")
+
+
 def test_an_event_is_one_json_object() -> None:
     """With time, level and name as fields of their own."""
     line = written("json", lambda log: log.warning("answer", call="a-b", ms=1.23456, detail=None))

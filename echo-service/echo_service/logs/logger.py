@@ -29,7 +29,7 @@ MAX_ADVICE_CHARACTERS = 2000
 ADVICE = {"message", "hint", "advice"}
 """Fields that have such a text."""
 
-_PLAIN = re.compile(r"[A-Za-z0-9_.:/@+,;%~()\[\]-]+")
+_PLAIN = re.compile(r"[!#-<>-\[\]-~]+")  # printable ASCII without blank, quote, = and backslash
 
 
 def get_logger(name: str) -> BoundLogger:
