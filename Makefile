@@ -30,7 +30,7 @@ $(READY): $(NEEDS)
 	@touch $@
 
 .PHONY: demo
-demo: setup ## start both services and place a simulated call through them
+demo: setup ## start both services and call them; the call's page is out/demo.html
 	@$(BIN)/python -m tools.demo
 
 # In parallel, since they wait more than they compute. What needs large downloads runs only with CI=1,
@@ -40,7 +40,7 @@ STACK := test-containers test-calls test-attacks test-deploy
 SIDE_BY_SIDE := $(MAKE) --no-print-directory --output-sync=target -j
 
 .PHONY: test test-alone $(UNITS) $(STACK)
-test: setup ## run every test
+test: setup ## run the tests (CI=1: also test-examples, test-others, test-schemas)
 	@$(SIDE_BY_SIDE) $(UNITS)
 	@$(SIDE_BY_SIDE) $(STACK)
 	@$(MAKE) --no-print-directory test-alone
@@ -64,15 +64,15 @@ test-alone: setup
 	@$(PYTEST) bench/tests tests/attacks --ignore tests/attacks/test_bite.py -k "not compose"
 
 .PHONY: test-examples test-others test-schemas
-test-examples: ## run the examples' tests (they need 825 MB of their own)
+test-examples: ## run the examples' tests (downloads 825 MB)
 	@$(MAKE) --no-print-directory -C examples lint test
 test-others: setup ## call voice applications written by others (needs npm)
 	@$(MAKE) --no-print-directory -C phone/others test
-test-schemas: ## check the files for Kubernetes and Cloud Run (needs kubectl and 23 MB)
+test-schemas: ## check the files for Kubernetes and Cloud Run (needs kubectl; downloads 23 MB)
 	@$(MAKE) --no-print-directory -C deploy check
 
 .PHONY: screenshot
-screenshot: demo ## take the README's picture of a call again (needs Chromium)
+screenshot: demo ## renew the README's picture of a call (needs Chromium)
 	@phone/screenshot out/demo.html docs/call.png
 
 .PHONY: lint
@@ -87,9 +87,9 @@ lint: setup ## check style, imports and types
 .PHONY: bench bench-quick conformance
 bench: ## compare echo-service with other servers (an hour, two quiet cores)
 	@$(MAKE) --no-print-directory -C bench bench
-bench-quick: ## the same, coarser, in two minutes
+bench-quick: ## the same with fewer measurements, in two minutes
 	@$(MAKE) --no-print-directory -C bench quick
-conformance: ## the Autobahn TestSuite against echo-service (needs a Python 2.7)
+conformance: ## run the Autobahn TestSuite against echo-service (needs Python 2.7)
 	@$(MAKE) --no-print-directory -C bench conformance
 
 .PHONY: audit
