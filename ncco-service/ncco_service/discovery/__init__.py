@@ -1,10 +1,12 @@
 """Where the platform reaches us, and whether a call would work: found out in the background.
 
-Public: ``Discovery``, which requests read without waiting; ``RequestOrigin``; ``NotKnown``.
+Public: ``Discovery``, which requests read without waiting; ``RequestOrigin``; ``NotKnown``;
+``ApplicationApi``, which points the Vonage application here, and ``ApplicationError``.
 """
 
+from ncco_service.discovery.application_api import ApplicationApi, ApplicationError
 from ncco_service.discovery.discovery import Discovery
 from ncco_service.discovery.public_url import NotKnown
 from ncco_service.discovery.request_origin import RequestOrigin
 
-__all__ = ["Discovery", "NotKnown", "RequestOrigin"]
+__all__ = ["ApplicationApi", "ApplicationError", "Discovery", "NotKnown", "RequestOrigin"]

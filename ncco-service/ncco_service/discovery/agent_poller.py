@@ -58,6 +58,7 @@ class AgentPoller:
         self._socket_upstreams = settings.socket_upstreams
         self._webhook_upstreams = settings.webhook_upstreams
         self._pause = settings.agent_poll_seconds
+        self._tells_addresses = not settings.points_application
         self._clock = clock
         self._started = clock()
         self._reported: tuple[str, float] | None = None  # what, and when
@@ -137,7 +138,7 @@ class AgentPoller:
         return Tunnel(socket.url, webhooks.url, self._clock(), "; ".join(problems) or None)
 
     def _log_dashboard(self, webhooks: str | None) -> None:
-        if webhooks is None or webhooks == self._pasted:
+        if not self._tells_addresses or webhooks is None or webhooks == self._pasted:
             return
         if self._pasted is None:
             logger.info("dashboard", message="paste these into your Vonage application:")

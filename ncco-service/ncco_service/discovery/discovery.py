@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ncco_service.discovery.agent_poller import AgentPoller
+from ncco_service.discovery.application_api import ApplicationApi, ApplicationPointer
 from ncco_service.discovery.call_status import CallStatus
 from ncco_service.discovery.echo_poller import EchoPoller
 from ncco_service.discovery.periodic import Periodic
@@ -28,6 +29,7 @@ class Discovery:
         agent: polls the tunnel agent.
         echo: polls the echo service's readiness.
         call_status: asks the echo service why a call's socket is gone.
+        application: points the Vonage application here.
         probe: tries the socket's public address.
         jobs: run all of it in the background, once started.
 
@@ -38,6 +40,7 @@ class Discovery:
     agent: AgentPoller | None
     echo: EchoPoller | None
     call_status: CallStatus
+    application: ApplicationPointer | None
     probe: "Probe | None"
     jobs: tuple[Periodic, ...]
 
@@ -70,15 +73,20 @@ class Discovery:
             )
         call_status = CallStatus(settings.echo_status_url, settings.disconnected_means)
         replicas = call_status.replicas
+        application = None
+        if settings.points_application:
+            api = ApplicationApi(settings)
+            application = ApplicationPointer(api, lambda: public_url.webhooks)
         jobs = {
             "agent": agent.poll if agent else None,
             "echo": echo.poll if echo else None,
             "probe": probe.poll if probe else None,
             "replicas": replicas.poll if replicas else None,
+            "application": application.poll if application else None,
             "proxies": proxies.poll if proxies.names else None,
         }
         periodic = tuple(Periodic(name, job) for name, job in jobs.items() if job)
-        return cls(public_url, proxies, agent, echo, call_status, probe, periodic)
+        return cls(public_url, proxies, agent, echo, call_status, application, probe, periodic)
 
     @property
     def all_lines_are_busy(self) -> bool:

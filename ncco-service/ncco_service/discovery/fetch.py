@@ -1,14 +1,15 @@
-"""HTTP GET with a deadline for all of it (under gevent), and errors in words."""
+"""HTTP requests with a deadline for all of it (under gevent), and errors in words."""
 
 import http.client
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from ssl import SSLCertVerificationError
 from urllib.parse import urlsplit
 
 import gevent  # type: ignore[import-untyped]  # has no types
 
-__all__ = ["FetchError", "bounded", "get"]
+__all__ = ["FetchError", "Response", "bounded", "get", "send"]
 
 TOTAL_SECONDS = 2.0
 MAX_BYTES = 1024 * 1024
@@ -16,6 +17,14 @@ MAX_BYTES = 1024 * 1024
 
 class FetchError(Exception):
     """There was no usable response; the message says what was seen."""
+
+
+@dataclass(frozen=True)
+class Response:
+    """A response: its status, and its body of at most 1 MiB."""
+
+    status: int
+    body: bytes
 
 
 def get(url: str, seconds: float = TOTAL_SECONDS) -> tuple[int, bytes]:
@@ -32,20 +41,47 @@ def get(url: str, seconds: float = TOTAL_SECONDS) -> tuple[int, bytes]:
         FetchError: nobody there, too slow, too long, or not HTTP.
 
     """
+    response = send("GET", url, seconds=seconds)
+    return response.status, response.body
+
+
+def send(
+    method: str,
+    url: str,
+    body: bytes | None = None,
+    headers: Mapping[str, str] | None = None,
+    seconds: float = TOTAL_SECONDS,
+) -> Response:
+    """Send one request, without redirects, proxies or retries.
+
+    Args:
+        method: such as GET.
+        url: an absolute http:// or https:// URL.
+        body: as it is sent; None for none.
+        headers: further headers.
+        seconds: for all of it.
+
+    Raises:
+        FetchError: nobody there, too slow, too long, or not HTTP.
+
+    """
     parts = urlsplit(url)
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     with bounded(url, seconds):
         connection = kind(parts.hostname or "", parts.port, timeout=seconds)
         try:
-            connection.request("GET", target, headers={"Accept": "application/json"})
+            fields = {"Accept": "application/json"} | dict(headers or {})
+            connection.request(method, target, body, fields)
             with connection.getresponse() as response:
-                body = response.read(MAX_BYTES + 1)
+                content = response.read(MAX_BYTES + 1)
+                if response.length and len(content) <= MAX_BYTES:
+                    raise http.client.IncompleteRead(content, response.length)
         finally:
             connection.close()
-    if len(body) > MAX_BYTES:
-        raise FetchError(f"{url} sent more than {MAX_BYTES} bytes")
-    return response.status, body
+    if len(content) > MAX_BYTES:
+        raise FetchError(f"{url.partition('?')[0]} sent more than {MAX_BYTES} bytes")
+    return Response(response.status, content)
 
 
 @contextmanager

@@ -46,6 +46,14 @@ class PublicUrl:
         self._settings = settings
         self._tunnel = tunnel
 
+    @property
+    def webhooks(self) -> str | None:
+        """Where the platform reaches the webhooks (https://host); None while that is not known."""
+        if self._settings.public_url:
+            return self._settings.public_url
+        tunnel = self._tunnel() if self._tunnel else None
+        return tunnel.webhooks if tunnel else None
+
     def socket(self, origin: RequestOrigin) -> Address:
         """Return the URL where the platform can open the socket (ws:// or wss://).
 

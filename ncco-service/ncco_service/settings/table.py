@@ -102,6 +102,15 @@ class Settings(BaseSettings):
     vonage_application_id: values.Word = _setting(
         "", "the application's id; if set, signed webhooks must name it"
     )
+    vonage_api_secret: values.ApiSecret = _setting(
+        "",
+        "the account's API secret; with it, and key and id, the application's webhooks are pointed "
+        "here by themselves",
+        secret=True,
+    )
+    vonage_api_url: Annotated[str, BeforeValidator(values.base_url("http", "https"))] = _setting(
+        "https://api.nexmo.com", "Vonage's API; a simulated one is http://localhost:8090"
+    )
     socket_secret: values.SocketSecret = _setting(
         "", "shared with the echo service, 32 characters or more", secret=True
     )
@@ -150,6 +159,12 @@ class Settings(BaseSettings):
         """The signature secrets that are accepted, the current one first."""
         both = (self.vonage_signature_secret, self.vonage_signature_secret_previous)
         return tuple(secret for secret in both if secret)
+
+    @property
+    def points_application(self) -> bool:
+        """Whether the Vonage application is pointed here."""
+        given = (self.vonage_application_id, self.vonage_api_key, self.vonage_api_secret)
+        return all(given)
 
     @field_validator("socket_auth")
     @classmethod

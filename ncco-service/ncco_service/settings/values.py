@@ -159,6 +159,13 @@ def signature_secret(text: str) -> str:
     return text
 
 
+def api_secret(text: str) -> str:
+    """Read an API secret, which is no signature secret and no key."""
+    if "-----BEGIN" in text or "\n" in text:
+        raise ValueError("the account's API secret (dashboard, settings), one line, not a key")
+    return text
+
+
 def socket_secret(text: str) -> str:
     """Read a secret of our own: HS256 wants 256 bits (RFC 7518, section 3.2)."""
     if len(text) < 32 or "\n" in text:
@@ -175,4 +182,5 @@ Flag = Annotated[bool, BeforeValidator(flag)]
 OptionalFlag = Annotated[bool | None, optional(flag)]
 Word = Annotated[str | None, optional(word)]
 SignatureSecret = Annotated[str | None, optional(signature_secret), SECRET]
+ApiSecret = Annotated[str | None, optional(api_secret), SECRET]
 SocketSecret = Annotated[str | None, optional(socket_secret), SECRET]

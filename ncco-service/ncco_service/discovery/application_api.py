@@ -1,0 +1,148 @@
+"""Points the Vonage application here: reads it, edits its webhooks, writes it back."""
+
+import base64
+import json
+from collections import Counter
+from collections.abc import Callable
+from urllib.parse import quote
+
+import structlog
+
+from ncco_service.discovery import fetch
+from ncco_service.discovery.application import Change, DocumentError, differences, pointed, read
+from ncco_service.settings import Settings
+
+__all__ = ["ApplicationApi", "ApplicationError", "ApplicationPointer"]
+
+logger = structlog.get_logger()
+
+SECONDS = 10.0
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 300.0
+"""Seconds between two attempts after failures: doubled each time."""
+
+LOOK_AGAIN = 1.0
+"""Seconds between two looks at whether the public address has changed."""
+
+_HINTS = {
+    401: "check VONAGE_API_KEY and VONAGE_API_SECRET",
+    403: "check VONAGE_API_KEY and VONAGE_API_SECRET",
+    404: "check VONAGE_APPLICATION_ID, and whether it is an application of this account",
+    429: "too many requests; it is tried again",
+}
+
+
+class ApplicationError(Exception):
+    """The application could not be read or written; the message says what was seen."""
+
+
+class ApplicationApi:
+    """The Application API, for one application.
+
+    Args:
+        settings: the account, the application, where the API is.
+
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        name = quote(settings.vonage_application_id or "", safe="")
+        self._url = f"{settings.vonage_api_url}/v2/applications/{name}"
+        account = f"{settings.vonage_api_key}:{settings.vonage_api_secret}"
+        self._authorization = "Basic " + base64.b64encode(account.encode()).decode()
+
+    def point(self, base_url: str, *, dry_run: bool = False) -> list[Change]:
+        """Point the application to this service, if it does not already.
+
+        Args:
+            base_url: where the platform reaches this service.
+            dry_run: only find out what would change.
+
+        Returns:
+            What was changed; nothing was written when that is nothing.
+
+        Raises:
+            ApplicationError: it cannot be read or written.
+
+        """
+        try:
+            document = read(self._request("GET"))
+            edited, changes = pointed(document, base_url)
+            if not changes or dry_run:
+                return changes
+            self._request("PUT", json.dumps(edited).encode())
+            # PUT replaces the application: whether all of it is still there is looked at.
+            lost = differences(edited, read(self._request("GET")))
+        except DocumentError as error:
+            raise ApplicationError(f"{self._url}: {error}") from None
+        if lost:
+            logger.error(
+                "application_differs",
+                message="the application is not what was written; look at it in the dashboard",
+                fields=", ".join(lost),
+            )
+        return changes
+
+    def _request(self, method: str, body: bytes | None = None) -> bytes:
+        headers = {"Authorization": self._authorization}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        try:
+            response = fetch.send(method, self._url, body, headers, SECONDS)
+        except fetch.FetchError as error:
+            raise ApplicationError(str(error)) from None
+        if response.status != 200:
+            hint = _HINTS.get(response.status, "it is tried again")
+            raise ApplicationError(f"{method} {self._url} answered {response.status}: {hint}")
+        return response.body
+
+
+class ApplicationPointer:
+    """Keeps the application pointed to the public address. ``poll`` is a background job.
+
+    Each replica of this service has one. They read before they write, and write the same.
+
+    Args:
+        api: of the application.
+        base_url: returns where the platform reaches this service; None while that is not known.
+
+    """
+
+    def __init__(self, api: ApplicationApi, base_url: Callable[[], str | None]) -> None:
+        self._api = api
+        self._base_url = base_url
+        self._pointed: str | None = None
+        self._pause = FIRST_PAUSE
+        self._problem: str | None = None
+        self.results: Counter[str] = Counter()
+        """Attempts by result: updated, unchanged, failed."""
+
+    def poll(self) -> float:
+        """Point the application here if the address is new; return the seconds until next time."""
+        base_url = self._base_url()
+        if base_url is None or base_url == self._pointed:
+            return LOOK_AGAIN
+        try:
+            changes = self._api.point(base_url)
+        except ApplicationError as error:
+            self.results["failed"] += 1
+            if str(error) != self._problem:
+                self._problem = str(error)
+                logger.warning("application_not_updated", message=self._problem)
+            pause, self._pause = self._pause, min(2 * self._pause, LONGEST_PAUSE)
+            return pause
+        self._pointed, self._pause, self._problem = base_url, FIRST_PAUSE, None
+        self.results["updated" if changes else "unchanged"] += 1
+        if changes:
+            logger.info("application_updated", **told(changes))
+        else:
+            logger.info("application", message="it points here already", url=base_url)
+        return LOOK_AGAIN
+
+
+def told(changes: list[Change]) -> dict[str, str]:
+    """Return what changed from what to what, for a line of the log."""
+    return {
+        change.webhook if change.field == "address" else f"{change.webhook}_{change.field}": (
+            f"{change.old or 'nothing'} -> {change.new}"
+        )
+        for change in changes
+    }
