@@ -171,6 +171,9 @@ class Conversation:
         async with self._lock:
             self._connection.send(protocol.session_update(session, dialect))
             text, sound = self._settings.greeting_text, self._settings.greeting_sound
+            if self._call.resumed:
+                # The caller was greeted before the call was moved here.
+                return
             if sound is not None:
                 if text:
                     self._connection.send(protocol.assistant_text(text, dialect))

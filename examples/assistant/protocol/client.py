@@ -1,36 +1,19 @@
-"""Messages of the OpenAI Realtime protocol, built and parsed. Pure.
+"""Messages that a client of the Realtime protocol sends. Pure.
 
 Shapes are those of the official client's models (PyPI openai 3.57, `types/realtime`), GA; with
-`beta` those of 2024. Names of both are understood.
+`beta` those of 2024.
 """
 
 from __future__ import annotations
 
-import base64
 import binascii
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 __all__ = [
-    "Audio",
-    "AudioDone",
-    "Committed",
-    "FunctionCall",
-    "Other",
-    "ProtocolError",
-    "ResponseCreated",
-    "ResponseDone",
-    "ServerError",
-    "ServerEvent",
     "Session",
-    "SessionReady",
-    "SpeechStarted",
-    "SpeechStopped",
-    "Spoken",
-    "Transcribed",
-    "Truncated",
     "append",
     "assistant_text",
     "cancel",
@@ -39,7 +22,6 @@ __all__ = [
     "create",
     "delete",
     "function_output",
-    "parse",
     "session_update",
     "truncate",
     "user_text",
@@ -72,9 +54,6 @@ class Session:
     voice: str = ""
     transcription_model: str = ""
     tools: Sequence[Mapping[str, Any]] = ()
-
-
-# What a client sends
 
 
 def session_update(session: Session, dialect: Dialect = "ga") -> str:
@@ -210,209 +189,3 @@ def _beta_session(session: Session) -> dict[str, Any]:
     if session.transcription_model:
         body["input_audio_transcription"] = {"model": session.transcription_model}
     return body
-
-
-# What a server sends
-
-
-class ProtocolError(ValueError):
-    """A message that is none of the protocol; says what was seen."""
-
-
-@dataclass(frozen=True)
-class SessionReady:
-    """The session exists, or was changed as asked."""
-
-    updated: bool
-
-
-@dataclass(frozen=True)
-class SpeechStarted:
-    """The server hears the caller speak, since `ms` of appended audio."""
-
-    ms: int
-    item_id: str
-
-
-@dataclass(frozen=True)
-class SpeechStopped:
-    """The caller has finished, at `ms` of appended audio, the silence included."""
-
-    ms: int
-    item_id: str
-
-
-@dataclass(frozen=True)
-class Committed:
-    """The caller's turn is an item of the conversation."""
-
-    item_id: str
-
-
-@dataclass(frozen=True)
-class Transcribed:
-    """What the caller said, in writing."""
-
-    item_id: str
-    text: str
-
-
-@dataclass(frozen=True)
-class ResponseCreated:
-    """The model begins to respond."""
-
-    response_id: str
-
-
-@dataclass(frozen=True)
-class Audio:
-    """More audio of a response, in the session's format."""
-
-    response_id: str
-    item_id: str
-    data: bytes
-
-
-@dataclass(frozen=True)
-class AudioDone:
-    """All audio of an item was sent."""
-
-    response_id: str
-    item_id: str
-
-
-@dataclass(frozen=True)
-class Spoken:
-    """What an item says, in writing."""
-
-    response_id: str
-    item_id: str
-    text: str
-
-
-@dataclass(frozen=True)
-class FunctionCall:
-    """The model calls a function; `arguments` are JSON."""
-
-    response_id: str
-    call_id: str
-    name: str
-    arguments: str
-
-
-@dataclass(frozen=True)
-class ResponseDone:
-    """A response is over: `status` is completed, cancelled, incomplete or failed."""
-
-    response_id: str
-    status: str
-    reason: str
-    tokens: int | None
-
-
-@dataclass(frozen=True)
-class Truncated:
-    """An item was truncated as asked."""
-
-    item_id: str
-    ms: int
-
-
-@dataclass(frozen=True)
-class ServerError:
-    """The server refuses a message, mostly without ending the session."""
-
-    code: str
-    message: str
-    event_id: str = ""
-
-
-@dataclass(frozen=True)
-class Other:
-    """An event that the assistant has no use for."""
-
-    type: str = field(default="")
-
-
-ServerEvent = (
-    SessionReady
-    | SpeechStarted
-    | SpeechStopped
-    | Committed
-    | Transcribed
-    | ResponseCreated
-    | Audio
-    | AudioDone
-    | Spoken
-    | FunctionCall
-    | ResponseDone
-    | Truncated
-    | ServerError
-    | Other
-)
-
-
-def parse(text: str | bytes) -> ServerEvent:
-    """Read a message of the server.
-
-    Raises:
-        ProtocolError: it is not JSON, or lacks what its type promises.
-
-    """
-    try:
-        body = json.loads(text)
-        kind = body["type"]
-        assert isinstance(kind, str)  # noqa: S101 - one way out for all that is wrong
-        return _event(kind, body)
-    except (
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        AssertionError,
-        RecursionError,
-    ) as error:
-        raise ProtocolError(f"{type(error).__name__}: {error}, in {text[:120]!r}") from None
-
-
-def _event(kind: str, body: Any) -> ServerEvent:
-    match kind.replace("response.audio", "response.output_audio"):
-        case "response.output_audio.delta":
-            data = base64.b64decode(body["delta"], validate=True)
-            return Audio(body["response_id"], body["item_id"], data)
-        case "response.output_audio.done":
-            return AudioDone(body["response_id"], body["item_id"])
-        case "response.output_audio_transcript.done":
-            return Spoken(body["response_id"], body["item_id"], str(body["transcript"]))
-        case "session.created" | "session.updated":
-            return SessionReady(updated=kind == "session.updated")
-        case "input_audio_buffer.speech_started":
-            return SpeechStarted(int(body["audio_start_ms"]), body.get("item_id", ""))
-        case "input_audio_buffer.speech_stopped":
-            return SpeechStopped(int(body["audio_end_ms"]), body.get("item_id", ""))
-        case "input_audio_buffer.committed":
-            return Committed(body["item_id"])
-        case "conversation.item.input_audio_transcription.completed":
-            return Transcribed(body["item_id"], str(body["transcript"]))
-        case "response.created":
-            return ResponseCreated(body["response"]["id"])
-        case "response.done":
-            response = body["response"]
-            details = response.get("status_details") or {}
-            error = details.get("error") or {}
-            reason = error.get("code") or details.get("reason") or ""
-            tokens = (response.get("usage") or {}).get("total_tokens")
-            return ResponseDone(response["id"], str(response["status"]), str(reason), tokens)
-        case "response.function_call_arguments.done":
-            name = str(body.get("name", ""))
-            return FunctionCall(body["response_id"], body["call_id"], name, str(body["arguments"]))
-        case "conversation.item.truncated":
-            return Truncated(body["item_id"], int(body["audio_end_ms"]))
-        case "error":
-            error = body["error"]
-            return ServerError(
-                str(error.get("code") or error.get("type") or "unknown"),
-                str(error.get("message") or ""),
-                str(error.get("event_id") or ""),
-            )
-    return Other(kind)
