@@ -311,7 +311,7 @@ class Conversation:
             case protocol.ResponseDone():
                 await self._response_done(event)
             case protocol.FunctionCall():
-                self._turns.function_called()
+                self._turns.function_called(event.response_id)
                 self._start(self._function(event))
             case protocol.ServerError():
                 await self._server_error(event)

@@ -224,7 +224,9 @@ class Turns:
         """A response is over."""
         if response_id == self.active:
             self.active = None
-        return self._create() if self._wanted and not self.active else []
+        if not self._wanted or self.active or self._functions:
+            return []
+        return self._create()
 
     def refused(self, active: bool) -> list[Command]:
         """The server has refused to create a response.
@@ -239,9 +241,10 @@ class Turns:
             self._wanted = True
         return self._create() if self._wanted and not active and not self.active else []
 
-    def function_called(self) -> None:
+    def function_called(self, response_id: str) -> None:
         """The model calls a function."""
-        self._functions += 1
+        if response_id not in self._muted:
+            self._functions += 1
 
     def function_returned(self, response_id: str, last_word: bool) -> list[Command]:
         """A function's output was sent; the model goes on when it has all of them.
@@ -251,8 +254,10 @@ class Turns:
             last_word: whether the model has nothing to say to it.
 
         """
+        if response_id in self._muted:
+            return []
         self._functions -= 1
-        if self._functions or last_word or response_id in self._muted:
+        if self._functions or (last_word and not self._wanted):
             return []
         return self._create()
 
@@ -266,6 +271,7 @@ class Turns:
         self._held = False
         self._interrupted = True
         self._wanted = False
+        self._functions = 0
         if self._creating:
             self._doomed = True
         if self._last:

@@ -26,6 +26,9 @@ __all__ = ["Broken", "Journal", "Session"]
 DELTA_MS = 100
 """Audio in one message."""
 
+FIRST_ITEM_MS = 1200
+"""Length of the first of two items."""
+
 Send = Callable[[str], Awaitable[None]]
 
 
@@ -300,7 +303,7 @@ class Session:
             if isinstance(part, Call):
                 await self._call(response, part, number)
             elif "items" in faults:
-                middle = len(part.pcm) // 4 * 2
+                middle = FIRST_ITEM_MS * RATE // 1000 * 2
                 await self._speak(response, Speech(part.pcm[:middle], part.words), number)
                 await self._speak(response, Speech(part.pcm[middle:], ""), number + 1)
             else:

@@ -163,11 +163,37 @@ def test_functions_are_answered_together() -> None:
     turns = Turns(Policy())
     said(turns)
     turns.created("r1")
-    turns.function_called()
-    turns.function_called()
+    turns.function_called("r1")
+    turns.function_called("r1")
     assert turns.function_returned("r1", last_word=False) == []
     assert turns.function_returned("r1", last_word=False) == []
     assert turns.done("r1") == [Create()]
+
+
+def test_a_slow_function_is_waited_for() -> None:
+    """The response is done, and the other function too: still one answer, after the last output."""
+    turns = Turns(Policy())
+    said(turns)
+    turns.created("r1")
+    turns.function_called("r1")
+    turns.function_called("r1")
+    assert turns.function_returned("r1", last_word=False) == []
+    assert turns.done("r1") == []
+    assert turns.function_returned("r1", last_word=False) == [Create()]
+
+
+def test_an_interruption_does_not_wait_for_a_function() -> None:
+    """Its output comes late, and starts nothing."""
+    turns = Turns(Policy())
+    said(turns)
+    turns.created("r1")
+    turns.function_called("r1")
+    assert turns.speech() == [Cancel("r1"), Stop()]
+    turns.committed("u2", 700, False)
+    assert turns.done("r1") == [Create()]
+    turns.created("r2")
+    assert turns.function_returned("r1", last_word=False) == []
+    assert turns.done("r2") == []
 
 
 def test_a_function_of_an_interrupted_response_is_not_answered() -> None:
@@ -175,7 +201,7 @@ def test_a_function_of_an_interrupted_response_is_not_answered() -> None:
     turns = Turns(Policy())
     said(turns)
     turns.created("r1")
-    turns.function_called()
+    turns.function_called("r1")
     turns.speech()
     turns.done("r1")
     assert turns.function_returned("r1", last_word=False) == []
