@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import uvloop
-from phone.platform.conversation import Conversation, Member
+from phone.platform.mixing.conversation import Conversation, Member
 
 from bench import machine, record
 

@@ -19,7 +19,7 @@ from phone.legs.assumptions import Assumptions
 from phone.legs.faults import Faults
 from phone.legs.identity import Identity
 from phone.legs.keys import parse_keys
-from phone.urls import checked_url
+from phone.legs.urls import checked_url
 
 __all__ = ["ANSWER_URL", "CallPlan", "PlanError"]
 

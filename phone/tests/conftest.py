@@ -28,7 +28,7 @@ def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def fast_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let frames of 20 ms follow each other every 2 ms, for what does not depend on real time."""
-    monkeypatch.setattr("phone.platform.conversation.FRAME_SECONDS", 0.002)
+    monkeypatch.setattr("phone.platform.mixing.conversation.FRAME_SECONDS", 0.002)
     monkeypatch.setattr("phone.legs.socket.FRAME_SECONDS", 0.002)
     monkeypatch.setattr("phone.legs.callers.FRAME_SECONDS", 0.002)
     monkeypatch.setattr("phone.legs.outgoing.FRAME_SECONDS", 0.002)

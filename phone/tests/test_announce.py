@@ -15,7 +15,7 @@ from phone.audio.recognition import is_loud, recognise
 from phone.constants import PLATFORM_RATE
 from phone.legs.log import PlatformSound
 from phone.legs.trace import LegTrace
-from phone.platform.webhook_client import Timeouts
+from phone.platform.webhooks.client import Timeouts
 from phone.report.hearing import heard
 from phone.report.page import page
 from phone.testing import FakeApplication
@@ -120,7 +120,7 @@ class TestStream:
         self, monkeypatch: pytest.MonkeyPatch, data: bytes | None, seen: str
     ) -> None:
         """A file that is not there, or is none, fails the call by its name; the rest runs."""
-        monkeypatch.setattr("phone.platform.announcer.STREAM_MAX_BYTES", 40_000)
+        monkeypatch.setattr("phone.platform.running.announcer.STREAM_MAX_BYTES", 40_000)
         files = {} if data is None else {"it.wav": data}
         async with FakeApplication(files=files) as application:
             report = await place(application, stream(application))
@@ -133,7 +133,7 @@ class TestStream:
 
     async def test_a_slow_file(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A server that does not answer is given up after the time of a webhook."""
-        monkeypatch.setattr("phone.platform.announcer.DOWNLOAD", Timeouts(1.0, 0.2))
+        monkeypatch.setattr("phone.platform.running.announcer.DOWNLOAD", Timeouts(1.0, 0.2))
 
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await reader.read()

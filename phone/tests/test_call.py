@@ -9,7 +9,7 @@ import pytest
 import soundfile
 from aiohttp import web
 from phone.constants import NCCOS_PER_CALL
-from phone.platform.webhook_client import Timeouts
+from phone.platform.webhooks.client import Timeouts
 from phone.report import summary
 from phone.testing import (
     FakeApplication,
@@ -552,7 +552,7 @@ class TestWrongWebhooks:
 
     async def test_slow_answer(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """An answer that takes too long is asked for twice, then given up."""
-        monkeypatch.setattr("phone.platform.ncco_source.ANSWER", Timeouts(1.0, 0.2))
+        monkeypatch.setattr("phone.platform.running.source.ANSWER", Timeouts(1.0, 0.2))
 
         async def answer(request: web.Request) -> web.Response:
             await asyncio.sleep(30)

@@ -13,7 +13,7 @@ import soundfile
 from phone.audio import load
 from phone.audio.tape import Tape
 from phone.legs.telephone import Callee, Telephone
-from phone.platform.conversation import Conversation, ConversationFull, Member
+from phone.platform.mixing.conversation import Conversation, ConversationFull, Member
 from phone.platform.network import Network
 from phone.testing import FakeApplication
 from platform_api import Client, registration, soon, token
@@ -314,6 +314,20 @@ class TestRecording:
             )
             await soon(lambda: "completed" in application.statuses())
             assert any("recording_url" in event for event in application.events)
+
+
+async def test_room_is_recorded(network: Network, client: Client) -> None:
+    """A conversation with `record` records everybody in it, and tells of it at the end."""
+    async with FakeApplication() as application:
+        record = {"record": True, "eventUrl": [application.event_url]}
+        moderator, _ = await enter(network, client, NUMBERS[0], **record)
+        _, other = await enter(network, client, NUMBERS[1])
+        other.say("tone")
+        await other.quiet.wait()
+        await client.ask("PUT", f"/v1/calls/{moderator}", {"action": "hangup"})
+        await soon(lambda: any("recording_url" in event for event in application.events))
+    (recording,) = network.switch.recordings.values()
+    assert load("tone", 16000).samples.tobytes() in recording.tape.samples().tobytes()
 
 
 def test_tape_is_bounded() -> None:

@@ -17,8 +17,8 @@ from phone.__main__ import main
 from phone.audio.files import load
 from phone.doctor import Check, Diagnosis, DoctorPlan, examine
 from phone.doctor.network_checks import check_name, check_tls
+from phone.legs.urls import is_local
 from phone.testing import FakeApplication, closes_after, loses_every
-from phone.urls import is_local
 
 from phone import CallPlan
 

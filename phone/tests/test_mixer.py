@@ -3,7 +3,7 @@
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
-from phone.platform.mixer import Hearing, mix
+from phone.platform.mixing.mixer import Hearing, mix
 
 SAMPLES = 4
 FRAMES = st.lists(

@@ -5,8 +5,8 @@ import json
 from typing import Any
 
 import pytest
-from phone.platform.actions import Connect, WebSocket
-from phone.platform.ncco import NccoError, parse, spoken_seconds
+from phone.platform.ncco.actions import Connect, WebSocket
+from phone.platform.ncco.document import NccoError, parse, spoken_seconds
 
 TALK = {"action": "talk", "text": "Hello."}
 CONNECT: dict[str, Any] = {

@@ -156,14 +156,15 @@ class TestCalls:
                 "dtmf": {"submitOnHash": True, "timeOut": 5},
                 "eventUrl": [application.event_url],
             }
-            call = await client.create(PHONE, ncco=[ask, *wait()])
+            called = PHONE | {"dtmfAnswer": "9p9"}
+            call = await client.create(called, ncco=[ask, *wait()])
             await soon(lambda: any("dtmf" in event for event in application.events))
             told = next(event for event in application.events if "dtmf" in event)
             status, answer = await client.ask("PUT", f"/v1/calls/{call}/dtmf", {"digits": "1p2#"})
             assert (status, answer) == (200, {"message": "DTMF sent", "uuid": call})
             telephone = network.telephone(ANNE)
             assert telephone is not None
-            await soon(lambda: telephone.keys_heard == ["1", "2", "#"])
+            await soon(lambda: telephone.keys_heard == ["9", "9", "1", "2", "#"])
         assert told["dtmf"] == {"digits": "42", "timed_out": False}
 
     async def test_asynchronous_input(self, network: Network, client: Client) -> None:

@@ -11,7 +11,7 @@ import pytest
 from aiohttp import WSMsgType, web
 from phone.legs.faults import FAULTS, FaultError, Faults
 from phone.legs.outgoing import first_message
-from phone.platform.signature import Signer, query_payload
+from phone.platform.webhooks.signature import Signer, query_payload
 from phone.testing import Answer, FakeApplication, every, json_of
 
 from phone import CallPlan, CallReport, call

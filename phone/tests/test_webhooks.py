@@ -3,7 +3,7 @@
 import asyncio
 
 from aiohttp import web
-from phone.platform.webhook_client import Timeouts, WebhookClient
+from phone.platform.webhooks.client import Timeouts, WebhookClient
 from phone.testing import FakeApplication
 
 AT_ONCE = 150  # more than aiohttp opens unless it is told

@@ -12,14 +12,14 @@ from phone.constants import PLATFORM_RATE, RATES
 from phone.legs.callers import Caller, ScriptedCaller
 from phone.legs.log import CallLog, Moment, Problem
 from phone.plan import CallPlan, PlanError
-from phone.platform.call_run import run_inbound
-from phone.platform.events import LegEvents
+from phone.platform.inbound import run_inbound
 from phone.platform.leg import CallContext, Leg, Progress
 from phone.platform.no_network import NoNetwork
 from phone.platform.settings import Application, Behaviour
-from phone.platform.signature import Signer
-from phone.platform.webhook_client import WebhookClient
-from phone.platform.webhook_queue import EventTarget, WebhookQueue
+from phone.platform.webhooks.client import WebhookClient
+from phone.platform.webhooks.events import LegEvents
+from phone.platform.webhooks.queue import EventTarget, WebhookQueue
+from phone.platform.webhooks.signature import Signer
 from phone.report import CallReport, conclude
 from phone.report.hearing import heard
 

@@ -12,7 +12,7 @@ from phone.cassette.folder import Cassette, masked
 from phone.constants import frame_bytes
 from phone.legs.trace import Message
 from phone.plan import CallPlan
-from phone.platform.redaction import without_secrets
+from phone.platform.webhooks.redaction import without_secrets
 from phone.report import CallReport, Problem
 
 __all__ = ["compared", "plan_of"]

@@ -14,14 +14,14 @@ from phone.doctor.webhook_checks import (
     check_readiness,
     check_stream,
 )
+from phone.legs.urls import is_local
 from phone.plan import CallPlan
-from phone.platform.actions import Connect, Stream
-from phone.platform.endpoints import WebSocket
-from phone.platform.ncco_source import event_target
-from phone.platform.signature import Signer
-from phone.platform.webhook_client import WebhookClient
-from phone.platform.webhook_queue import EventTarget
-from phone.urls import is_local
+from phone.platform.ncco.actions import Connect, Stream
+from phone.platform.ncco.endpoints import WebSocket
+from phone.platform.running.source import event_target
+from phone.platform.webhooks.client import WebhookClient
+from phone.platform.webhooks.queue import EventTarget
+from phone.platform.webhooks.signature import Signer
 
 __all__ = ["DoctorPlan", "examine"]
 

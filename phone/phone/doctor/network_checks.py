@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from phone.constants import CONNECT_TIMEOUT
 from phone.doctor.checks import Diagnosis
-from phone.urls import is_local
+from phone.legs.urls import is_local
 from phone.words import printable
 
 __all__ = ["check_name", "check_tls"]

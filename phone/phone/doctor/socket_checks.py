@@ -12,12 +12,12 @@ from phone.doctor.network_checks import check_name, check_tls
 from phone.legs.callers import ScriptedCaller
 from phone.legs.dial import DialError, dial
 from phone.legs.socket import SocketLeg
-from phone.platform.conversation import Conversation, Member
-from phone.platform.endpoints import WebSocket
-from phone.platform.signature import Signer
+from phone.legs.urls import is_local
+from phone.platform.mixing.conversation import Conversation, Member
+from phone.platform.ncco.endpoints import WebSocket
 from phone.platform.waiting import first_of
+from phone.platform.webhooks.signature import Signer
 from phone.report.verdict import judge
-from phone.urls import is_local
 from phone.words import counted, printable
 
 __all__ = ["check_socket"]

@@ -8,13 +8,13 @@ from phone.audio.files import AudioError, decode_stream
 from phone.constants import ANSWER_TIMEOUT, CONNECT_TIMEOUT, PLATFORM_RATE, STREAM_MAX_BYTES, Method
 from phone.doctor.checks import Diagnosis
 from phone.legs.identity import Identity
-from phone.platform.announcer import DOWNLOAD, FORMATS
-from phone.platform.events import LegEvents
-from phone.platform.exchange import Reply, WebhookError
-from phone.platform.ncco import Ncco, NccoError, parse
-from phone.platform.webhook_client import ANSWER, EVENT, WebhookClient
-from phone.platform.webhook_queue import EventTarget
-from phone.urls import is_local
+from phone.legs.urls import is_local
+from phone.platform.ncco.document import Ncco, NccoError, parse
+from phone.platform.running.announcer import DOWNLOAD, FORMATS
+from phone.platform.webhooks.client import ANSWER, EVENT, WebhookClient
+from phone.platform.webhooks.events import LegEvents
+from phone.platform.webhooks.exchange import Reply, WebhookError
+from phone.platform.webhooks.queue import EventTarget
 from phone.words import counted, printable
 
 __all__ = [

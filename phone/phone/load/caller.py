@@ -16,14 +16,14 @@ from phone.load.load_plan import Live, LoadPlan
 from phone.load.result import LoadResult
 from phone.load.socket_talk import SocketTalk
 from phone.plan import CallPlan
-from phone.platform.actions import Connect, Wait, WebSocket
-from phone.platform.events import LegEvents
-from phone.platform.exchange import Reply
-from phone.platform.ncco import NccoError, parse
-from phone.platform.ncco_source import event_target
-from phone.platform.signature import Signer
-from phone.platform.webhook_client import ANSWER, WebhookClient, WebhookError
-from phone.platform.webhook_queue import WebhookQueue
+from phone.platform.ncco.actions import Connect, Wait, WebSocket
+from phone.platform.ncco.document import NccoError, parse
+from phone.platform.running.source import event_target
+from phone.platform.webhooks.client import ANSWER, WebhookClient, WebhookError
+from phone.platform.webhooks.events import LegEvents
+from phone.platform.webhooks.exchange import Reply
+from phone.platform.webhooks.queue import WebhookQueue
+from phone.platform.webhooks.signature import Signer
 
 __all__ = ["LoadCaller", "signer_of"]
 

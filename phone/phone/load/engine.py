@@ -15,8 +15,8 @@ from phone.load.result import LoadResult
 from phone.load.socket_talk import SocketTalk
 from phone.load.uninterrupted import uninterrupted
 from phone.load.wheel import Wheel
-from phone.platform.webhook_client import WebhookClient
-from phone.platform.webhook_queue import EventTarget, WebhookQueue
+from phone.platform.webhooks.client import WebhookClient
+from phone.platform.webhooks.queue import EventTarget, WebhookQueue
 
 __all__ = ["place_load"]
 

@@ -15,7 +15,7 @@ from phone.load.load_leg import Course, LoadLeg, Sound
 from phone.load.result import LoadResult
 from phone.load.wheel import Wheel
 from phone.plan import CallPlan
-from phone.platform.actions import WebSocket
+from phone.platform.ncco.actions import WebSocket
 
 __all__ = ["SocketTalk"]
 

@@ -11,13 +11,13 @@ from phone.legs.identity import Identity
 from phone.legs.log import CallLog, Problem, Severity
 from phone.legs.participant import Participant
 from phone.legs.telephone import Callee, Telephone
-from phone.platform.conversation import Conversation, Member
-from phone.platform.events import LegEvents
-from phone.platform.exchange import Reply
-from phone.platform.recording import Recording
+from phone.platform.mixing.conversation import Conversation, Member
+from phone.platform.mixing.recording import Recording
 from phone.platform.settings import Application, Behaviour
-from phone.platform.webhook_client import WebhookClient
-from phone.platform.webhook_queue import EventTarget, WebhookQueue
+from phone.platform.webhooks.client import WebhookClient
+from phone.platform.webhooks.events import LegEvents
+from phone.platform.webhooks.exchange import Reply
+from phone.platform.webhooks.queue import EventTarget, WebhookQueue
 
 __all__ = ["CallContext", "Directory", "Leg", "Progress"]
 

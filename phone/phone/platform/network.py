@@ -14,12 +14,12 @@ from phone.legs.assumptions import Assumptions
 from phone.legs.log import Moment, Problem
 from phone.legs.telephone import Callee, Telephone
 from phone.platform.api.server import application_of
-from phone.platform.conversation import Conversation
+from phone.platform.mixing.conversation import Conversation
 from phone.platform.registration import Registration
 from phone.platform.settings import Behaviour
-from phone.platform.signature import Signer
 from phone.platform.switch import Switch
-from phone.platform.webhook_client import WebhookClient
+from phone.platform.webhooks.client import WebhookClient
+from phone.platform.webhooks.signature import Signer
 
 __all__ = ["Network"]
 

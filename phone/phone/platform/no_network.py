@@ -1,9 +1,9 @@
 """What a single call finds around it: nobody else."""
 
 from phone.legs.telephone import Callee, Telephone
-from phone.platform.conversation import Conversation
 from phone.platform.leg import Leg
-from phone.platform.recording import Recording
+from phone.platform.mixing.conversation import Conversation
+from phone.platform.mixing.recording import Recording
 
 __all__ = ["NoNetwork"]
 

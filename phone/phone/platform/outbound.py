@@ -9,14 +9,14 @@ from phone.constants import EVENT_TIMEOUT
 from phone.legs.dial import DialError
 from phone.legs.socket import SocketLeg
 from phone.legs.telephone import Callee, Telephone
-from phone.platform.conversation import Conversation
-from phone.platform.endpoints import WebSocket
 from phone.platform.leg import Leg
-from phone.platform.ncco import Ncco
-from phone.platform.ncco_runner import NccoRunner
-from phone.platform.ncco_source import NccoSource
-from phone.platform.phone_connect import DETAILS, detect_machine, reach
-from phone.platform.socket_connect import open_socket
+from phone.platform.mixing.conversation import Conversation
+from phone.platform.ncco.document import Ncco
+from phone.platform.ncco.endpoints import WebSocket
+from phone.platform.running.phone_connect import DETAILS, detect_machine, reach
+from phone.platform.running.runner import NccoRunner
+from phone.platform.running.socket_connect import open_socket, tell_late
+from phone.platform.running.source import NccoSource
 
 __all__ = ["OutboundPlan", "run_outbound"]
 
@@ -33,6 +33,7 @@ class OutboundPlan:
         length: seconds from the answer at most.
         detection: what becomes of a call to a machine; None: nobody asks.
         detects_beep: tell when a machine beeps.
+        keys: pressed for the callee once they have answered.
     """
 
     ncco: Ncco | None
@@ -40,6 +41,7 @@ class OutboundPlan:
     length: float
     detection: Literal["continue", "hangup"] | None = None
     detects_beep: bool = False
+    keys: str = ""
 
 
 async def run_outbound(
@@ -70,6 +72,8 @@ async def _to_phone(leg: Leg, telephone: Telephone, callee: Callee, plan: Outbou
         return
     leg.becomes("answered")
     leg.join(Conversation(leg.events.conversation_uuid))
+    for digit in plan.keys.replace("p", ""):
+        telephone.hear_key(digit)
     telephone.answer(callee)
     detecting = asyncio.create_task(
         detect_machine(leg, telephone, callee, plan.detection, plan.detects_beep)
@@ -105,6 +109,7 @@ async def _to_socket(leg: Leg, endpoint: WebSocket, plan: OutboundPlan) -> None:
     finally:
         leg.leave()
         await socket.close()
+    tell_late(leg.call, socket)
     if socket.trace.ended_by == "application":
         leg.post(leg.events.disconnected())
         leg.complete("user")

@@ -14,9 +14,9 @@ from phone.audio.files import AudioError, load
 from phone.constants import API_KEY, PLATFORM_RATE, Method
 from phone.legs.keys import parse_keys
 from phone.legs.telephone import Callee, Takes
-from phone.platform.endpoints import Number
+from phone.legs.urls import checked_url
+from phone.platform.ncco.endpoints import Number
 from phone.platform.settings import Application
-from phone.urls import checked_url
 from phone.words import printable
 
 __all__ = ["Registration", "RegistrationError", "Subscriber", "Webhook", "Webhooks"]

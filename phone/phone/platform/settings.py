@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from phone.constants import HANDSHAKE_TIMEOUT, Method, TalkMode
 from phone.legs.assumptions import Assumptions
 from phone.legs.faults import Faults
-from phone.platform.signature import Signer
+from phone.platform.webhooks.signature import Signer
 
 __all__ = ["Application", "Behaviour"]
 

@@ -14,20 +14,20 @@ from phone.legs.identity import conversation_uuid
 from phone.legs.log import CallLog, Moment, PlatformSound, Problem, SocketRecord
 from phone.legs.participant import Participant
 from phone.legs.telephone import Callee, Telephone
-from phone.platform.announcer import Announcer
-from phone.platform.call_run import run_inbound
-from phone.platform.conversation import Conversation
-from phone.platform.endpoints import Phone, WebSocket
-from phone.platform.events import LegEvents
+from phone.platform.inbound import run_inbound
 from phone.platform.leg import CallContext, Leg
 from phone.platform.limits import RollingLimit
+from phone.platform.mixing.conversation import Conversation
+from phone.platform.mixing.recording import Recording
+from phone.platform.ncco.endpoints import Phone, WebSocket
 from phone.platform.outbound import OutboundPlan, run_outbound
-from phone.platform.recording import Recording
 from phone.platform.registration import Registration
+from phone.platform.running.announcer import Announcer
+from phone.platform.running.socket_connect import socket_of
 from phone.platform.settings import Application, Behaviour
-from phone.platform.socket_connect import socket_of
-from phone.platform.webhook_client import WebhookClient
-from phone.platform.webhook_queue import EventTarget, WebhookQueue
+from phone.platform.webhooks.client import WebhookClient
+from phone.platform.webhooks.events import LegEvents
+from phone.platform.webhooks.queue import EventTarget, WebhookQueue
 
 __all__ = ["Switch"]
 

@@ -5,8 +5,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from phone.constants import LENGTH_MAX_SECONDS, LENGTH_SECONDS, RING_SECONDS, Method
-from phone.platform.endpoints import Number, Phone, WebSocket
-from phone.urls import checked_url
+from phone.legs.urls import checked_url
+from phone.platform.ncco.endpoints import Number, Phone, WebSocket
 
 __all__ = [
     "AsyncInputBody",

@@ -6,7 +6,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 from phone.constants import CALLS_PER_SECOND
-from phone.platform.actions import Stream, Talk
 from phone.platform.api.bodies import (
     AsyncInputBody,
     CallBody,
@@ -17,12 +16,13 @@ from phone.platform.api.bodies import (
     TalkBody,
 )
 from phone.platform.leg import Leg
-from phone.platform.ncco import Ncco, NccoError, parse_actions
-from phone.platform.ncco_source import NccoSource
+from phone.platform.ncco.actions import Stream, Talk
+from phone.platform.ncco.document import Ncco, NccoError, parse_actions
 from phone.platform.outbound import OutboundPlan
+from phone.platform.running.source import NccoSource
 from phone.platform.settings import Application
 from phone.platform.switch import Switch
-from phone.platform.webhook_queue import EventTarget
+from phone.platform.webhooks.queue import EventTarget
 
 __all__ = ["ApiError", "Calls"]
 
@@ -81,7 +81,12 @@ class Calls:
         if target is None and hooks.event_url is not None:
             target = EventTarget(hooks.event_url.address, hooks.event_url.http_method)
         plan = OutboundPlan(
-            ncco, body.ringing_timer, body.length_timer, body.detection, body.detects_beep
+            ncco,
+            body.ringing_timer,
+            body.length_timer,
+            body.detection,
+            body.detects_beep,
+            getattr(endpoint, "dtmf_answer", None) or "",
         )
         leg = switch.call(endpoint, caller, application, target, plan)
         return {

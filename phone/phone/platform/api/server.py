@@ -21,7 +21,7 @@ from phone.platform.api.bodies import (
 from phone.platform.api.calls import ApiError, Calls
 from phone.platform.api.tokens import Unauthorized, check_basic, check_token
 from phone.platform.limits import RollingLimit
-from phone.platform.recording import FORMATS
+from phone.platform.mixing.recording import FORMATS
 from phone.platform.switch import Switch
 
 __all__ = ["application_of"]

@@ -12,8 +12,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from phone.constants import CONTENT_TYPE, NCCO_MAX_ACTIONS
-from phone.platform.actions import ACTIONS, Action, Connect, Input, Stream, Talk
-from phone.platform.endpoints import WebSocket
+from phone.platform.ncco.actions import ACTIONS, Action, Connect, Input, Stream, Talk
+from phone.platform.ncco.endpoints import WebSocket
 from phone.words import printable
 
 __all__ = ["Ncco", "NccoError", "NccoFault", "parse", "parse_actions"]

@@ -5,13 +5,13 @@ from typing import Any, Literal
 
 from phone.constants import NCCOS_PER_CALL
 from phone.legs.log import Problem
-from phone.platform.actions import Action
-from phone.platform.events import error_event
-from phone.platform.exchange import Reply, WebhookError
 from phone.platform.leg import Leg
-from phone.platform.ncco import Ncco, NccoError, parse
-from phone.platform.webhook_client import ANSWER
-from phone.platform.webhook_queue import EventTarget
+from phone.platform.ncco.actions import Action
+from phone.platform.ncco.document import Ncco, NccoError, parse
+from phone.platform.webhooks.client import ANSWER
+from phone.platform.webhooks.events import error_event
+from phone.platform.webhooks.exchange import Reply, WebhookError
+from phone.platform.webhooks.queue import EventTarget
 from phone.words import counted, printable
 
 __all__ = ["NccoSource", "event_target"]

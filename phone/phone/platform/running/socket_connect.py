@@ -7,19 +7,19 @@ from phone.legs.callers import Caller, Speech
 from phone.legs.dial import DialError
 from phone.legs.log import SocketRecord
 from phone.legs.socket import SocketLeg
-from phone.platform.actions import Connect
-from phone.platform.endpoints import WebSocket
-from phone.platform.events import LegEvents
+from phone.legs.urls import is_local
 from phone.platform.leg import CallContext, Leg, Progress
-from phone.platform.ncco import Ncco
-from phone.platform.ncco_source import NccoSource, event_target
-from phone.platform.offer import offer
+from phone.platform.ncco.actions import Connect
+from phone.platform.ncco.document import Ncco
+from phone.platform.ncco.endpoints import WebSocket
+from phone.platform.running.offer import offer
+from phone.platform.running.source import NccoSource, event_target
 from phone.platform.waiting import first_of
-from phone.platform.webhook_client import PUBLIC
-from phone.urls import is_local
+from phone.platform.webhooks.client import PUBLIC
+from phone.platform.webhooks.events import LegEvents
 from phone.words import printable
 
-__all__ = ["connect_socket", "open_socket", "socket_of"]
+__all__ = ["connect_socket", "open_socket", "socket_of", "tell_late"]
 
 CLOSED_BY = {"failure": "the phone, which gave up", "fault": "a fault on demand"}
 
@@ -155,6 +155,7 @@ class _SocketConnect:
         code = f"{trace.close_code}" if trace.close_code is not None else "no code"
         by = CLOSED_BY.get(trace.ended_by, f"the {trace.ended_by}")
         self._leg.call.log.add("socket", f"closed with {code} by {by}")
+        tell_late(self._leg.call, self._socket)
         self._record(handshake)
 
     def _record(self, handshake: float | None) -> None:
@@ -184,6 +185,13 @@ def socket_of(call: CallContext, endpoint: WebSocket) -> SocketLeg:
         steady=behaviour.steady,
         keeps=behaviour.keeps,
     )
+
+
+def tell_late(call: CallContext, socket: SocketLeg) -> None:
+    """Note how often a socket was silent because its audio came late; a report says it itself."""
+    late = socket.trace.playback.late
+    if late and not call.behaviour.keeps:
+        call.log.add("socket", f"silent {late} times for 20 ms: its audio came late")
 
 
 async def open_socket(

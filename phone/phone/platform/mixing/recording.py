@@ -10,7 +10,7 @@ import soundfile
 
 from phone.audio.tape import Tape
 from phone.constants import PLATFORM_RATE
-from phone.platform.events import timestamp
+from phone.platform.webhooks.events import timestamp
 
 __all__ = ["FORMATS", "Recording"]
 

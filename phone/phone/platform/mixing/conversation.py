@@ -11,8 +11,8 @@ from phone.audio.tape import Tape
 from phone.constants import FRAME_SECONDS, MEMBERS_MAX, PLATFORM_RATE, frame_bytes
 from phone.legs.identity import conversation_uuid
 from phone.legs.participant import Participant
-from phone.platform.mixer import Hearing, mix
-from phone.platform.playout import Playout
+from phone.platform.mixing.mixer import Hearing, mix
+from phone.platform.mixing.playout import Playout
 
 __all__ = ["Conversation", "ConversationFull", "Member"]
 

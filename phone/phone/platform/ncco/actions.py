@@ -17,8 +17,8 @@ from phone.constants import (
     WAIT_SECONDS,
     Method,
 )
-from phone.platform.endpoints import Endpoint, Flag, Model, Real, WebSocket, Whole
-from phone.urls import checked_url
+from phone.legs.urls import checked_url
+from phone.platform.ncco.endpoints import Endpoint, Flag, Model, Real, WebSocket, Whole
 
 __all__ = [
     "ACTIONS",

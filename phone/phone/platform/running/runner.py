@@ -3,9 +3,12 @@
 import asyncio
 from typing import Any
 
+from phone.audio.tape import Tape
 from phone.constants import FRAME_SECONDS
 from phone.legs.callers import Caller
-from phone.platform.actions import (
+from phone.platform.leg import Leg
+from phone.platform.mixing.conversation import Conversation, ConversationFull
+from phone.platform.ncco.actions import (
     Action,
     Connect,
     DtmfInput,
@@ -18,17 +21,15 @@ from phone.platform.actions import (
     Transfer,
     Wait,
 )
-from phone.platform.announcer import Announcer
-from phone.platform.conversation import Conversation, ConversationFull
-from phone.platform.endpoints import Phone, WebSocket
-from phone.platform.leg import Leg
-from phone.platform.ncco import Ncco
-from phone.platform.ncco_source import NccoSource, event_target
-from phone.platform.phone_connect import connect_phone
-from phone.platform.recorder import record
-from phone.platform.rooms import enter_room
-from phone.platform.socket_connect import connect_socket
-from phone.platform.webhook_queue import EventTarget
+from phone.platform.ncco.document import Ncco
+from phone.platform.ncco.endpoints import Phone, WebSocket
+from phone.platform.running.announcer import Announcer
+from phone.platform.running.phone_connect import connect_phone
+from phone.platform.running.recorder import record
+from phone.platform.running.rooms import enter_room
+from phone.platform.running.socket_connect import connect_socket
+from phone.platform.running.source import NccoSource, event_target
+from phone.platform.webhooks.queue import EventTarget
 
 __all__ = ["NccoRunner"]
 
@@ -110,9 +111,12 @@ class NccoRunner:
             case Connect():
                 self._skip(f"connect to {action.endpoint[0].type}", NOT_SIMULATED)
             case Record():
-                await self._record(action)
+                await self._record(action, leg.member.tapes)
             case Join():
-                self._moved(await enter_room(leg, action))
+                room = await enter_room(leg, action)
+                self._moved(room)
+                if action.record:
+                    await self._record(_recording(action), room.tapes)
                 await self._stay()
             case Transfer():
                 await self._transfer(action)
@@ -164,10 +168,12 @@ class NccoRunner:
         future = self._call.events.post(event, target or self._leg.target)
         return self._source.replacement(await self._leg.unless_over(future))
 
-    async def _record(self, action: Record) -> None:
+    async def _record(self, action: Record, tapes: list[Tape]) -> None:
         """Record from now on; wait for the end only where the action has one."""
         begun = asyncio.Event()
-        task = asyncio.create_task(record(self._leg, action, begun, self._over), name="record")
+        task = asyncio.create_task(
+            record(self._leg, tapes, action, begun, self._over), name="record"
+        )
         self._recordings.add(task)
         task.add_done_callback(self._recordings.discard)
         await begun.wait()
@@ -220,3 +226,9 @@ class NccoRunner:
         self._call.log.add("skipped", f"{name}: {why}")
         seen = f"the action {name} was skipped: {why}"
         self._call.problem("ncco", seen, "try it with a real call", "warning")
+
+
+def _recording(action: Join) -> Record:
+    """Return how a conversation is recorded that asks for it."""
+    fields = {"action": "record", "eventUrl": action.event_url, "eventMethod": action.event_method}
+    return Record.model_validate({name: value for name, value in fields.items() if value})

@@ -20,7 +20,7 @@ from phone.constants import (
     HEADERS_MAX_BYTES,
     RATES,
 )
-from phone.urls import checked_url
+from phone.legs.urls import checked_url
 
 __all__ = [
     "Authorization",

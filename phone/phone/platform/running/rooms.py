@@ -4,11 +4,11 @@ import asyncio
 
 from phone.audio.files import AudioError, decode_stream
 from phone.constants import CONNECT_TIMEOUT, EVENT_TIMEOUT, PLATFORM_RATE, STREAM_MAX_BYTES
-from phone.platform.actions import Join
-from phone.platform.conversation import Conversation
-from phone.platform.exchange import WebhookError
 from phone.platform.leg import Leg
-from phone.platform.webhook_client import Timeouts
+from phone.platform.mixing.conversation import Conversation
+from phone.platform.ncco.actions import Join
+from phone.platform.webhooks.client import Timeouts
+from phone.platform.webhooks.exchange import WebhookError
 
 __all__ = ["enter_room"]
 

@@ -6,13 +6,13 @@ from typing import Literal
 
 from phone.constants import DETECTION_SECONDS
 from phone.legs.telephone import Callee, Telephone
-from phone.platform.actions import Connect
-from phone.platform.endpoints import Phone
-from phone.platform.events import LegEvents
 from phone.platform.leg import Leg
-from phone.platform.ncco import Ncco
-from phone.platform.ncco_source import NccoSource, event_target
-from phone.platform.offer import offer
+from phone.platform.ncco.actions import Connect
+from phone.platform.ncco.document import Ncco
+from phone.platform.ncco.endpoints import Phone
+from phone.platform.running.offer import offer
+from phone.platform.running.source import NccoSource, event_target
+from phone.platform.webhooks.events import LegEvents
 from phone.words import printable
 
 __all__ = ["connect_phone", "detect_machine", "reach"]

@@ -23,11 +23,11 @@ from phone.constants import (
     Method,
 )
 from phone.legs.log import Exchange
-from phone.platform.exchange import Attempt, Reply, WebhookError
-from phone.platform.redaction import without_secrets
-from phone.platform.signature import Signer, query_payload
-from phone.platform.webhook_errors import AttemptFailed, explain, wrong_status
-from phone.urls import is_local
+from phone.legs.urls import is_local
+from phone.platform.webhooks.errors import AttemptFailed, explain, wrong_status
+from phone.platform.webhooks.exchange import Attempt, Reply, WebhookError
+from phone.platform.webhooks.redaction import without_secrets
+from phone.platform.webhooks.signature import Signer, query_payload
 
 __all__ = [
     "ANSWER",

@@ -7,8 +7,8 @@ from typing import Any
 
 from phone.constants import EVENTS_MAX, Method
 from phone.legs.log import CallLog, Posted
-from phone.platform.exchange import Reply, WebhookError
-from phone.platform.webhook_client import EVENT, WebhookClient
+from phone.platform.webhooks.client import EVENT, WebhookClient
+from phone.platform.webhooks.exchange import Reply, WebhookError
 from phone.words import printable
 
 __all__ = ["EventTarget", "WebhookQueue"]

@@ -10,11 +10,11 @@ from phone.audio.files import AudioError, Samples, decode_stream
 from phone.audio.voices import VoiceError, speak
 from phone.constants import CONNECT_TIMEOUT, EVENT_TIMEOUT, PLATFORM_RATE, STREAM_MAX_BYTES
 from phone.legs.log import PlatformSound, Problem
-from phone.platform.actions import Stream, Talk
-from phone.platform.exchange import WebhookError
 from phone.platform.leg import Leg
-from phone.platform.ncco import spoken_seconds
-from phone.platform.webhook_client import Timeouts
+from phone.platform.ncco.actions import Stream, Talk
+from phone.platform.ncco.document import spoken_seconds
+from phone.platform.webhooks.client import Timeouts
+from phone.platform.webhooks.exchange import WebhookError
 
 __all__ = ["DOWNLOAD", "FORMATS", "Announcer"]
 

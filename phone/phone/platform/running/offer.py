@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from phone.platform.actions import Connect
-from phone.platform.exchange import Reply
 from phone.platform.leg import Leg
-from phone.platform.ncco import Ncco
-from phone.platform.ncco_source import NccoSource, event_target
+from phone.platform.ncco.actions import Connect
+from phone.platform.ncco.document import Ncco
+from phone.platform.running.source import NccoSource, event_target
+from phone.platform.webhooks.exchange import Reply
 
 __all__ = ["offer"]
 

@@ -6,12 +6,13 @@ import contextlib
 import numpy as np
 
 from phone.audio.recognition import is_loud
+from phone.audio.tape import Tape
 from phone.audio.tones import beep
 from phone.constants import PLATFORM_RATE
-from phone.platform.actions import Record
 from phone.platform.leg import Leg
-from phone.platform.ncco_source import event_target
-from phone.platform.recording import Recording
+from phone.platform.mixing.recording import Recording
+from phone.platform.ncco.actions import Record
+from phone.platform.running.source import event_target
 from phone.platform.waiting import first_of
 
 __all__ = ["publish", "record"]
@@ -20,11 +21,14 @@ LOOK_SECONDS = 0.2
 LONGEST_SECONDS = 7200.0  # of `timeOut` (NCCO reference, record)
 
 
-async def record(leg: Leg, action: Record, begun: asyncio.Event, stop: asyncio.Event) -> None:
+async def record(
+    leg: Leg, tapes: list[Tape], action: Record, begun: asyncio.Event, stop: asyncio.Event
+) -> None:
     """Record until the action's end, or the leg's; an event tells of the recording.
 
     Args:
         leg: whose.
+        tapes: what is recorded: the leg's own, or those of a conversation.
         action: says how, and when it ends.
         begun: set as soon as it records.
         stop: set when the NCCO is over.
@@ -32,7 +36,7 @@ async def record(leg: Leg, action: Record, begun: asyncio.Event, stop: asyncio.E
     recording = Recording(action.format or "mp3")
     if action.beep_start:
         leg.member.playout.play(beep(PLATFORM_RATE))
-    leg.member.tapes.append(recording.tape)
+    tapes.append(recording.tape)
     leg.call.log.add("record", f"as {recording.format}")
     begun.set()
     try:
@@ -40,7 +44,7 @@ async def record(leg: Leg, action: Record, begun: asyncio.Event, stop: asyncio.E
             async with asyncio.timeout(action.time_out or LONGEST_SECONDS):
                 await _end(leg, action, recording, stop)
     finally:
-        leg.member.tapes.remove(recording.tape)
+        tapes.remove(recording.tape)
         await publish(leg, recording, action)
 
 

@@ -3,10 +3,10 @@
 from phone.constants import EVENT_TIMEOUT
 from phone.legs.callers import Caller
 from phone.legs.telephone import Telephone
-from phone.platform.conversation import Conversation
 from phone.platform.leg import Leg
-from phone.platform.ncco_runner import NccoRunner
-from phone.platform.ncco_source import NccoSource
+from phone.platform.mixing.conversation import Conversation
+from phone.platform.running.runner import NccoRunner
+from phone.platform.running.source import NccoSource
 
 __all__ = ["run_inbound"]
 

@@ -1,0 +1,1 @@
+"""Conversations: their members, the clock, the mixer, and what is played and recorded."""
