@@ -40,11 +40,11 @@ STACK := test-containers test-calls test-attacks test-deploy
 SIDE_BY_SIDE := $(MAKE) --no-print-directory --output-sync=target -j
 
 .PHONY: test test-alone $(UNITS) $(STACK)
-test: setup ## run the tests (CI=1: also test-examples, test-others, test-schemas)
+test: setup ## run the tests (CI=1: also test-swarm, -examples, -others, -schemas)
 	@$(SIDE_BY_SIDE) $(UNITS)
 	@$(SIDE_BY_SIDE) $(STACK)
 	@$(MAKE) --no-print-directory test-alone
-	$(if $(CI),@$(MAKE) --no-print-directory test-examples)
+	$(if $(CI),@$(MAKE) --no-print-directory test-swarm test-examples)
 
 PYTEST = $(BIN)/python -m pytest
 test-ncco-service test-echo-service test-phone: test-%: setup
@@ -56,14 +56,17 @@ test-containers: setup
 test-calls: setup
 	@$(PYTEST) tests --ignore tests/containers --ignore tests/attacks --ignore tests/deploy
 test-deploy: setup
-	@$(PYTEST) tests/deploy
+	@$(PYTEST) tests/deploy -k "not swarm"
 test-attacks: setup
 	@$(PYTEST) tests/attacks/test_battery.py -k compose
 # These measure times and need the machine for themselves.
 test-alone: setup
 	@$(PYTEST) bench/tests tests/attacks --ignore tests/attacks/test_bite.py -k "not compose"
 
-.PHONY: test-examples test-others test-schemas
+.PHONY: test-swarm test-examples test-others test-schemas
+# Alone: when an engine leaves a swarm, other containers on it can lose their names.
+test-swarm: setup ## run the stack on a Docker Swarm of one node, which your engine joins and leaves
+	@SWARM=1 $(PYTEST) tests/deploy -k swarm
 test-examples: ## run the examples' tests (downloads 825 MB)
 	@$(MAKE) --no-print-directory -C examples lint test
 test-others: setup ## call voice applications written by others (needs npm)
