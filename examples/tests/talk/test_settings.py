@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from assistant.settings import SettingsError, load
+from assistant.settings import Settings, SettingsError, load
+
+ROOT = Path(__file__).parents[3]
 
 
 def test_the_defaults_are_the_offline_model() -> None:
@@ -67,3 +69,16 @@ def test_a_greeting_may_be_played_or_said(tmp_path: Path) -> None:
     assert (said.greeting_text, said.greeting_sound) == ("Hello!", None)
     played = load(assistant_greeting_file=sound)
     assert (played.greeting_text, played.greeting_sound) == ("Hello!", sound)
+
+
+def test_every_setting_is_on_the_page_and_in_compose() -> None:
+    """Under its name, with its default where it has a plain one."""
+    page = (ROOT / "docs" / "assistant.md").read_text()
+    compose = (ROOT / "examples" / "docker-compose.assistant.yml").read_text()
+    rows = [line for line in page.splitlines() if line.startswith("|")]
+    for field_name, field in Settings.model_fields.items():
+        name = field_name.upper()
+        (row,) = [line for line in rows if f"`{name}`" in line]
+        assert f"      {name}:" in compose
+        if isinstance(field.default, int | float):
+            assert f"| {field.default:g} |" in row
