@@ -61,6 +61,7 @@ class ComposeStack:
         self._env = {
             "GATEWAY_PORT": str(self.port),
             "METRICS_PORT": str(free_port()),
+            "OPERATOR_PORT": str(free_port()),
             **(env or {}),
         }
         self._folder = folder

@@ -33,7 +33,7 @@ def test_troubleshooting_names_the_setting_of_each_published_port() -> None:
     page = (ROOT / "docs/troubleshooting.md").read_text()
     compose = (ROOT / "docker-compose.yml").read_text()
     published = re.findall(r"- 127\.0\.0\.1:\$\{(\w+):-(\d+)\}:", compose)
-    assert len(published) == 4
+    assert len(published) == 5
     for setting, port in published:
         assert f"`{setting}` instead of {port}" in page
 

@@ -17,9 +17,11 @@ __all__ = [
     "SILENT",
     "SLOW_READER",
     "TOO_LONG",
+    "Answered",
     "Cleared",
     "Connected",
     "Dtmf",
+    "Machine",
     "Message",
     "Notify",
     "Other",
@@ -70,6 +72,18 @@ class Dtmf:
 
 
 @dataclass(frozen=True, slots=True)
+class Answered:
+    """The person called has answered; the socket was there first (a socket-first call)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """An answering machine has answered, or, with `beep`, has beeped and records from now on."""
+
+    beep: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Cleared:
     """The platform dropped the audio that it had queued."""
 
@@ -89,7 +103,7 @@ class Other:
     problem: str
 
 
-Message = Connected | Dtmf | Cleared | Notify | Other
+Message = Connected | Dtmf | Answered | Machine | Cleared | Notify | Other
 
 
 def parse(text: str) -> Message:

@@ -1,4 +1,4 @@
-"""``python -m ncco_service``: check the configuration, then serve; or point the application."""
+"""``python -m ncco_service``: check the configuration, then serve; or run one command."""
 
 from gevent import monkey  # type: ignore[import-untyped]  # gevent has no types
 
@@ -11,7 +11,7 @@ import sys
 
 from gunicorn.app.wsgiapp import run  # type: ignore[import-untyped]  # gunicorn has no types
 
-from ncco_service import logs
+from ncco_service import command, logs
 from ncco_service.app import create_app
 from ncco_service.ncco import TemplateError
 from ncco_service.point_application import point_application
@@ -22,18 +22,26 @@ EX_CONFIG = 78  # sysexits.h: the configuration is wrong
 
 def main() -> None:
     """Run the service until SIGTERM or SIGINT, or one command."""
-    command = _arguments()
+    options = _arguments()
+    if options.name == "call":
+        sys.exit(command.run(options))
     try:
         settings = Settings.from_env(os.environ)
         create_app(settings)
     except (SettingsError, TemplateError) as error:
         print(error, file=sys.stderr)
         sys.exit(EX_CONFIG)
-    if command.name == "point-application":
-        sys.exit(point_application(settings, dry_run=command.dry_run))
-    if problem := _port_problem(settings):
-        print(problem, file=sys.stderr)
-        sys.exit(1)
+    if options.name == "point-application":
+        sys.exit(point_application(settings, dry_run=options.dry_run))
+    listeners = [("HOST", settings.host, "PORT", settings.port)]
+    if settings.vonage_private_key:
+        listeners.append(
+            ("OPERATOR_HOST", settings.operator_host, "OPERATOR_PORT", settings.operator_port)
+        )
+    for listener in listeners:
+        if problem := _port_problem(*listener):
+            print(problem, file=sys.stderr)
+            sys.exit(1)
     logs.configure(settings.log_level, settings.log_format)
     sys.argv = [
         "ncco-service",
@@ -55,19 +63,20 @@ def _arguments() -> argparse.Namespace:
         "changed. Needs VONAGE_APPLICATION_ID, VONAGE_API_KEY and VONAGE_API_SECRET.",
     )
     point.add_argument("--dry-run", action="store_true", help="show what would change")
+    command.add_parser(commands)
     return parser.parse_args()
 
 
-def _port_problem(settings: Settings) -> str | None:
+def _port_problem(host_name: str, host: str, port_name: str, port: int) -> str | None:
     """Say why we cannot listen on the port; gunicorn would say so only after five attempts."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        socket.create_server((settings.host, settings.port), family=family).close()
+        socket.create_server((host, port), family=family).close()
     except OSError as error:
-        where = f"HOST={settings.host} PORT={settings.port}"
+        where = f"{host_name}={host} {port_name}={port}"
         return (
             f"{where} cannot be listened on ({os.strerror(error.errno or 0)}): "
-            "stop what listens there, or set PORT to another port (0 takes any free one)"
+            f"stop what listens there, or set {port_name} to another port (0 takes any free one)"
         )
     return None
 

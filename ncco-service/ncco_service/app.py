@@ -1,4 +1,4 @@
-"""The Flask application."""
+"""The two Flask applications: of the webhooks, and of the operator's interface."""
 
 import os
 
@@ -8,40 +8,46 @@ from ncco_service import errors
 from ncco_service.refusals import Refusals
 from ncco_service.service import Service
 from ncco_service.settings import Settings
-from ncco_service.views import health, webhooks
+from ncco_service.views import health, operator, webhooks
+from ncco_service.views.operator_check import OperatorCheck
 
-__all__ = ["create_app", "from_environment", "service_of"]
+__all__ = ["create_app", "create_operator_app", "from_environment", "service_of"]
 
 _EXTENSION = "ncco-service"
+_WEBHOOKS = (
+    "the paths here are /webhooks/answer, /webhooks/events, /webhooks/fallback, /healthz "
+    "and /readyz"
+)
+_OPERATOR = "GET /openapi.json lists the paths here"
 
 
 def create_app(settings: Settings) -> Flask:
-    """Make the application; ``service_of(app).start()`` starts its background jobs.
+    """Make the application of the webhooks; ``service_of(app).start()`` starts background jobs.
 
     Raises:
         TemplateError: a document is wrong.
 
     """
-    app = Flask(__name__, static_folder=None)
-    # One more than is accepted: Werkzeug cuts a chunked body at its limit instead of refusing it,
-    # and this way the cut shows (see body_of).
-    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes + 1
     service = Service.build(settings)
-    app.extensions[_EXTENSION] = service
+    app = _app(service)
     documents, discovery, check = service.documents, service.discovery, service.signature_check
-    app.register_blueprint(
-        webhooks.blueprint(
-            documents,
-            discovery,
-            check,
-            log_numbers=settings.log_numbers,
-            local_hosts=settings.local_hosts,
-            reconnects=settings.reconnects,
-        )
-    )
+    app.register_blueprint(webhooks.blueprint(documents, discovery, check, service.calls, settings))
     refusals = Refusals()
     app.register_blueprint(health.blueprint(settings, discovery, check, service.warnings, refusals))
-    errors.register(app, refusals)
+    errors.register(app, _WEBHOOKS, refusals)
+    return app
+
+
+def create_operator_app(service: Service) -> Flask | None:
+    """Make the application of the operator's interface; None when no calls can be started."""
+    if service.calls is None:
+        return None
+    settings = service.settings
+    app = _app(service)
+    errors.register(app, _OPERATOR, Refusals())
+    hosts = (*settings.local_hosts, settings.operator_host)
+    check = OperatorCheck(settings.operator_token, hosts)
+    app.register_blueprint(operator.blueprint(service.calls, check))
     return app
 
 
@@ -54,3 +60,12 @@ def service_of(app: Flask) -> Service:
     """Return the service inside an application."""
     service: Service = app.extensions[_EXTENSION]
     return service
+
+
+def _app(service: Service) -> Flask:
+    app = Flask(__name__, static_folder=None)
+    # One more than is accepted: Werkzeug cuts a chunked body at its limit instead of refusing it,
+    # and this way the cut shows (see body_of).
+    app.config["MAX_CONTENT_LENGTH"] = service.settings.max_body_bytes + 1
+    app.extensions[_EXTENSION] = service
+    return app

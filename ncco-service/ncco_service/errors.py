@@ -18,9 +18,7 @@ _MESSAGES = {
     413: "the body is too long",
 }
 _HINTS = {
-    404: "the paths here are /webhooks/answer, /webhooks/events, /webhooks/fallback, /healthz "
-    "and /readyz",
-    405: "use GET or POST",
+    405: "the header Allow names those that it accepts",
     413: "Vonage's webhooks are far smaller; MAX_BODY_BYTES sets the limit",
     415: "send the fields as the query of a GET, or as a POST with content type application/json",
 }
@@ -55,11 +53,12 @@ def reply(problem: Problem) -> Response:
     return Response(json.dumps(body), problem.status, problem.headers, "application/json")
 
 
-def register(app: Flask, refusals: Refusals) -> None:
+def register(app: Flask, paths: str, refusals: Refusals) -> None:
     """Make the application answer every error in this shape, and none with a traceback.
 
     Args:
         app: the application.
+        paths: what to tell someone who asked for a path that is not served.
         refusals: counts and logs them.
 
     """
@@ -79,15 +78,15 @@ def register(app: Flask, refusals: Refusals) -> None:
         return reply(problem)
 
     app.register_error_handler(Problem, refused)
-    app.register_error_handler(HTTPException, lambda error: refused(_http(error)))
+    app.register_error_handler(HTTPException, lambda error: refused(_http(error, paths)))
     app.register_error_handler(Exception, _unexpected)
 
 
-def _http(error: HTTPException) -> Problem:
+def _http(error: HTTPException, paths: str) -> Problem:
     status = error.code or 500
     slug = error.name.lower().replace(" ", "_")
     message = _MESSAGES.get(status, error.description or error.name)
-    hint = _HINTS.get(status, "docs/wire.md describes what is accepted here")
+    hint = paths if status == 404 else _HINTS.get(status, "docs/wire.md says what is accepted")
     headers = {name: value for name, value in error.get_headers() if name == "Allow"}
     return Problem(status, slug, message, hint, headers)
 

@@ -13,7 +13,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from ncco_service.errors import Problem
 
-__all__ = ["any_text", "body_of", "fields_of", "lenient_text", "text"]
+__all__ = ["any_text", "body_of", "fields_of", "lenient_text", "object_of", "text"]
 
 _HINT = "send one JSON object, as Vonage's webhook reference describes it"
 
@@ -39,21 +39,37 @@ def fields_of(request: Request) -> dict[str, Any]:
         )
     if not body.strip() and not request.mimetype:
         return {}
+    return object_of(request, _HINT)
+
+
+def object_of(request: Request, hint: str) -> dict[str, Any]:
+    """Read the JSON object in a request's body.
+
+    Args:
+        request: whose body is read.
+        hint: what to do about a body that is something else.
+
+    Raises:
+        Problem: 400 when it is not one JSON object.
+        RequestEntityTooLarge: the body is over the limit.
+
+    """
+    body = body_of(request)
     try:
         fields = json.loads(body, parse_constant=_no_constant)
     except RecursionError:
-        raise Problem(400, "bad_json", "the body is nested too deeply", _HINT) from None
+        raise Problem(400, "bad_json", "the body is nested too deeply", hint) from None
     except UnicodeDecodeError as error:
         seen = f"the body is not UTF-8 at byte {error.start}"
-        raise Problem(400, "bad_json", seen, _HINT) from None
+        raise Problem(400, "bad_json", seen, hint) from None
     except json.JSONDecodeError as error:
         seen = f"the body is not JSON at line {error.lineno}, column {error.colno}: {error.msg}"
-        raise Problem(400, "bad_json", seen, _HINT) from None
+        raise Problem(400, "bad_json", seen, hint) from None
     except ValueError as error:
-        raise Problem(400, "bad_json", f"the body is not JSON: {error}", _HINT) from None
+        raise Problem(400, "bad_json", f"the body is not JSON: {error}", hint) from None
     if not isinstance(fields, dict):
         kind = type(fields).__name__
-        raise Problem(400, "bad_json", f"the body is JSON, but not an object: {kind}", _HINT)
+        raise Problem(400, "bad_json", f"the body is JSON, but not an object: {kind}", hint)
     return fields
 
 

@@ -1,9 +1,10 @@
 """How gunicorn serves the application: its configuration, and its gevent worker with deadlines.
 
-One process, since what it knows of the tunnel, of used tokens and of the echo service is in its
-memory. A connection costs a greenlet, so a slow or silent peer holds up nobody else. There are at
-most WORKER_CONNECTIONS of them, so all bodies that are coming in have at most
-WORKER_CONNECTIONS x MAX_BODY_BYTES, and hold about 2.5 times as much memory.
+One process, since what it knows of the tunnel, of used tokens, of the echo service, of its calls
+and meetings is in its memory. It serves two ports: the webhooks, and, if calls can be started, the
+operator's interface. A connection costs a greenlet, so a slow or silent peer holds up nobody else.
+Each port has at most WORKER_CONNECTIONS of them, so all bodies that are coming in on one have at
+most WORKER_CONNECTIONS x MAX_BODY_BYTES, and hold about 2.5 times as much memory.
 """
 
 import os
@@ -18,10 +19,12 @@ from gevent.socket import wait_read  # type: ignore[import-untyped]
 from gunicorn.workers.ggevent import GeventWorker  # type: ignore[import-untyped]
 
 from ncco_service import logs
-from ncco_service.app import service_of
+from ncco_service.app import create_operator_app, service_of
 from ncco_service.settings import Settings
 
 logger = structlog.get_logger()
+
+OPERATOR_SECONDS = 45.0  # more than a call waits for its turn
 
 _settings = Settings.from_env(os.environ)
 
@@ -31,23 +34,46 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
 
     The original bounds only the time until a request's head is there. Here REQUEST_SECONDS bound
     the head, the body and the answer together, and an idle connection ends when the worker stops.
+    An operator's request may take longer, since it waits for the platform.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._idle: set[socket.socket] = set()
 
+    def load_wsgi(self) -> None:
+        """Make both applications, and choose between them by the listener of a connection."""
+        self.webhooks: Any = self.app.wsgi()
+        self.operator = create_operator_app(service_of(self.webhooks))
+        self.wsgi = self._serve
+
+    def _serve(self, environ: Any, start_response: Any) -> Any:
+        operator = self.operator if gevent.getcurrent().is_operators else None
+        return (operator or self.webhooks)(environ, start_response)
+
+    def handle_exit(self, sig: Any, frame: Any) -> None:
+        """Stop when told to: no further calls are placed from here on."""
+        if calls := service_of(self.webhooks).calls:
+            calls.refuse()
+        super().handle_exit(sig, frame)
+
     def handle(self, listener: Any, client: socket.socket, peer: Any) -> None:
         """Serve one connection, unless we stopped listening before its greenlet could begin."""
         if listener.fileno() < 0:
             client.close()
         else:
+            current = gevent.getcurrent()
+            current.is_operators = listener is not self.sockets[0]
+            current.seconds = (
+                OPERATOR_SECONDS if current.is_operators else _settings.request_seconds
+            )
             super().handle(listener, client, peer)
 
     def timeout_ctx(self) -> gevent.Timeout:
         """Start the deadline of a request; without its head by then, the connection is closed."""
-        gevent.getcurrent().deadline = time.monotonic() + _settings.request_seconds
-        return gevent.Timeout(_settings.request_seconds, False)
+        current = gevent.getcurrent()
+        current.deadline = time.monotonic() + current.seconds
+        return gevent.Timeout(current.seconds, False)
 
     def handle_request(self, listener: Any, req: Any, sock: socket.socket, peer: Any) -> None:
         """Answer one request before its deadline, then wait until the next one begins.
@@ -73,6 +99,8 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         """Show the arbiter a sign of life, about once a second; end idle connections at a stop."""
         super().notify()
         if not self.alive:
+            if calls := service_of(self.webhooks).calls:
+                calls.stop()
             for sock in self._idle:
                 with suppress(OSError):
                     sock.shutdown(socket.SHUT_RDWR)
@@ -87,8 +115,13 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
             self._idle.discard(sock)
 
 
-_host = f"[{_settings.host}]" if ":" in _settings.host else _settings.host
-bind = f"{_host}:{_settings.port}"
+def _address(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+bind = [_address(_settings.host, _settings.port)]
+if _settings.vonage_private_key:
+    bind.append(_address(_settings.operator_host, _settings.operator_port))
 worker_class = Worker
 workers = 1
 worker_connections = _settings.worker_connections
@@ -105,14 +138,12 @@ logconfig_dict = logs.stdlib_configuration(_settings.log_level, _settings.log_fo
 
 def post_worker_init(running: Any) -> None:
     """Start the background jobs, which do not survive a fork, and log where we listen."""
-    service_of(running.wsgi).start()
-    for listener in running.sockets:
-        host, port = listener.getsockname()[:2]
-        url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-        logger.info("listening", url=url)
+    service_of(running.webhooks).start()
+    for name, listener in zip(("listening", "operator"), running.sockets, strict=False):
+        logger.info(name, url=f"http://{_address(*listener.getsockname()[:2])}")
 
 
 def worker_exit(_server: Any, exiting: Any) -> None:
     """Stop the background jobs."""
-    if getattr(exiting, "wsgi", None):
-        service_of(exiting.wsgi).stop()
+    if getattr(exiting, "webhooks", None):
+        service_of(exiting.webhooks).stop()

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 import structlog
 
-from ncco_service.discovery import Discovery
+from ncco_service.calls import Bodies, Bot, Calls, Signals, VoiceApi
+from ncco_service.discovery import Discovery, NotKnown
+from ncco_service.errors import Problem
 from ncco_service.ncco import Documents
 from ncco_service.settings import Settings
 from ncco_service.signature import Verifier
@@ -17,12 +19,16 @@ logger = structlog.get_logger()
 
 @dataclass(frozen=True)
 class Service:
-    """The parts of a service; ``signature_check`` is None when webhooks are not verified."""
+    """The parts of a service.
+
+    ``signature_check`` is None when webhooks are not verified, ``calls`` when none can be started.
+    """
 
     settings: Settings
     documents: Documents
     discovery: Discovery
     signature_check: SignatureCheck | None
+    calls: Calls | None
 
     @classmethod
     def build(cls, settings: Settings) -> "Service":
@@ -42,7 +48,8 @@ class Service:
         if secrets := settings.vonage_signature_secrets:
             verifier = Verifier(secrets, settings.vonage_api_key, settings.vonage_application_id)
             signature_check = SignatureCheck(verifier)
-        return cls(settings, documents, discovery, signature_check)
+        calls = _calls(settings, documents, discovery)
+        return cls(settings, documents, discovery, signature_check, calls)
 
     @property
     def warnings(self) -> list[str]:
@@ -70,7 +77,31 @@ class Service:
         for warning in self.documents.warnings:
             logger.warning("document_warning", message=warning)
         self.discovery.start()
+        if self.calls:
+            self.calls.start()
 
     def stop(self) -> None:
         """Stop the background jobs."""
+        if self.calls:
+            self.calls.stop()
         self.discovery.stop()
+
+
+def _calls(settings: Settings, documents: Documents, discovery: Discovery) -> Calls | None:
+    if settings.vonage_private_key is None or settings.vonage_application_id is None:
+        return None
+    api = VoiceApi(
+        settings.vonage_api_url, settings.vonage_application_id, settings.vonage_private_key
+    )
+    signals = Signals(settings.answered_key, settings.machine_key)
+    bodies = Bodies(documents, settings.vonage_number, signals)
+
+    def addresses() -> tuple[str, str]:
+        try:
+            return discovery.public_url.of_our_calls()
+        except NotKnown as error:
+            raise Problem(503, "not_ready", str(error), error.hint, {"Retry-After": "5"}) from None
+
+    mode = settings.meeting_socket
+    bot = None if mode == "none" else Bot(listen_only=mode == "listen")
+    return Calls(api, bodies, addresses, settings.calls_per_second, bot)

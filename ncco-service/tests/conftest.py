@@ -151,7 +151,9 @@ class Process:
         self.popen = subprocess.Popen(
             [sys.executable, "-m", "ncco_service"],
             cwd=cwd,
-            env=clean | {"PORT": "0", "SOCKET_URL": "ws://127.0.0.1:1/socket"} | environ,
+            env=clean
+            | {"PORT": "0", "OPERATOR_PORT": "0", "SOCKET_URL": "ws://127.0.0.1:1/socket"}
+            | environ,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

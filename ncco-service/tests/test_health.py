@@ -29,6 +29,8 @@ def test_ready_by_setting(make_app: MakeApp) -> None:
         "probe": {"url": None, "age_seconds": None, "error": None},
         "guards": {"webhooks": {"auth": "none"}, "socket": {"auth": "none"}},
         "refused": {},
+        "calls": "off: set VONAGE_APPLICATION_ID and VONAGE_PRIVATE_KEY_FILE to start calls "
+        "(docs/outbound.md)",
         "warnings": [
             "anybody can send webhooks, since none is verified: set VONAGE_SIGNATURE_SECRET",
             "anybody can open the socket (SOCKET_AUTH=none): "

@@ -30,7 +30,7 @@ def test_the_shipped_documents_are_valid() -> None:
     endpoint = document[1]["endpoint"][0]
     assert endpoint["uri"] == "wss://voice.example.org/socket"
     assert endpoint["headers"]["uuid"] == PLACEHOLDERS["uuid"]
-    assert load(HOME / "ncco-fallback.json", placeholders=False).fill({})[0]["action"] == "talk"
+    assert load(HOME / "ncco-fallback.json", {}).fill({})[0]["action"] == "talk"
 
 
 MALFORMED: list[tuple[Any, list[str]]] = [
@@ -98,7 +98,7 @@ def test_a_fallback_may_hold_no_placeholder(write: Write) -> None:
     """It must be valid whatever a caller sends."""
     file = write([{"action": "talk", "text": "Sorry, ${from}"}])
     with pytest.raises(TemplateError, match="allowed: none in this file"):
-        load(file, placeholders=False)
+        load(file, {})
 
 
 def test_a_value_is_not_expanded_again(write: Write) -> None:

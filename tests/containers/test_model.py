@@ -174,6 +174,7 @@ def test_all_that_is_published_is_on_loopback(services: dict[str, Any]) -> None:
     assert published == {
         ("gateway", "127.0.0.1", 8080),
         ("echo-service", "127.0.0.1", 9001),
+        ("ncco-service", "127.0.0.1", 8002),
         ("prometheus", "127.0.0.1", 9090),
         ("grafana", "127.0.0.1", 3000),
     }
@@ -216,6 +217,7 @@ def test_a_secret_is_a_file_and_only_for_whom_it_concerns(services: dict[str, An
     assert users["certificates"] == {"gateway"}
     assert users["recordings"] == {"echo-service"}
     assert users["socket-secret"] == {"secrets", "ncco-service", "echo-service"}
+    assert users["call-secrets"] == {"secrets", "ncco-service"}
     assert users["vonage-secrets"] == {"secrets", "ncco-service", "echo-service", "phone"}
     assert users["ngrok-token"] == {"ngrok-token", "ngrok"}
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from .. import protocol
 from ..logs import TokenBucket
+from .signals import Signals
 from .stats import CallStats
 
 __all__ = ["Call"]
@@ -44,6 +45,8 @@ class Call:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     resumed: int = 0
     """How often the call was connected again after its socket was closed or lost."""
+    signals: Signals = field(default_factory=lambda: Signals({}))
+    """The keys that are not the caller's."""
     notes: dict[str, str | float | bool] = field(default_factory=dict)
     stats: CallStats = field(default_factory=CallStats)
     close_reason: str | None = None
@@ -75,6 +78,8 @@ class Call:
         self.metadata = message.metadata
         self.id = protocol.call_id(message.metadata) or self.id
         self.resumed = protocol.resumed(message.metadata)
+        if not self.resumed:  # what happened before is not told again
+            self.signals = Signals(message.metadata)
 
     def note(self, facts: Mapping[str, str | float | bool | None]) -> None:
         """Keep facts that a handler states about the call; None removes one."""

@@ -136,6 +136,8 @@ class CallRegistry:
                 call.connected(message)
                 self.ended_calls.forget(call.id)
                 self.resumed += bool(call.resumed)
+        elif isinstance(message, protocol.Dtmf):
+            message = call.signals.read(message)
         self._put(connection, call, message)
         log_text(call, message, self._log_numbers)
 

@@ -49,6 +49,10 @@ def log_text(call: Call, message: protocol.Message, log_numbers: bool) -> None:
         case protocol.Dtmf():
             digit = message.digit if log_numbers else "masked"
             log.info("dtmf", digit=digit, duration_ms=message.duration_ms)
+        case protocol.Answered():
+            log.info("answered")
+        case protocol.Machine():
+            log.info("machine", beep=message.beep)
         case protocol.Cleared():
             log.info("cleared")
         case protocol.Notify():

@@ -1,12 +1,12 @@
 """What happens to the audio of a call: the interface of audio handlers, and those built in.
 
-Public, for your own handlers: `AudioCall`, the events (`Connected`, `Dtmf`, `Cleared`, `Notify`,
-`Other`), `PlaybackHandle`, `METRICS`, and the errors `AudioError` and `CallEnded`. For the service:
-`load`, `HandlerError`, `HandlerRunner`.
+Public, for your own handlers: `AudioCall`, the events (`Connected`, `Dtmf`, `Answered`,
+`Machine`, `Cleared`, `Notify`, `Other`), `PlaybackHandle`, `METRICS`, and the errors `AudioError`
+and `CallEnded`. For the service: `load`, `HandlerError`, `HandlerRunner`.
 """
 
 from ..playback import AudioError, CallEnded, PlaybackHandle
-from ..protocol import Cleared, Connected, Dtmf, Notify, Other
+from ..protocol import Answered, Cleared, Connected, Dtmf, Machine, Notify, Other
 from .audio_call import MOVED, AudioCall, Event
 from .handler_task import HandlerRunner, HandlerTask
 from .loading import BUILT_IN, Handler, HandlerError, load
@@ -16,6 +16,7 @@ __all__ = [
     "BUILT_IN",
     "METRICS",
     "MOVED",
+    "Answered",
     "AudioCall",
     "AudioError",
     "CallEnded",
@@ -27,6 +28,7 @@ __all__ = [
     "HandlerError",
     "HandlerRunner",
     "HandlerTask",
+    "Machine",
     "Notify",
     "Other",
     "PlaybackHandle",

@@ -48,9 +48,9 @@ class AudioCall:
                     await call.clear()
 
     Iterating gives pairs of seconds since the call began and an event: `bytes` are audio, 20 ms
-    of it, linear PCM, 16 bit, little-endian, mono, at `rate` Hz; others are
-    `Connected`, `Dtmf`, `Cleared`, `Notify`, `Other`. The iteration ends when the call ends. For a
-    handler that is slower than the audio, the oldest waiting events are dropped.
+    of it, linear PCM, 16 bit, little-endian, mono, at `rate` Hz; others are `Connected`, `Dtmf`,
+    `Answered`, `Machine`, `Cleared`, `Notify`, `Other`. The iteration ends when the call ends. For
+    a handler that is slower than the audio, the oldest waiting events are dropped.
 
     Methods that send raise `CallEnded` once the call is over; a handler need not catch it.
 

@@ -104,9 +104,10 @@ class Settings:
         "1000", integer(1, 1_000_000), "calls at once; more are answered with 503"
     )
     max_call_seconds: float = setting(
-        "7260",
+        "86460",
         duration("seconds", 1, 1e9),
-        "longest call, in seconds, then close code 4000; the platform's own limit is 7200",
+        "longest call, in seconds, then close code 4000; the platform ends calls to us after 7200, "
+        "one that we start after 86400 at most",
     )
     max_message_bytes: int = setting(
         "16384",

@@ -25,7 +25,7 @@ from .. import protocol
 from ..call import Call
 from ..handlers import MOVED, AudioCall, CallEnded, Event, Handler
 from ..playback import wav
-from ..protocol import Cleared, Connected, Dtmf, Notify, frame_bytes
+from ..protocol import Answered, Cleared, Connected, Dtmf, Machine, Notify, frame_bytes
 from . import virtual_time
 
 __all__ = ["FakeCall", "Played"]
@@ -52,8 +52,8 @@ class Played:
 class FakeCall:
     """A call that follows a script.
 
-    First write the script (`say`, `press`, `wait`, `text`, `move`), then `run` a handler, then
-    check `played`, `heard`, `sent`, `hung_up`, `notes`.
+    First write the script (`say`, `press`, `wait`, `answer`, `machine`, `text`, `move`), then
+    `run` a handler, then check `played`, `heard`, `sent`, `hung_up`, `notes`.
 
     Args:
         rate: Hz.
@@ -104,6 +104,14 @@ class FakeCall:
     def press(self, digit: str) -> None:
         """Have the caller press a key."""
         self._script.append(Dtmf(digit, 260))
+
+    def answer(self) -> None:
+        """Have the person answer, in a call whose socket was there first."""
+        self._script.append(Answered())
+
+    def machine(self, beep: bool = False) -> None:
+        """Have the platform tell that a machine has answered, or that it beeped."""
+        self._script.append(Machine(beep))
 
     def text(self, text: str) -> None:
         """Have the platform send any text message."""
@@ -165,7 +173,7 @@ class FakeCall:
         for event in script:
             if self._over:
                 break
-            audio_call.put(event)
+            audio_call.put(call.signals.read(event) if isinstance(event, Dtmf) else event)
             due += protocol.FRAME_MS / 1000 if isinstance(event, bytes) else 0
             await asyncio.sleep(due - self._loop.time())
         if moves and not self._over:

@@ -6,6 +6,7 @@ sent to a name of this machine, from the request's own origin.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from ncco_service.discovery.agent_poller import Tunnel
 from ncco_service.discovery.request_origin import RequestOrigin
@@ -45,6 +46,29 @@ class PublicUrl:
     def __init__(self, settings: Settings, tunnel: Callable[[], Tunnel] | None) -> None:
         self._settings = settings
         self._tunnel = tunnel
+        local = urlsplit(settings.local_url or "")
+        self._local_origin = RequestOrigin(local.scheme or "http", local.netloc)
+        self._local_hosts = (*settings.local_hosts, *filter(None, [local.hostname]))
+
+    def of_our_calls(self) -> tuple[str, str]:
+        """Return the URLs of the socket and of the events of calls that we start.
+
+        No request tells where the platform reaches us; LOCAL_URL stands for one.
+
+        Raises:
+            NotKnown: no source has them.
+
+        """
+        try:
+            return self.socket(self._local_origin).url, self.events(self._local_origin).url
+        except NotKnown as error:
+            if self._tunnel is not None:
+                raise
+            raise NotKnown(
+                "where the platform would reach us is not known, so no call can be started",
+                "set SOCKET_URL and PUBLIC_URL, or start the tunnel and set NGROK_API_URL, or set "
+                "LOCAL_URL for a telephone network on this machine",
+            ) from error
 
     @property
     def webhooks(self) -> str | None:
@@ -66,7 +90,7 @@ class PublicUrl:
         tunnel = self._tunnel() if self._tunnel else None
         if tunnel and tunnel.socket:
             return Address("wss" + tunnel.socket.removeprefix("https") + SOCKET_PATH, "agent")
-        if origin.is_local(self._settings.local_hosts):
+        if origin.is_local(self._local_hosts):
             scheme = {"http": "ws", "https": "wss"}[origin.scheme]
             return Address(f"{scheme}://{origin.host}{SOCKET_PATH}", "request")
         if tunnel:

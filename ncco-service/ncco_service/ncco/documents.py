@@ -14,6 +14,11 @@ from ncco_service.settings import Settings
 
 __all__ = ["Documents"]
 
+_IN_A_MEETING = {
+    **{name: template.PLACEHOLDERS[name] for name in ("from", "to", "uuid")},
+    "meeting": "room-1",
+}
+
 
 @dataclass(frozen=True)
 class Documents:
@@ -21,6 +26,8 @@ class Documents:
 
     Attributes:
         template: of the answer.
+        call: of the answer of a person whom we called.
+        meeting: of the answer of a number that leads into a meeting.
         fallback: what a caller hears when the socket or the answer failed, as JSON text.
         busy: what a caller hears when all lines are busy, as JSON text.
         after: what a caller gets after a handler hung up, as JSON text; None: the call ends.
@@ -30,6 +37,8 @@ class Documents:
     """
 
     template: Template
+    call: Template
+    meeting: Template
     fallback: str
     busy: str
     after: str | None
@@ -45,19 +54,28 @@ class Documents:
 
         """
         answer = template.load(settings.ncco_file)
+        call = template.load(settings.ncco_call_file, template.OUTBOUND)
+        meeting = template.load(settings.ncco_meeting_file, _IN_A_MEETING)
         authorization = _authorization(settings)
-        if settings.socket_auth == "ticket" and (problems := without_uuid(answer.document)):
-            raise TemplateError(settings.ncco_file, problems)
-        fallback = template.load(settings.ncco_fallback_file, placeholders=False)
-        busy = template.load(settings.ncco_busy_file, placeholders=False)
-        after = template.load(settings.ncco_after_file, placeholders=False, may_be_empty=True)
+        for each in (answer, call) if settings.socket_auth == "ticket" else ():
+            if problems := without_uuid(each.document):
+                raise TemplateError(each.file, problems)
+        last = call.document[-1]
+        if last["action"] != "connect" or last["endpoint"][0]["type"] != "websocket":
+            problem = "the last action must be a connect to the websocket that calls lead to"
+            raise TemplateError(call.file, [problem])
+        fallback = template.load(settings.ncco_fallback_file, {})
+        busy = template.load(settings.ncco_busy_file, {})
+        after = template.load(settings.ncco_after_file, {}, may_be_empty=True)
         warnings = tuple(
             f"{each.file}: {warning}"
-            for each in (answer, fallback, busy, after)
+            for each in (answer, call, meeting, fallback, busy, after)
             for warning in each.warnings
         )
         return cls(
             answer,
+            call,
+            meeting,
             json.dumps(fallback.document),
             json.dumps(busy.document),
             json.dumps(after.document) if after.document else None,
@@ -113,6 +131,48 @@ class Documents:
         if authorization := self.authorization(values["uuid"]):
             document = with_authorization(document, authorization)
         return json.dumps(document)
+
+    def meeting_answer(self, values: Mapping[str, str], meeting: str) -> list[dict[str, Any]]:
+        """Fill the document that leads into a meeting.
+
+        Args:
+            values: of the placeholders ``from``, ``to`` and ``uuid``.
+            meeting: the room's name.
+
+        Raises:
+            TemplateError: the values make it a document that the platform would refuse.
+
+        """
+        return self.meeting.fill({**values, "meeting": meeting})
+
+    def call_answer(
+        self, values: Mapping[str, str], headers: Mapping[str, Any]
+    ) -> list[dict[str, Any]]:
+        """Fill the document of a call that we start.
+
+        Args:
+            values: the placeholders' values, all of OUTBOUND; ``uuid`` is our own name for it.
+            headers: further ones for its socket; those in the document come first.
+
+        Raises:
+            TemplateError: the headers make it a document that the platform would refuse.
+
+        """
+        document = self.call.fill(values)
+        connect = document[-1]
+        endpoint = connect["endpoint"][0]
+        merged = {**endpoint, "headers": {**headers, **endpoint.get("headers", {})}}
+        document = [*document[:-1], {**connect, "endpoint": [merged]}]
+        if problems := problems_of(document):
+            raise TemplateError(self.call.file, problems)
+        if authorization := self.authorization(values["uuid"]):
+            document = with_authorization(document, authorization)
+        return document
+
+    def call_socket(self, values: Mapping[str, str], headers: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the websocket endpoint of that document alone; arguments and errors as there."""
+        endpoint: dict[str, Any] = self.call_answer(values, headers)[-1]["endpoint"][0]
+        return endpoint
 
 
 def _authorization(settings: Settings) -> Callable[[str], dict[str, str] | None]:

@@ -16,7 +16,7 @@ from ncco_service.ncco.unchecked import is_websocket
 from ncco_service.ncco.validation import problems_of
 from ncco_service.ncco.warnings import literal_placeholders, warnings_of
 
-__all__ = ["PLACEHOLDERS", "Template", "TemplateError", "fill", "load"]
+__all__ = ["OUTBOUND", "PLACEHOLDERS", "Template", "TemplateError", "fill", "load"]
 
 # Each placeholder with a value of the kind it gets, for the check at the start.
 PLACEHOLDERS: dict[str, str] = {
@@ -31,6 +31,8 @@ PLACEHOLDERS: dict[str, str] = {
 # Any other field of the answer webhook: ${query.SipHeader_X-UserId}. A sample as for `from`.
 _QUERY = re.compile(r"query\.[A-Za-z0-9_.-]{1,100}")
 _QUERY_SAMPLE = "447700900000"
+# Of a call that we start: its conversation is not known before it is placed.
+OUTBOUND = {name: value for name, value in PLACEHOLDERS.items() if name != "conversation_uuid"}
 
 _PLACEHOLDER = re.compile(r"\$\{([^{}]*)\}")
 _URLS = ("${socket_url}", "${events_url}")
@@ -75,7 +77,7 @@ class Template:
         app's user) is left out: it is optional, and means nothing then.
 
         Args:
-            values: the placeholders' values, all of PLACEHOLDERS, and ``query.NAME`` for all of
+            values: the values of all placeholders that it may hold, and ``query.NAME`` for all of
                 ``query``.
 
         Raises:
@@ -134,13 +136,15 @@ def fill(value: Any, values: Mapping[str, str]) -> Any:
     return value
 
 
-def load(file: Path, *, placeholders: bool = True, may_be_empty: bool = False) -> Template:
+def load(
+    file: Path, placeholders: Mapping[str, str] = PLACEHOLDERS, *, may_be_empty: bool = False
+) -> Template:
     """Read a document and validate it.
 
     Args:
         file: JSON, UTF-8.
-        placeholders: whether it may hold any; a fallback may not, since it must be valid whatever
-            a caller sends.
+        placeholders: which it may hold, each with a value of the kind it gets; a fallback has none,
+            since it must be valid whatever a caller sends.
         may_be_empty: whether it may have no action at all.
 
     Raises:
@@ -151,9 +155,9 @@ def load(file: Path, *, placeholders: bool = True, may_be_empty: bool = False) -
     if may_be_empty and document == []:
         return Template(file, [])
     try:
-        query = _query_names(document) if placeholders else set()
-        samples = PLACEHOLDERS | dict.fromkeys(query, _QUERY_SAMPLE)
-        problems = _wrong_placeholders(document, samples if placeholders else {})
+        query = _query_names(document) if placeholders is PLACEHOLDERS else set()
+        samples = {**placeholders, **dict.fromkeys(query, _QUERY_SAMPLE)}
+        problems = _wrong_placeholders(document, samples)
         filled = fill(document, samples) if not problems else document
         problems = problems or problems_of(filled)
     except RecursionError:
@@ -181,7 +185,7 @@ def _read(file: Path) -> Any:
             parse_constant=_no_constant,
         )
     except OSError as error:
-        settings = "NCCO_FILE, NCCO_FALLBACK_FILE, NCCO_BUSY_FILE or NCCO_AFTER_FILE"
+        settings = "the setting NCCO_..._FILE that names it"
         problem = f"cannot be read ({error.strerror}); check the path in {settings}"
     except UnicodeDecodeError as error:
         problem = f"is not UTF-8 at byte {error.start}; save it as UTF-8"

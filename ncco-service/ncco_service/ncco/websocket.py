@@ -26,7 +26,13 @@ def _content_type(text: str) -> str:
     return text
 
 
-def _headers(headers: dict[str, Any]) -> dict[str, Any]:
+def checked_headers(headers: dict[str, Any]) -> dict[str, Any]:
+    """Return a websocket's headers as they are.
+
+    Raises:
+        ValueError: the platform would refuse them; the message says what is allowed.
+
+    """
     for key in RESERVED_HEADERS:
         if key in headers:
             raise ValueError(
@@ -76,5 +82,7 @@ class Websocket(Strict):
     content_type: Annotated[str, AfterValidator(_content_type)] | None = Field(
         default=None, alias="content-type"
     )
-    headers: Annotated[dict[str, Any], AfterValidator(_headers)] = Field(default_factory=dict)
+    headers: Annotated[dict[str, Any], AfterValidator(checked_headers)] = Field(
+        default_factory=dict
+    )
     authorization: Authorization | None = None

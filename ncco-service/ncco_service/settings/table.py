@@ -10,7 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ncco_service.settings import values
 from ncco_service.settings.environment import Environment, SettingsError
-from ncco_service.settings.values import choice, duration, integer, optional
+from ncco_service.settings.values import choice, duration, integer, is_loopback, optional
 
 __all__ = ["VARIABLES", "Settings", "Variable"]
 
@@ -55,6 +55,12 @@ class Settings(BaseSettings):
         "ncco-after.json",
         "what a caller gets after a handler of echo-service hung up; by default nothing: the call "
         "ends",
+    )
+    ncco_call_file: values.Document = _setting(
+        "ncco-call.json", "the document of calls that we start, with the socket they lead to"
+    )
+    ncco_meeting_file: values.Document = _setting(
+        "ncco-meeting.json", "the document that answers the numbers in MEETINGS with a room"
     )
     socket_url: Annotated[str | None, optional(values.url("ws", "wss"))] = _setting(
         "", "where the platform reaches the socket, such as wss://host/socket"
@@ -111,6 +117,44 @@ class Settings(BaseSettings):
     vonage_api_url: Annotated[str, BeforeValidator(values.base_url("http", "https"))] = _setting(
         "https://api.nexmo.com", "Vonage's API; a simulated one is http://localhost:8090"
     )
+    vonage_private_key: values.PrivateKey = _setting(
+        "", "the application's private key (PEM); with it, calls can be started", secret=True
+    )
+    vonage_number: values.Number = _setting(
+        "", "the application's number that calls come from; by default any of its numbers"
+    )
+    calls_per_second: Annotated[int, integer(1, 1000)] = _setting(
+        "3", "calls started in any second at most; Vonage allows 3 unless it has raised that"
+    )
+    local_url: Annotated[str | None, optional(values.base_url("http", "https"))] = _setting(
+        "",
+        "where a telephone network on this machine reaches us, such as http://gateway:8080; for "
+        "calls that we start, when neither SOCKET_URL, PUBLIC_URL nor the tunnel says it",
+    )
+    operator_host: values.Host = _setting(
+        "127.0.0.1", "address of the operator's interface, through which calls are started"
+    )
+    operator_port: Annotated[int, integer(0, 65535)] = _setting(
+        "8002", "its port; 0 takes any free one; nothing listens without VONAGE_PRIVATE_KEY"
+    )
+    operator_token: values.SocketSecret = _setting(
+        "",
+        "what an operator must send (Authorization: Bearer), 32 characters or more; required when "
+        "OPERATOR_HOST lets other machines in",
+        secret=True,
+    )
+    answered_key: values.Key = _setting(
+        "8", "the key that tells the socket of a socket-first call that the person has answered"
+    )
+    machine_key: values.Key = _setting(
+        "9", "the key that tells a socket of an answering machine, and the second time of its beep"
+    )
+    meetings: values.Meetings = _setting(
+        "", "numbers that lead into a room: number=room, separated by commas"
+    )
+    meeting_socket: Annotated[str, BeforeValidator(choice("speak", "listen", "none"))] = _setting(
+        "speak", "whether the socket comes into a room with the first person: speak, listen or none"
+    )
     socket_secret: values.SocketSecret = _setting(
         "", "shared with the echo service, 32 characters or more", secret=True
     )
@@ -165,6 +209,35 @@ class Settings(BaseSettings):
         """Whether the Vonage application is pointed here."""
         given = (self.vonage_application_id, self.vonage_api_key, self.vonage_api_secret)
         return all(given)
+
+    @field_validator("vonage_private_key")
+    @classmethod
+    def _with_its_application(cls, key: str | None, info: ValidationInfo) -> str | None:
+        if key is not None and not info.data.get("vonage_application_id"):
+            raise PydanticCustomError(
+                "setting",
+                "is set without VONAGE_APPLICATION_ID; set that to the id of the key's application",
+            )
+        return key
+
+    @field_validator("operator_port")
+    @classmethod
+    def _apart_from_the_webhooks(cls, port: int, info: ValidationInfo) -> int:
+        if port and port == info.data.get("port") and info.data.get("vonage_private_key"):
+            raise PydanticCustomError("setting", "is the same as PORT; set it to another port")
+        return port
+
+    @field_validator("operator_token")
+    @classmethod
+    def _needed_for_other_machines(cls, token: str | None, info: ValidationInfo) -> str | None:
+        host = info.data.get("operator_host", "")
+        if token is None and info.data.get("vonage_private_key") and not is_loopback(host):
+            raise PydanticCustomError(
+                "setting",
+                f"is not set, but OPERATOR_HOST={host} lets other machines in; set OPERATOR_TOKEN "
+                "or OPERATOR_TOKEN_FILE (openssl rand -hex 32), or OPERATOR_HOST to 127.0.0.1",
+            )
+        return token
 
     @field_validator("socket_auth")
     @classmethod

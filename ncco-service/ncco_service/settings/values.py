@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from pydantic import BeforeValidator
 
 from ncco_service.urls import checked_url
@@ -22,7 +25,14 @@ _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?\.?")
 
 # The documents lie beside the package, in the source tree as in the image.
 _HOME = Path(__file__).resolve().parent.parent.parent
-_DOCUMENTS = {"ncco.json", "ncco-fallback.json", "ncco-busy.json", "ncco-after.json"}
+_DOCUMENTS = {
+    "ncco.json",
+    "ncco-call.json",
+    "ncco-meeting.json",
+    "ncco-fallback.json",
+    "ncco-busy.json",
+    "ncco-after.json",
+}
 
 
 def optional(parse: Callable[[str], Any]) -> BeforeValidator:
@@ -92,6 +102,14 @@ def host(text: str) -> str:
         if not _HOST.fullmatch(text):
             raise ValueError("a host name or an IP address") from None
     return text.lower()
+
+
+def is_loopback(text: str) -> bool:
+    """Tell whether a host is this machine's loopback."""
+    try:
+        return ipaddress.ip_address(text).is_loopback
+    except ValueError:
+        return text == "localhost"
 
 
 def upstream(text: str) -> str:
@@ -173,6 +191,41 @@ def socket_secret(text: str) -> str:
     return text
 
 
+def private_key(text: str) -> str:
+    """Read an application's private key: RSA, PEM; a variable may hold \\n for line ends."""
+    wrong = "the application's private key: RSA, in PEM, beginning with -----BEGIN PRIVATE KEY-----"
+    pem = text.replace("\\n", "\n")
+    try:
+        key = load_pem_private_key(pem.encode(), None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise ValueError(wrong) from None
+    if not isinstance(key, RSAPrivateKey):
+        raise ValueError(wrong)
+    return pem
+
+
+def number(text: str) -> str:
+    """Read a telephone number as the platform writes it: E.164 without +."""
+    if not re.fullmatch(r"[1-9][0-9]{6,14}", text):
+        raise ValueError("7 to 15 digits with the country code, without + and without blanks")
+    return text
+
+
+def key(text: str) -> str:
+    """Read a key of a telephone."""
+    if not re.fullmatch(r"[0-9*#]", text):
+        raise ValueError("one key of a telephone: a digit, * or #")
+    return text
+
+
+def meeting(text: str) -> tuple[str, str]:
+    """Read ``number=room``."""
+    called, _, name = text.partition("=")
+    if not re.fullmatch(r"[1-9][0-9]{6,14}=[A-Za-z0-9._-]{1,64}", text):
+        raise ValueError("number=room, such as 447700900460=standup, separated by commas")
+    return called, name
+
+
 Host = Annotated[str, BeforeValidator(host)]
 Hosts = Annotated[tuple[str, ...], items(host)]
 Upstreams = Annotated[tuple[str, ...], items(upstream)]
@@ -184,3 +237,7 @@ Word = Annotated[str | None, optional(word)]
 SignatureSecret = Annotated[str | None, optional(signature_secret), SECRET]
 ApiSecret = Annotated[str | None, optional(api_secret), SECRET]
 SocketSecret = Annotated[str | None, optional(socket_secret), SECRET]
+PrivateKey = Annotated[str | None, optional(private_key), SECRET]
+Number = Annotated[str | None, optional(number)]
+Key = Annotated[str, BeforeValidator(key)]
+Meetings = Annotated[tuple[tuple[str, str], ...], items(meeting)]

@@ -13,6 +13,8 @@ from ncco_service.views.signature_check import SignatureCheck
 
 __all__ = ["blueprint"]
 
+OFF = "off: set VONAGE_APPLICATION_ID and VONAGE_PRIVATE_KEY_FILE to start calls (docs/outbound.md)"
+
 # A part of the report, and the reasons why a call would not work.
 Finding = tuple[dict[str, Any], list[str]]
 
@@ -60,6 +62,7 @@ def blueprint(
             webhooks["last_failed_check"] = signature_check.last_failed_check
         report["guards"] = {"webhooks": webhooks, "socket": {"auth": settings.socket_auth}}
         report["refused"] = dict(refusals.counts)
+        report["calls"] = "on" if settings.vonage_private_key else OFF
         report["warnings"] = list(warnings)
         if reasons:
             unique = list(dict.fromkeys(reasons))

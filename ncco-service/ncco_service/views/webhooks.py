@@ -1,5 +1,6 @@
 """The platform's webhooks: answer a call, note its events, answer after a failure."""
 
+import json
 import re
 import time
 
@@ -7,11 +8,13 @@ import structlog
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import HTTPException
 
+from ncco_service.calls import EVENT_FIELDS, Calls
 from ncco_service.discovery import Discovery, NotKnown
 from ncco_service.errors import Problem
 from ncco_service.logs import masked
 from ncco_service.ncco import Documents, TemplateError
 from ncco_service.request_fields import any_text, fields_of, lenient_text, text
+from ncco_service.settings import Settings
 from ncco_service.views.plain_events import PlainEventsWarning
 from ncco_service.views.signature_check import SignatureCheck
 from ncco_service.views.socket_ends import FAILED_STATUSES, SocketEnds
@@ -28,10 +31,8 @@ def blueprint(
     documents: Documents,
     discovery: Discovery,
     signature_check: SignatureCheck | None,
-    *,
-    log_numbers: bool,
-    local_hosts: tuple[str, ...],
-    reconnects: int,
+    calls: Calls | None,
+    settings: Settings,
 ) -> Blueprint:
     """Make the webhooks.
 
@@ -39,15 +40,16 @@ def blueprint(
         documents: what callers get.
         discovery: where the platform reaches the socket and the webhooks.
         signature_check: refuses webhooks that are not Vonage's; None accepts all.
-        log_numbers: whether numbers are logged unmasked.
-        local_hosts: names of this machine.
-        reconnects: how often in a minute a call is connected to the socket again.
+        calls: are told of events; None when none can be started.
+        settings: whether numbers are logged unmasked, which lead into meetings, and how often in a
+            minute a call is connected to the socket again.
 
     """
-    socket_ends = SocketEnds(documents, discovery, reconnects)
-    plain_events = PlainEventsWarning(discovery, local_hosts)
+    socket_ends = SocketEnds(documents, discovery, settings.reconnects)
+    plain_events = PlainEventsWarning(discovery, settings.local_hosts)
     hooks = Blueprint("webhooks", __name__)
     methods = ["GET", "POST"]
+    meetings = dict(settings.meetings)
 
     @hooks.before_request
     def require_signature() -> None:
@@ -59,7 +61,7 @@ def blueprint(
             return None
         if _SOCKET.match(number):
             return number.partition("?")[0]  # a query may hold a secret
-        return number if log_numbers else masked(number)
+        return number if settings.log_numbers else masked(number)
 
     @hooks.route("/webhooks/answer", methods=methods)
     @hooks.route("/ncco", methods=methods)  # its name in Vonage's old guide
@@ -68,6 +70,8 @@ def blueprint(
         began = time.perf_counter()
         fields = fields_of(request)
         values = {name: text(fields, name) for name in _ANSWER_FIELDS}
+        if meeting := meetings.get(values["to"]):
+            return into_meeting(values, meeting)
         if discovery.all_lines_are_busy:
             logger.warning("answer_busy", call=values["uuid"], **{"from": shown(values["from"])})
             return _ncco(documents.busy)
@@ -102,12 +106,29 @@ def blueprint(
         )
         return _ncco(body)
 
+    def into_meeting(values: dict[str, str], meeting: str) -> Response:
+        if calls:
+            calls.meetings.expect(values["uuid"], meeting)
+        try:
+            document = documents.meeting_answer(values, meeting)
+        except TemplateError as error:
+            logger.error("answer_refused", call=values["uuid"], problem=str(error))
+            return _ncco(documents.fallback)
+        caller = {"from": shown(values["from"])}
+        logger.info("answer", call=values["uuid"], meeting=meeting, **caller)
+        return _ncco(json.dumps(document))
+
     @hooks.route("/webhooks/events", methods=methods)
     def events() -> Response:
         """Log an event; when the socket is gone, answer with what comes next."""
         fields = fields_of(request)
         status = lenient_text(fields, "status").lower()
         to = lenient_text(fields, "to").strip()
+        if calls:
+            event = {name: lenient_text(fields, name) for name in EVENT_FIELDS}
+            event |= {"status": status, "to": to}
+            event["uuid"] = event["uuid"] or lenient_text(fields, "call_uuid")
+            calls.happened(request.args.get("call", ""), event)
         kind = None if status else _kind(fields)
         reply = None
         if _SOCKET.match(to) and status in FAILED_STATUSES:
@@ -124,6 +145,7 @@ def blueprint(
             conversation=lenient_text(fields, "conversation_uuid") or None,
             direction=lenient_text(fields, "direction") or None,
             to=shown(to),
+            sub_state=lenient_text(fields, "sub_state") or None,
             detail=lenient_text(fields, "detail") or None,
             reason=lenient_text(fields, "reason") or None,
             seconds=lenient_text(fields, "duration") or None,

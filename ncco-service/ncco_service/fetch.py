@@ -3,7 +3,7 @@
 import http.client
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ssl import SSLCertVerificationError
 from urllib.parse import urlsplit
 
@@ -16,15 +16,23 @@ MAX_BYTES = 1024 * 1024
 
 
 class FetchError(Exception):
-    """There was no usable response; the message says what was seen."""
+    """There was no usable response; the message says what was seen.
+
+    Attributes:
+        sent: whether the request may have reached its host all the same.
+
+    """
+
+    sent = False
 
 
 @dataclass(frozen=True)
 class Response:
-    """A response: its status, and its body of at most 1 MiB."""
+    """A response: its status, its body of at most 1 MiB, and its headers by lower-case name."""
 
     status: int
     body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 def get(url: str, seconds: float = TOTAL_SECONDS) -> tuple[int, bytes]:
@@ -68,20 +76,30 @@ def send(
     parts = urlsplit(url)
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    with bounded(url, seconds):
-        connection = kind(parts.hostname or "", parts.port, timeout=seconds)
-        try:
-            fields = {"Accept": "application/json"} | dict(headers or {})
-            connection.request(method, target, body, fields)
-            with connection.getresponse() as response:
-                content = response.read(MAX_BYTES + 1)
-                if response.length and len(content) <= MAX_BYTES:
-                    raise http.client.IncompleteRead(content, response.length)
-        finally:
-            connection.close()
+    connected = False
+    try:
+        with bounded(url, seconds):
+            connection = kind(parts.hostname or "", parts.port, timeout=seconds)
+            try:
+                connection.connect()
+                connected = True
+                fields = {"Accept": "application/json"} | dict(headers or {})
+                connection.request(method, target, body, fields)
+                with connection.getresponse() as response:
+                    content = response.read(MAX_BYTES + 1)
+                    if response.length and len(content) <= MAX_BYTES:
+                        raise http.client.IncompleteRead(content, response.length)
+            finally:
+                connection.close()
+    except FetchError as error:
+        error.sent = connected
+        raise
     if len(content) > MAX_BYTES:
-        raise FetchError(f"{url.partition('?')[0]} sent more than {MAX_BYTES} bytes")
-    return Response(response.status, content)
+        too_long = FetchError(f"{url.partition('?')[0]} sent more than {MAX_BYTES} bytes")
+        too_long.sent = True
+        raise too_long
+    names = {name.lower(): value for name, value in response.getheaders()}
+    return Response(response.status, content, names)
 
 
 @contextmanager

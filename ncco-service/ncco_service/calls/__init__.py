@@ -1,0 +1,25 @@
+"""Calls that we start and steer: the Voice API's client, pacing, meetings.
+
+Public: ``Calls``; the bodies that operators send; ``VoiceApi``, ``Bodies`` and ``Signals``, of
+which calls are made; ``EVENT_FIELDS``, what calls want to know of an event.
+"""
+
+from ncco_service.calls.bodies import Bodies, Signals
+from ncco_service.calls.calls import EVENT_FIELDS, HANG_UP, Calls
+from ncco_service.calls.requests import Bot, Keys, NewCall, Sound, Talk, Transfer
+from ncco_service.calls.voice_api import VoiceApi
+
+__all__ = [
+    "EVENT_FIELDS",
+    "HANG_UP",
+    "Bodies",
+    "Bot",
+    "Calls",
+    "Keys",
+    "NewCall",
+    "Signals",
+    "Sound",
+    "Talk",
+    "Transfer",
+    "VoiceApi",
+]

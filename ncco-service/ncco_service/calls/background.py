@@ -1,0 +1,53 @@
+"""Background workers for what follows from an event, so that no webhook waits for the platform."""
+
+import queue
+import threading
+from collections.abc import Callable
+
+import structlog
+
+__all__ = ["Background"]
+
+logger = structlog.get_logger()
+
+WORKERS = 8
+MOST_WAITING = 1000
+
+
+class Background:
+    """Runs jobs on a few threads (under gevent greenlets); full, it drops them and says so."""
+
+    def __init__(self) -> None:
+        self._jobs: queue.Queue[tuple[str, Callable[[], None]] | None] = queue.Queue(MOST_WAITING)
+        self._threads = [
+            threading.Thread(target=self._run, name=f"background-{n}", daemon=True)
+            for n in range(WORKERS)
+        ]
+
+    def start(self) -> None:
+        """Start the threads, in the process that serves."""
+        for thread in self._threads:
+            thread.start()
+
+    def put(self, name: str, job: Callable[[], None]) -> None:
+        """Queue a job; ``name`` is for the log."""
+        try:
+            self._jobs.put_nowait((name, job))
+        except queue.Full:
+            logger.error("background_job_dropped", job=name, waiting=MOST_WAITING)
+
+    def stop(self) -> None:
+        """End the threads once their current jobs are done."""
+        for _ in self._threads:
+            try:
+                self._jobs.put_nowait(None)
+            except queue.Full:
+                return  # they are daemons
+
+    def _run(self) -> None:
+        while (item := self._jobs.get()) is not None:
+            name, job = item
+            try:
+                job()
+            except Exception as error:
+                logger.error("background_job_failed", job=name, exc_info=error)

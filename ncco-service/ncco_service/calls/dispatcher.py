@@ -1,0 +1,251 @@
+"""Queue of calls to place, in order and at the platform's pace; none is placed twice.
+
+A caller of ``place`` waits for the platform's answer, so nothing that it was told is lost when the
+process is killed, and nothing has to be kept on disk.
+"""
+
+import math
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+import structlog
+
+from ncco_service.calls.voice_api import Call, NoAnswer, Throttled
+from ncco_service.calls.window import RollingSecond
+from ncco_service.errors import Problem
+
+__all__ = ["Dispatcher", "Order", "Placement"]
+
+logger = structlog.get_logger()
+
+QUEUE_SECONDS = 20  # as many may wait as can be placed in this time
+PATIENCE_SECONDS = 30.0  # that a request waits for its answer
+LOOKUP_SECONDS = 1.0  # before a call without an answer is looked up: it may show up late
+MOST_LOOKUPS = 60  # of one that nobody waits for any more, so that it does not hold up others
+
+
+class Order(Protocol):
+    """A call to place."""
+
+    id: str
+
+    def send(self) -> Call:
+        """Send it, once; raises Throttled, NoAnswer or Problem."""
+
+    def look_up(self) -> Call | None:
+        """Return the call if an earlier attempt placed it; raises NoAnswer or Problem."""
+
+
+class Placement:
+    """An order on its way; ``wait`` waits for its result."""
+
+    def __init__(self, order: Order) -> None:
+        self.order = order
+        self.unclear = False  # sent without an answer
+        self.started = False  # taken from the queue at least once
+        self.given_up = False  # nobody waits any more
+        self.lookups = 0
+        self.call: Call | None = None
+        self.problem: Problem | None = None
+        self._done = threading.Event()
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the result is there."""
+        return self._done.is_set()
+
+    def finish(self, call: Call | None, problem: Problem | None = None) -> None:
+        """Set the result."""
+        self.call, self.problem = call, problem
+        self._done.set()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for the result, at most so many seconds; return whether it is there."""
+        return self._done.wait(seconds)
+
+
+class Dispatcher:
+    """Places calls, one after the other.
+
+    Args:
+        per_second: at most so many in any second.
+        clock: seconds, monotonic.
+
+    """
+
+    def __init__(self, per_second: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._per_second = per_second
+        self._limit = per_second * QUEUE_SECONDS
+        self._window = RollingSecond(per_second)
+        self._clock = clock
+        self._queue: deque[Placement] = deque()
+        self._changed = threading.Condition()
+        self._not_before = 0.0  # the clock's time until which nothing is sent
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="dispatcher", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread (under gevent a greenlet) that places calls."""
+        self._thread.start()
+
+    def refuse(self) -> None:
+        """Send nothing more; safe in a signal handler. ``stop`` follows."""
+        self._stopping = True
+
+    def stop(self) -> None:
+        """Send nothing more, and answer those who wait."""
+        self._stopping = True
+        with self._changed:
+            for placement in self._queue:
+                placement.finish(None, _interrupted(placement))
+            self._queue.clear()
+            self._changed.notify_all()
+
+    def submit(self, order: Order) -> Placement:
+        """Queue an order.
+
+        Raises:
+            Problem: 503, the queue is full, or the service stops.
+
+        """
+        with self._changed:
+            if self._stopping:
+                raise _stopping()
+            if len(self._queue) >= self._limit:
+                raise _busy(len(self._queue), self._per_second)
+            placement = Placement(order)
+            self._queue.append(placement)
+            self._changed.notify_all()
+        return placement
+
+    def result(self, placement: Placement, seconds: float = PATIENCE_SECONDS) -> Call:
+        """Wait for an order's call.
+
+        Raises:
+            Problem: it was not placed, or nobody knows.
+
+        """
+        if not placement.wait(seconds):
+            self._give_up(placement)
+        if placement.problem is not None:
+            raise placement.problem
+        if placement.call is None:
+            raise _unknown(placement.order.id)
+        return placement.call
+
+    def _give_up(self, placement: Placement) -> None:
+        """Withdraw an order that was not sent yet; one that was is only looked up from now on."""
+        with self._changed:
+            if placement.is_done:
+                return
+            placement.given_up = True
+            if not placement.started or (placement in self._queue and not placement.unclear):
+                waiting = len(self._queue)
+                self._queue.remove(placement)
+                placement.finish(None, _busy(waiting, self._per_second))
+
+    def _run(self) -> None:
+        while (placement := self._next()) is not None:
+            try:
+                self._place(placement)
+            except Exception as error:
+                logger.error("call_failed", call=placement.order.id, exc_info=error)
+                problem = Problem(
+                    500, "internal_error", "an internal error occurred", "see the service's log"
+                )
+                placement.finish(None, problem)
+
+    def _next(self) -> Placement | None:
+        """Wait until the next order may be sent; None when the service stops."""
+        with self._changed:
+            while not self._stopping:
+                now = self._clock()
+                if not self._queue:
+                    self._changed.wait()
+                elif (pause := max(self._not_before - now, self._window.wait(now))) > 0:
+                    self._changed.wait(pause)
+                else:
+                    placement = self._queue.popleft()
+                    placement.started = True
+                    return placement
+        return None
+
+    def _place(self, placement: Placement) -> None:
+        order = placement.order
+        try:
+            if placement.unclear:
+                placement.lookups += 1
+                if call := order.look_up():
+                    logger.info("call_found", call=order.id, leg=call.uuid)
+                    placement.finish(call)
+                    return
+                placement.unclear = False
+                if placement.given_up:
+                    placement.finish(None, _busy(len(self._queue), self._per_second))
+                    return
+            if self._stopping:
+                placement.finish(None, _stopping())
+                return
+            self._window.sent()
+            try:
+                call = order.send()
+            finally:
+                self._window.answered(self._clock())
+            placement.finish(call)
+        except Throttled as throttled:
+            logger.warning("call_throttled", call=order.id, seconds=throttled.seconds)
+            self._again(placement, throttled.seconds)
+        except NoAnswer as error:
+            logger.warning("call_unanswered", call=order.id, message=str(error))
+            placement.unclear = True
+            self._again(placement, LOOKUP_SECONDS)
+        except Problem as problem:
+            placement.finish(None, problem)
+
+    def _again(self, placement: Placement, seconds: float) -> None:
+        """Put an order back to the head of the queue, and send nothing for some seconds."""
+        with self._changed:
+            if self._stopping:
+                placement.finish(None, _interrupted(placement))
+                return
+            if placement.given_up and not placement.unclear:
+                placement.finish(None, _busy(len(self._queue), self._per_second))
+                return
+            if placement.given_up and placement.lookups >= MOST_LOOKUPS:
+                placement.finish(None, _unknown(placement.order.id))
+                return
+            self._queue.appendleft(placement)
+            self._not_before = self._clock() + seconds
+
+
+def _busy(waiting: int, per_second: int) -> Problem:
+    seconds = max(1, math.ceil(waiting / per_second))
+    return Problem(
+        503,
+        "queue_full",
+        f"{waiting} calls wait to be placed, at {per_second} a second; this one was not placed",
+        "try again after the seconds in Retry-After; CALLS_PER_SECOND may be raised if Vonage has",
+        {"Retry-After": str(seconds)},
+    )
+
+
+def _stopping() -> Problem:
+    message = "the service is stopping; this call was not placed"
+    hint = "try again after the seconds in Retry-After"
+    return Problem(503, "stopping", message, hint, {"Retry-After": "5"})
+
+
+def _interrupted(placement: Placement) -> Problem:
+    return _unknown(placement.order.id) if placement.unclear else _stopping()
+
+
+def _unknown(order: str) -> Problem:
+    return Problem(
+        504,
+        "call_unknown",
+        "the call was sent to the platform, which did not say whether it was placed",
+        f"do not repeat it before GET /calls/{order} has told what became of it",
+    )

@@ -1,0 +1,113 @@
+"""What an operator may ask for: the bodies of the operator's interface."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
+
+from ncco_service.ncco import checked_headers
+
+__all__ = ["Bot", "Keys", "NewCall", "Sound", "Talk", "Transfer"]
+
+# Vonage Voice API: a call made through it may last a day, and ring for two minutes.
+LONGEST_SECONDS = 86_400
+LONGEST_RINGING = 120
+
+Number = Annotated[
+    str,
+    StringConstraints(pattern=r"^[1-9][0-9]{6,14}$"),
+    Field(description="7 to 15 digits with the country code, without +"),
+]
+MeetingName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+Url = Annotated[str, StringConstraints(pattern=r"^https?://[\x21-\x7e]{1,2000}$")]
+Headers = Annotated[
+    dict[str, Any],
+    AfterValidator(checked_headers),
+    Field(description="what the socket's first message carries besides; strings, numbers, lists"),
+]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class NewCall(_Body):
+    """A call to place."""
+
+    to: Number
+    from_: Annotated[Number | None, Field(alias="from", description="by default VONAGE_NUMBER")] = (
+        None
+    )
+    headers: Headers = Field(default_factory=dict)
+    order: Annotated[
+        Literal["person-first", "socket-first"],
+        Field(description="who is called first; socket-first loses no first word"),
+    ] = "person-first"
+    machine_detection: Annotated[
+        Literal["continue", "hangup", "beep"] | None,
+        Field(description="tell machines from people; hang up on one, or tell of its beep too"),
+    ] = None
+    ring_seconds: Annotated[int, Field(ge=1, le=LONGEST_RINGING)] = 60
+    longest_seconds: Annotated[int, Field(ge=1, le=LONGEST_SECONDS)] = 7200
+    meeting: Annotated[
+        MeetingName | None, Field(description="the room that the person enters, once they answer")
+    ] = None
+
+    @model_validator(mode="after")
+    def _a_meeting_has_its_own_order(self) -> Self:
+        if self.meeting is not None and self.order == "socket-first":
+            raise ValueError(
+                "a call into a meeting is person-first: its socket comes with the first person"
+            )
+        return self
+
+
+class Transfer(_Body):
+    """Where a call goes on."""
+
+    ncco: list[dict[str, Any]] | None = None
+    url: Url | None = None
+
+    @model_validator(mode="after")
+    def _either(self) -> Self:
+        if (self.ncco is None) == (self.url is None):
+            raise ValueError("give either ncco or url")
+        return self
+
+
+class Talk(_Body):
+    """A text to say."""
+
+    text: Annotated[str, StringConstraints(min_length=1, max_length=1500)]
+    language: str | None = None
+    style: Annotated[int, Field(ge=0)] | None = None
+    premium: bool | None = None
+    loop: Annotated[int, Field(ge=0, description="0 is without end")] | None = None
+    level: Annotated[float, Field(ge=-1, le=1)] | None = None
+
+
+class Sound(_Body):
+    """A sound file to play."""
+
+    stream_url: Url
+    loop: Annotated[int, Field(ge=0, description="0 is without end")] | None = None
+    level: Annotated[float, Field(ge=-1, le=1)] | None = None
+
+
+class Keys(_Body):
+    """Keys to press; p is a pause of 500 ms."""
+
+    digits: Annotated[str, StringConstraints(pattern=r"^[0-9*#p]{1,100}$")]
+
+
+class Bot(_Body):
+    """How the socket takes part in a meeting."""
+
+    listen_only: bool = False
+    headers: Headers = Field(default_factory=dict)

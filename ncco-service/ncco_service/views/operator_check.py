@@ -1,0 +1,106 @@
+"""Check of who uses the operator's interface: no other machine without the token, no web page."""
+
+import hmac
+import ipaddress
+import threading
+import time
+from collections.abc import Callable
+
+import structlog
+from flask import Request
+
+from ncco_service.errors import Problem
+
+__all__ = ["OperatorCheck"]
+
+logger = structlog.get_logger()
+
+_LOG_SECONDS = 1.0  # at most one line in so many, however many are refused
+
+
+class OperatorCheck:
+    """Runs before every request.
+
+    A page in a browser on this machine reaches loopback, too. It cannot send the token; without one
+    it is told by what browsers send with every request that a page makes: an Origin of its own, or
+    Sec-Fetch-Site; and, if its name was rebound to our address, by the Host. A form cannot send
+    JSON, so that is demanded of every POST, and anything else needs our consent, which we never
+    give.
+
+    Args:
+        token: what every request must bear; None demands none, which is for loopback only.
+        hosts: names in Host headers that are ours, beside localhost and addresses.
+        clock: seconds, monotonic.
+
+    """
+
+    def __init__(
+        self,
+        token: str | None,
+        hosts: tuple[str, ...],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._token = token
+        self._hosts = ("localhost", *hosts)
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._logged_at = -_LOG_SECONDS
+        self.refused = 0
+
+    def require(self, request: Request) -> None:
+        """Return if a request may be made.
+
+        Raises:
+            Problem: 401, 403 or 415, saying why not.
+
+        """
+        try:
+            self._check(request)
+        except Problem as problem:
+            self._count(problem, request.remote_addr)
+            raise
+
+    def _check(self, request: Request) -> None:
+        if self._token is not None:
+            given = request.headers.get("Authorization", "")
+            wanted = f"Bearer {self._token}"
+            if not hmac.compare_digest(given.encode("utf-8", "replace"), wanted.encode()):
+                seen = "the token is wrong" if given else "there is no token"
+                hint = "send Authorization: Bearer with the OPERATOR_TOKEN of ncco-service"
+                bearer = {"WWW-Authenticate": "Bearer"}
+                raise Problem(401, "unauthorized", seen, hint, bearer)
+        elif not self._is_ours(request.headers.get("Host", "")):
+            seen = f"the request's host {request.headers.get('Host', '')[:100]!r} is not ours"
+            raise _forbidden(seen, "ask for localhost or 127.0.0.1, or set OPERATOR_TOKEN")
+        site = request.headers.get("Sec-Fetch-Site", "none")
+        if "Origin" in request.headers or site not in ("none", "same-origin"):
+            hint = "use curl, the command line, or a program of your own"
+            raise _forbidden("the request comes from a web page", hint)
+        if request.method == "POST" and request.mimetype != "application/json":
+            seen = f"the body's content type is {request.mimetype[:80]!r}"
+            hint = "send Content-Type: application/json, even with an empty body"
+            raise Problem(415, "unsupported_media_type", seen, hint)
+
+    def _is_ours(self, host: str) -> bool:
+        name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
+        if name.lower() in self._hosts:
+            return True
+        try:
+            ipaddress.ip_address(name.strip("[]"))
+        except ValueError:
+            return False
+        return True  # an address: a page's name can be rebound, but is a name
+
+    def _count(self, problem: Problem, peer: str | None) -> None:
+        with self._lock:
+            self.refused += 1
+            now = self._clock()
+            if now - self._logged_at < _LOG_SECONDS:
+                return
+            self._logged_at = now
+        seen, refused = problem.message, self.refused
+        logger.warning("operator_refused", message=seen, peer=peer, refused=refused)
+
+
+def _forbidden(seen: str, hint: str) -> Problem:
+    return Problem(403, "forbidden", seen, hint)

@@ -1,0 +1,137 @@
+"""A meeting: its socket comes once and leaves with the last, whatever order the events come in."""
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from ncco_service.calls.meeting import Meeting
+from ncco_service.calls.meetings import Meetings
+from ncco_service.calls.requests import Bot
+
+
+def happen(meeting: Meeting, steps: Sequence[str]) -> list[str]:
+    """Have some things happen; return what the meeting wants."""
+    wanted = []
+    for step in steps:
+        what, _, leg = step.partition(" ")
+        done: object = None
+        if what == "enters":
+            done = meeting.entered(leg)
+        elif what == "leaves":
+            done = meeting.left(leg)
+        elif what == "placed":
+            done = meeting.placed()
+        else:
+            meeting.socket_left()
+        if done:
+            wanted.append(str(done))
+    return wanted
+
+
+def test_the_socket_comes_with_the_first_and_leaves_with_the_last() -> None:
+    """Two people, one socket."""
+    meeting = Meeting("m", invites=True)
+    steps = ["enters a", "placed", "enters b", "leaves a", "leaves b", "over"]
+    assert happen(meeting, steps) == ["invite", "hang up"]
+    assert meeting.socket == "absent"
+
+
+def test_an_end_that_is_told_before_the_beginning() -> None:
+    """Somebody whose end overtook their arrival does not call the socket."""
+    meeting = Meeting("m", invites=True)
+    assert happen(meeting, ["leaves a", "enters a"]) == []
+    assert meeting.people == 0
+
+
+def test_the_last_leaves_before_the_socket_is_placed() -> None:
+    """Then it is hung up as soon as it is."""
+    meeting = Meeting("m", invites=True)
+    assert happen(meeting, ["enters a", "leaves a", "placed", "over"]) == ["invite", "hang up"]
+
+
+def test_somebody_comes_back_before_the_socket_is_placed() -> None:
+    """Then it stays."""
+    meeting = Meeting("m", invites=True)
+    assert happen(meeting, ["enters a", "leaves a", "enters b", "placed"]) == ["invite"]
+    assert meeting.socket == "present"
+
+
+@given(st.permutations(["enters a", "enters b", "enters c", "leaves a", "leaves b", "leaves c"]))
+def test_any_order(steps: list[str]) -> None:
+    """The socket is called at most once at a time, and nobody is left: neither is the socket."""
+    meeting = Meeting("m", invites=True)
+    wanted = []
+    for step in steps:
+        wanted += happen(meeting, [step])
+        if wanted and wanted[-1] == "invite" and meeting.socket == "invited":
+            wanted += happen(meeting, ["placed"])
+        if wanted and wanted[-1] == "hang up":
+            meeting.socket_left()
+    assert meeting.people == 0
+    assert meeting.socket == "absent"
+    assert wanted == ["invite", "hang up"] * (len(wanted) // 2)
+
+
+class Caller:
+    """Notes what meetings ask for."""
+
+    def __init__(self) -> None:
+        self.asked: list[Any] = []
+
+    def call_bot(self, meeting: str, bot: Bot) -> None:
+        """Note it."""
+        self.asked.append(("call", meeting, bot.listen_only))
+
+    def hang_up_bot(self, leg: str) -> None:
+        """Note it."""
+        self.asked.append(("hang up", leg))
+
+
+def event(leg: str, **fields: str) -> dict[str, str]:
+    """Make an event of a leg."""
+    names = ("status", "type", "conversation_uuid_from", "conversation_uuid_to")
+    return {"uuid": leg} | dict.fromkeys(names, "") | fields
+
+
+ENTERS = {"type": "transfer", "conversation_uuid_from": "CON-own", "conversation_uuid_to": "CON-m"}
+
+
+@pytest.mark.parametrize("bot", [Bot(), Bot(listen_only=True)])
+def test_events_of_a_room(bot: Bot) -> None:
+    """Those of its legs count, others do not; the socket is called and hung up once."""
+    caller = Caller()
+    meetings = Meetings(caller, bot)
+    for leg in "abc":
+        meetings.expect(leg, "m")
+    for leg in "abx":
+        meetings.happened(event(leg, status="answered"))
+        meetings.happened(event(leg, **ENTERS))
+    assert caller.asked == [("call", "m", bot.listen_only)]
+    meetings.placed("m", "socket")
+    (room,) = meetings.report()
+    assert (room["people"], room["socket"]["status"]) == (2, "present")
+    meetings.happened(event("a", status="completed"))
+    meetings.happened(
+        event(
+            "b", **(ENTERS | {"conversation_uuid_from": "CON-m", "conversation_uuid_to": "CON-z"})
+        )
+    )
+    assert caller.asked[1:] == [("hang up", "socket")]
+    meetings.socket_left("m")
+    meetings.happened(event("c", **(ENTERS | {"conversation_uuid_to": "CON-later"})))
+    assert len(caller.asked) == 3, "another meeting in the same room has its socket, too"
+
+
+def test_by_hand() -> None:
+    """Invited once however often; dismissed; an unknown room has nobody to dismiss."""
+    caller = Caller()
+    meetings = Meetings(caller, None)
+    assert meetings.dismiss("m") is None
+    for _ in itertools.repeat(None, 3):
+        assert meetings.invite("m", Bot(listen_only=True))["socket"]["status"] == "invited"
+    meetings.placed("m", "socket")
+    assert meetings.dismiss("m") is not None
+    assert caller.asked == [("call", "m", True), ("hang up", "socket")]
