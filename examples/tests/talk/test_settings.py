@@ -75,7 +75,8 @@ def test_every_setting_is_on_the_page_and_in_compose() -> None:
     """Under its name, with its default where it has a plain one."""
     page = (ROOT / "docs" / "assistant.md").read_text()
     compose = (ROOT / "examples" / "docker-compose.assistant.yml").read_text()
-    rows = [line for line in page.splitlines() if line.startswith("|")]
+    table = page.partition("## Settings")[2].partition("\n## ")[0]
+    rows = [line for line in table.splitlines() if line.startswith("|")]
     for field_name, field in Settings.model_fields.items():
         name = field_name.upper()
         (row,) = [line for line in rows if f"`{name}`" in line]
