@@ -180,6 +180,8 @@ def test_serves_until_told_to_stop(
     refusal.value.close()
     process.send_signal(number)
     assert process.wait(10) == 0
+    assert process.stdout is not None
+    assert "warning      GET /v1/calls → 401: no Authorization" in process.stdout.read()
 
 
 def test_port_in_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

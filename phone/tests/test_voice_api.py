@@ -13,6 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from phone.legs.assumptions import Assumptions
+from phone.legs.log import Problem
 from phone.legs.telephone import Callee
 from phone.platform.limits import RollingLimit
 from phone.platform.network import Network
@@ -96,6 +97,51 @@ class TestTokens:
         """A good token is taken, with or without an end."""
         client.bearer = token(**changes)
         assert (await client.ask("GET", "/v1/calls"))[0] == 200
+
+
+class TestRefusals:
+    """What the API refused is told, at a bounded rate."""
+
+    async def test_told(self) -> None:
+        """Method, path, status and reason of wrong JSON, a wrong path, method, field and token."""
+        told: list[Problem] = []
+        async with (
+            Network(registration(), on_problem=told.append) as network,
+            aiohttp.ClientSession() as session,
+        ):
+            client = Client(network.url, session)
+            await client.ask("GET", "/v1/nothing")
+            await client.ask("PATCH", "/v1/calls")
+            await client.ask("POST", "/v1/calls", GOOD | {"to": []})
+            async with session.post(f"{network.url}/v1/calls", data="{") as reply:
+                assert reply.status == 401
+        assert [(problem.step, problem.seen) for problem in told] == [
+            ("api", "GET /v1/nothing → 404: Not Found"),
+            ("api", "PATCH /v1/calls → 405: Method Not Allowed"),
+            ("api", "POST /v1/calls → 400: the request breaks a rule"),
+            (
+                "api",
+                "POST /v1/calls → 401: no Authorization: Bearer header with the application's "
+                "token",
+            ),
+        ]
+        assert told[2].advice.startswith("to: ")
+        assert {problem.severity for problem in told} == {"warning"}
+
+    async def test_bounded(self) -> None:
+        """A flood has a few lines, and the next one says how many were left out."""
+        told: list[Problem] = []
+        async with (
+            Network(registration(), on_problem=told.append) as network,
+            aiohttp.ClientSession() as session,
+        ):
+            client = Client(network.url, session)
+            client.bearer = ""
+            began = time.monotonic()
+            while time.monotonic() < began + 1.5:
+                await client.ask("GET", "/v1/calls")
+        assert 5 <= len(told) <= 10
+        assert "refusals before" in "".join(problem.seen for problem in told)
 
 
 class TestLimits:

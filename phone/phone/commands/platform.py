@@ -149,4 +149,7 @@ def _tell(moment: Moment) -> None:
 
 
 def _warn(problem: Problem) -> None:
-    print(f"{problem.severity:<12} {printable(problem.seen)}; {problem.advice}", flush=True)
+    print(
+        f"{problem.severity:<12} {printable(problem.seen)}; {printable(problem.advice, 400)}",
+        flush=True,
+    )

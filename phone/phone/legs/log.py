@@ -51,7 +51,7 @@ class Problem:
 
     Args:
         step: where: "answer", "fallback", "ncco", "talk", "stream", "socket", "audio", "echo",
-            "event", "save".
+            "event", "save", "api".
         seen: what was seen.
         advice: what to try.
         severity: a failure means that the call did not work.

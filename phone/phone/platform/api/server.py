@@ -1,13 +1,14 @@
 """The HTTP server of the API."""
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
 from phone.constants import BODY_MAX_BYTES, REQUESTS_PER_SECOND
+from phone.legs.log import Problem
 from phone.platform.api.applications import get_application, put_application
 from phone.platform.api.bodies import (
     AsyncInputBody,
@@ -23,11 +24,15 @@ from phone.platform.api.tokens import Unauthorized, check_basic, check_token
 from phone.platform.limits import RollingLimit
 from phone.platform.mixing.recording import FORMATS
 from phone.platform.switch import Switch
+from phone.words import counted
 
 __all__ = ["application_of"]
 
 Body = TypeVar("Body", bound=BaseModel)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+REFUSALS_SAID_PER_SECOND = 5
+PATH_CHARACTERS = 100
+ADVICE = "docs/phone.md lists what is served"
 TITLES = {
     400: ("VALIDATION", "Bad Request"),
     401: ("UNAUTHORIZED", "Unauthorized"),
@@ -70,6 +75,8 @@ class _Server:
         self._switch = switch
         self._calls = Calls(switch)
         self._requests = RollingLimit(REQUESTS_PER_SECOND)
+        self._said = RollingLimit(REFUSALS_SAID_PER_SECOND)
+        self._unsaid = 0
 
     @web.middleware
     async def guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -87,15 +94,16 @@ class _Server:
                 raise ApiError(429, f"more than {REQUESTS_PER_SECOND} requests a second")
             return await handler(request)
         except Unauthorized as error:
-            return _refusal(401, str(error))
+            return self._refuse(request, 401, str(error))
         except ApiError as error:
-            return _refusal(error.status, error.detail, error.parameters)
+            return self._refuse(request, error.status, error.detail, error.parameters)
         except ValidationError as error:
-            return _refusal(400, "the request breaks a rule", _parameters(error))
+            rule = "the request breaks a rule"
+            return self._refuse(request, 400, rule, _parameters(error))
         except web.HTTPException as error:
             if error.status < 400:
                 raise
-            return _refusal(error.status, error.reason)
+            return self._refuse(request, error.status, error.reason)
 
     async def create(self, request: web.Request) -> web.StreamResponse:
         """POST /v1/calls."""
@@ -168,6 +176,25 @@ class _Server:
         self._switch.registration = registration
         return web.json_response(get_application(registration))
 
+    def _refuse(
+        self,
+        request: web.Request,
+        status: int,
+        detail: str,
+        parameters: Sequence[dict[str, str]] | None = None,
+    ) -> web.Response:
+        """Answer a refusal, and say it unless too many were said in this second."""
+        if self._said.take():
+            also = f" (and {counted(self._unsaid, 'refusal')} before)" if self._unsaid else ""
+            self._unsaid = 0
+            wrong = ", ".join(f"{each['name']}: {each['reason']}" for each in parameters or [])
+            seen = f"{request.method} {request.path[:PATH_CHARACTERS]} → {status}{also}: {detail}"
+            if self._switch.on_problem is not None:
+                self._switch.on_problem(Problem("api", seen, wrong or ADVICE, "warning"))
+        else:
+            self._unsaid += 1
+        return _refusal(status, detail, parameters)
+
     def _own(self, request: web.Request) -> None:
         if request.match_info["id"] != self._switch.registration.id:
             raise ApiError(404, "there is no application with this id")
@@ -195,11 +222,11 @@ def _parameters(error: ValidationError) -> list[dict[str, str]]:
 
 
 def _refusal(
-    status: int, detail: str, parameters: list[dict[str, str]] | None = None
+    status: int, detail: str, parameters: Sequence[dict[str, str]] | None = None
 ) -> web.Response:
     kind, title = TITLES.get(status, ("ERROR", "Error"))
     body: dict[str, Any] = {"type": kind, "error_title": title, "detail": detail}
     if parameters:
-        body["invalid_parameters"] = parameters
+        body["invalid_parameters"] = list(parameters)
     headers = {"Retry-After": "1"} if status == 429 else None
     return web.json_response(body, status=status, headers=headers)
