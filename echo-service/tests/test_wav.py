@@ -52,6 +52,7 @@ ODD = chunk(b"LIST", b"INFOx")
         riff(WIDE, DATA),
         riff(form(), chunk(b"data", PCM + b"x")),
         riff(form(), DATA, ODD),
+        b"RF64" + riff(chunk(b"ds64", bytes(28)), form(), chunk(b"data", PCM, 0xFFFFFFFF))[4:],
     ],
 )
 def test_what_is_there_is_read(tmp_path: Path, data: bytes) -> None:
@@ -73,6 +74,7 @@ def test_joined_files_are_read(tmp_path: Path) -> None:
     [
         (b"", "no sound file that is known here; convert it"),
         (b"OggS\0\x02", "a file of type Ogg; convert it"),
+        (b"RIFX" + riff(form(), DATA)[4:], "a file of type WAV, big-endian (RIFX); convert it"),
         (riff(form()), "holds no audio"),
         (riff(form(), chunk(b"data", b""), ODD), "holds no audio"),
         (riff(DATA), "it has no format; convert it"),

@@ -74,8 +74,11 @@ def _read(file: BinaryIO, path: Path) -> Wav:
     end = file.seek(0, 2)
     file.seek(0)
     kind = file_kind(file.read(4096))
-    if kind != "WAV":
+    file.seek(0)
+    big_endian = file.read(4) == b"RIFX"
+    if kind != "WAV" or big_endian:
         seen = f"a file of type {kind}" if kind else "no sound file that is known here"
+        seen += ", big-endian (RIFX)" if big_endian else ""
         raise AudioError(f"{path} is not a WAV of PCM: it is {seen}; {advice(path)}")
     formats: set[bytes] = set()
     places: list[tuple[int, int]] = []
@@ -128,7 +131,7 @@ def _chunks(file: BinaryIO, end: int) -> Iterator[tuple[bytes, int, int]]:
         file.seek(place)
         header = file.read(_FORM_BYTES)
         name, size = _HEADER.unpack_from(header)
-        if name == b"RIFF" and header[_HEADER.size :] == b"WAVE":
+        if name in (b"RIFF", b"RF64") and header[_HEADER.size :] == b"WAVE":
             place += _FORM_BYTES  # the file itself, or the next one
             continue
         place += _HEADER.size

@@ -13,12 +13,14 @@ KINDS = (
     ("MP4", re.compile(rb"\0\0\0.ftyp", re.DOTALL)),
     ("AU", re.compile(rb"\.snd\0\0")),
 )
-# MPEG 1 and 2, layer III: kbit/s by index, Hz by index (ISO/IEC 11172-3, 13818-3).
+# MPEG 1, 2 and 2.5, layer III: kbit/s by index, Hz by index (ISO/IEC 11172-3, 13818-3; 2.5, for the
+# lowest rates, is an extension that every encoder has).
 BITRATES = {
     3: (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
     2: (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
-SAMPLE_RATES = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000)}
+BITRATES[0] = BITRATES[2]
+SAMPLE_RATES = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
 
 
 def file_kind(data: bytes) -> str | None:

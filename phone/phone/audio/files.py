@@ -239,5 +239,6 @@ def _samples(file: soundfile.SoundFile, rate: int, name: str) -> Samples:
 
 def _convert(samples: npt.NDArray[np.float32], old: int, new: int) -> Samples:
     mono = soxr.resample(samples.mean(axis=1), old, new)
-    converted: Samples = (np.clip(mono, -1.0, 1.0) * 32767).astype(np.int16)
+    # Files of floats may hold what is no number.
+    converted: Samples = (np.clip(np.nan_to_num(mono), -1.0, 1.0) * 32767).astype(np.int16)
     return converted

@@ -42,7 +42,7 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     place = 0
     while place + HEADER.size <= len(data):
         name, size = HEADER.unpack_from(data, place)
-        if name == b"RIFF" and data[place + 8 : place + FORM_BYTES] == b"WAVE":
+        if name in (b"RIFF", b"RF64") and data[place + 8 : place + FORM_BYTES] == b"WAVE":
             place += FORM_BYTES  # the file itself, or the next one
             continue
         place += HEADER.size
