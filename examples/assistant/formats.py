@@ -5,12 +5,12 @@ At 24 kHz nothing is converted: the bytes of the call are the bytes of the model
 
 from __future__ import annotations
 
-import wave
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
 import soxr
+from echo_service.playback import wav
 
 __all__ = ["Converter", "Format", "converters", "format_for", "read_wav"]
 
@@ -162,24 +162,15 @@ def read_wav(path: Path, rate: int) -> bytes:
     """Read a WAV file as PCM of a call.
 
     Args:
-        path: of a file of one channel and 16 bits.
+        path: of a file of 16 bits, of any rate; several channels are mixed to one.
         rate: Hz of the call.
 
     Raises:
-        ValueError: it is no such file; says what was seen.
+        AudioError: it is no such file; says what was seen, and what converts it.
 
     """
-    try:
-        with wave.open(str(path), "rb") as file:
-            width, channels, own = file.getsampwidth(), file.getnchannels(), file.getframerate()
-            data = file.readframes(file.getnframes())
-    except (OSError, EOFError, wave.Error) as error:
-        raise ValueError(f"{path} cannot be played: {error}") from None
-    if (width, channels) != (2, 1):
-        raise ValueError(
-            f"{path} has {channels} channels of {8 * width} bits; give one channel of 16 bits"
-        )
-    if own == rate:
-        return data
-    resampled = soxr.resample(np.frombuffer(data, "<i2"), own, rate)
+    file = wav.read(path)
+    if file.rate == rate:
+        return file.pcm
+    resampled = soxr.resample(np.frombuffer(file.pcm, "<i2"), file.rate, rate)
     return bytes(resampled.astype("<i2").tobytes())

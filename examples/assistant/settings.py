@@ -7,7 +7,15 @@ import re
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from echo_service.playback import wav
+from pydantic import (
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 __all__ = ["Settings", "SettingsError", "load"]
@@ -99,7 +107,7 @@ class Settings(BaseSettings):
     )
     @classmethod
     def _readable(cls, value: Path | None) -> Path | None:
-        if value is not None and not os.access(value, os.R_OK):
+        if value is not None and not (value.is_file() and os.access(value, os.R_OK)):
             raise ValueError(
                 f"{value} cannot be read; give the path of a file inside the container"
             )
@@ -110,6 +118,15 @@ class Settings(BaseSettings):
     def _greeting(cls, value: Path | None) -> Path | None:
         if value is not None and value.suffix.lower() not in (".wav", ".txt"):
             raise ValueError(f"{value} is neither .wav (played) nor .txt (said by the model)")
+        return value
+
+    @field_validator("assistant_greeting_file", "assistant_apology_file")
+    @classmethod
+    def _sound(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        if value is not None and not (
+            info.field_name == "assistant_greeting_file" and value.suffix.lower() == ".txt"
+        ):
+            wav.read(value)  # its error says what is wrong with the file, now and not in a call
         return value
 
     @model_validator(mode="after")

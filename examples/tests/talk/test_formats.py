@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from assistant.formats import MODEL_RATES, Format, converters, format_for, read_wav
+from assistant.settings import SettingsError, load
 
 RATES = (8000, 16000, 24000)
 
@@ -77,16 +78,32 @@ def test_the_format_follows_the_call() -> None:
     assert format_for("pcma", 24000) == "pcma"
 
 
-def test_a_file_that_cannot_be_played_says_why(tmp_path: Path) -> None:
-    """Not a WAV file, missing, or of two channels."""
+def test_what_is_there_of_a_file_is_read(tmp_path: Path) -> None:
+    """A header that states a wrong size hides no audio, and two channels are mixed to one."""
     path = tmp_path / "a.wav"
-    with pytest.raises(ValueError, match="cannot be played"):
-        read_wav(path, 8000)
-    path.write_bytes(b"no WAV at all")
-    with pytest.raises(ValueError, match="cannot be played"):
-        read_wav(path, 8000)
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, 8000, 0, "NONE", ""))
+        file.writeframes(tone(8000))
+    data = path.read_bytes()
+    size = data.index(b"data") + 4
+    for stated in (0, 0x7FFFFFFF, 0xFFFFFFFF):
+        path.write_bytes(data[:size] + stated.to_bytes(4, "little") + data[size + 4 :])
+        assert read_wav(path, 8000) == tone(8000)
     with wave.open(str(path), "wb") as file:
         file.setparams((2, 2, 8000, 0, "NONE", ""))
-        file.writeframes(bytes(8))
-    with pytest.raises(ValueError, match="2 channels of 16 bits"):
+        file.writeframes(np.frombuffer(tone(8000), "<i2").repeat(2).tobytes())
+    assert read_wav(path, 8000) == tone(8000)
+    assert len(read_wav(path, 16000)) == 2 * len(tone(8000))
+
+
+@pytest.mark.parametrize("data", [None, b"", b"no WAV at all"])
+def test_a_file_that_cannot_be_played_says_why(tmp_path: Path, data: bytes | None) -> None:
+    """Missing, empty, or no WAV file: the error names it, and the start is refused with it."""
+    path = tmp_path / "a.wav"
+    if data is not None:
+        path.write_bytes(data)
+    with pytest.raises(ValueError, match=r"a\.wav"):
         read_wav(path, 8000)
+    for name in ("assistant_greeting_file", "assistant_apology_file"):
+        with pytest.raises(SettingsError, match=r"a\.wav"):
+            load(**{name: path})

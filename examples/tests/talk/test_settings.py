@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import wave
 from pathlib import Path
 
 import pytest
@@ -64,7 +65,9 @@ def test_a_greeting_may_be_played_or_said(tmp_path: Path) -> None:
     """A text is said by the model; a sound is played, and its text told to the model."""
     text, sound = tmp_path / "hello.txt", tmp_path / "hello.wav"
     text.write_text("Hello!")
-    sound.touch()
+    with wave.open(str(sound), "wb") as file:
+        file.setparams((1, 2, 8000, 0, "NONE", ""))
+        file.writeframes(bytes(320))
     said = load(assistant_greeting_file=text)
     assert (said.greeting_text, said.greeting_sound) == ("Hello!", None)
     played = load(assistant_greeting_file=sound)
