@@ -147,6 +147,16 @@ def test_what_only_the_platform_knows_is_passed_on_with_a_warning(
     assert without_uuid(document) == []
 
 
+def test_the_rest_of_a_connect_to_a_telephone_is_checked(write: Write) -> None:
+    """A slip of the pen stops the start; a name as the caller and unknown fields are warned of."""
+    connect = {"action": "connect", "endpoint": [{"type": "phone", "number": "447700900789"}]}
+    for wrong in ({"evenUrl": ["https://a.example"]}, {"timeout": "soon"}):
+        with pytest.raises(TemplateError, match=r"action 1 \(connect\): " + next(iter(wrong))):
+            load(write([connect | wrong]))
+    template = load(write([connect | {"from": "Vonage", "mood": "good", "timeout": "45"}]))
+    assert [line.split()[3] for line in template.warnings] == ["an", "mood", "from"]
+
+
 @pytest.mark.parametrize("style", ["{{uuid}}", "{{ uuid }}", "$uuid", "{uuid}", "%uuid%"])
 def test_placeholders_of_another_style_are_named(write: Write, style: str) -> None:
     """Outside of a host they are sent as they are; the warning has the right form."""

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from ncco_service.ncco.actions import ACTIONS
-from ncco_service.ncco.unchecked import unchecked
+from ncco_service.ncco.unchecked import checkable
 from ncco_service.ncco.unknown_fields import unknown_fields
 
 __all__ = ["problems_of"]
@@ -36,7 +36,8 @@ def _in_action(number: int, action: object) -> list[str]:
     name = action.get("action") if isinstance(action, dict) else None
     if not isinstance(action, dict):
         return [f"action {number}: saw {_seen(action)}; allowed: an object"]
-    if unchecked(action):
+    checked = checkable(action)
+    if checked is None:
         return []
     model = ACTIONS.get(name) if isinstance(name, str) else None
     if model is None:
@@ -44,12 +45,12 @@ def _in_action(number: int, action: object) -> list[str]:
         return [f"action {number}: action: saw {seen}; allowed: {', '.join(ACTIONS)}"]
     lines: list[str] = []
     try:
-        model.model_validate(action)
+        model.model_validate(checked)
     except ValidationError as error:
         lines = [_line(detail) for detail in error.errors(include_url=False)]
     lines += [
         f'{field.path}: saw this name, which Vonage does not know; did you mean "{field.meant}"?'
-        for field in unknown_fields(action, model)
+        for field in unknown_fields(checked, model)
         if field.meant
     ]
     return [f"action {number} ({name}): {line}" for line in lines]

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ncco_service.ncco.actions import ACTIONS
-from ncco_service.ncco.unchecked import unchecked
+from ncco_service.ncco.unchecked import checkable, is_websocket, unchecked
 from ncco_service.ncco.unknown_fields import unknown_fields
 
 __all__ = ["literal_placeholders", "warnings_of"]
@@ -55,10 +55,12 @@ def literal_placeholders(value: Any, names: Sequence[str]) -> list[str]:
 def _in_action(action: Mapping[str, Any], rest: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     if passed_on := unchecked(action):
         yield f"{passed_on} is passed on unchecked, since this service sends none of its own"
+    checked = checkable(action)
+    if checked is None:
         return
-    for field in unknown_fields(action, ACTIONS[action["action"]]):
+    for field in unknown_fields(checked, ACTIONS[action["action"]]):
         yield f"{field.path} is not in Vonage's NCCO reference; it is sent, and perhaps ignored"
-    if action["action"] in _SPOKEN and action.get("bargeIn") in (True, "true", "1"):
+    if action["action"] in _SPOKEN and str(action.get("bargeIn")).lower() in ("true", "1"):
         following = next((later for later in rest if later["action"] not in _SPOKEN), None)
         if following is None or following["action"] != "input":
             seen = f"{following['action']} follows" if following else "nothing follows"
@@ -77,6 +79,8 @@ def _in_connect(connect: Mapping[str, Any], following: int) -> Iterator[str]:
             'from is not a number of 7 to 15 digits (with the country code, without "+"): the '
             "person called sees an unknown number"
         )
+    if not is_websocket(connect):
+        return
     if "content-type" not in connect["endpoint"][0]:
         yield "endpoint[0] has no content-type: the platform sends audio/l16;rate=16000"
     if following:
