@@ -135,7 +135,7 @@ class LoopMonitor:
         checked = monotonic()
         while not self._stopped.wait(BEAT_SECONDS):
             now = monotonic()
-            # If the whole process was frozen meanwhile, nothing blocked the loop.
+            # If the whole process was frozen in between, nothing blocked the loop.
             awake = min(now - checked, 2 * BEAT_SECONDS)
             checked = now
             silent = silent + awake if self._beats == beats else 0.0
@@ -149,7 +149,7 @@ class LoopMonitor:
             if self._beats != beats or self._where is not None or frame is None:
                 return
             self._where = place(frame)
-            # It may be the log that blocks: nobody reads it, and who writes to it waits.
+            # The log itself may block, when its reader has stopped reading: write from a thread.
             line = threading.Thread(
                 target=logger.error,
                 args=("loop_blocked",),

@@ -36,7 +36,7 @@ CLOSE_SECONDS = 5.0
 """How long a peer may take to answer a close."""
 
 DONE_SECONDS = 2.0
-"""How long after a call has ended as it was meant to ncco-service may ask whether it was."""
+"""How long ncco-service may still ask how a call ended, after a normal end."""
 
 SPARE_FILES = 100
 """Open files that are not connections of peers: logs, the event loop's, readers of metrics."""
@@ -63,7 +63,7 @@ class EchoService:
         self._recorder: Recorder | None = None
         if records or settings.recordings_days:
             self._recorder = Recorder(Path(settings.recordings_dir), settings.recordings_days)
-        # Connections echo by themselves if nobody needs to see the audio.
+        # Connections echo on their own if neither a handler nor a recording needs the audio.
         self._runner: handlers.HandlerRunner | None = None
         if records or handler is not echo:
             recorder = self._recorder if records else None

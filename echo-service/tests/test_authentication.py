@@ -265,7 +265,9 @@ async def test_an_open_socket_for_other_machines_is_asked_for(
     start: Any, lines: Callable[[], list[str]]
 ) -> None:
     """Beyond loopback, and with nothing said of who may come, nobody may; and it says so."""
-    words = "set SOCKET_SECRET as in ncco-service, or ask for an open socket with SOCKET_AUTH=none"
+    words = (
+        "set SOCKET_SECRET as in ncco-service, or SOCKET_AUTH=none to let anyone open the socket"
+    )
     async with start(host="0.0.0.0") as service:
         async with Peer.reach(service.port) as asker:
             asker.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")

@@ -200,7 +200,7 @@ async def test_a_second_signal_stops_at_once() -> None:
         ({"AUDIO_HANDLER": "nonsense"}, "there is no handler 'nonsense'"),
         ({"AUDIO_HANDLER": "nonsense.module:name"}, "cannot be imported"),
         ({"AUDIO_HANDLER": "echo_service.protocol:parse"}, "not an asynchronous function"),
-        ({"AUDIO_HANDLER": "echo_service.handlers.echo:ecco"}, "handlers in there: echo"),
+        ({"AUDIO_HANDLER": "echo_service.handlers.echo:ecco"}, "handlers in this module: echo"),
         ({"SOCKET_AUTH": "all"}, "give one of ticket, vonage, none\n"),
     ],
 )

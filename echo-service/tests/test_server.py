@@ -254,7 +254,7 @@ async def test_the_switch_for_conformance_tests(start: Start) -> None:
     ("request_", "result", "said"),
     [
         (b"GET /socket/ HTTP/1.1\r\nHost: x\r\n\r\n", "not_found",
-         'path=/socket/ status=404 hint="the socket is at /socket, without a slash behind it"'),
+         'path=/socket/ status=404 hint="the socket is at /socket, without a slash at the end"'),
         (b"GET /nowhere?to=447700900123 HTTP/1.1\r\nHost: x\r\n\r\n", "not_found",
          'path=/nowhere status=404 hint="the socket is at /socket"'),
         (b"GET /socket HTTP/1.1\r\nHost: x\r\n\r\n", "upgrade_required", "path=/socket status=426"),

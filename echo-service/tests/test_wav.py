@@ -72,14 +72,14 @@ def test_joined_files_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "seen"),
     [
-        (b"", "no sound file that is known here; convert it"),
+        (b"", "no known sound file; convert it"),
         (b"OggS\0\x02", "a file of type Ogg; convert it"),
         (b"RIFX" + riff(form(), DATA)[4:], "a file of type WAV, big-endian (RIFX); convert it"),
         (riff(form()), "holds no audio"),
         (riff(form(), chunk(b"data", b""), ODD), "holds no audio"),
         (riff(DATA), "it has no format; convert it"),
         (riff(b"fmt \xff\xff\xff\xff\x01"), "its format is cut off; convert it"),
-        (riff(form(), WIDE, DATA), "several formats, one behind the other; convert it"),
+        (riff(form(), WIDE, DATA), "several formats, one after the other; convert it"),
         (riff(form(tag=3, bits=32), DATA), "its format is 0x3; convert it"),
         (riff(form(bits=24), DATA), "has samples of 24 bits; convert it"),
         (riff(form(rate=0), DATA), "1 channels of 0 Hz; convert it"),

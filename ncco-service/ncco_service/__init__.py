@@ -2,5 +2,5 @@
 
 ``python -m ncco_service`` runs it. A room imports only rooms below it: ``__main__``, ``server``
 (gunicorn), ``app`` (Flask), ``service``, ``views``, ``discovery``, ``ncco``, and the ground floor:
-``signature``, ``request_fields``, ``errors``, ``settings``, ``logs``.
+``signature``, ``request_fields``, ``errors``, ``settings``, ``logs``, ``refusals``, ``urls``.
 """

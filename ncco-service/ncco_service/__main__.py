@@ -68,7 +68,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _port_problem(host_name: str, host: str, port_name: str, port: int) -> str | None:
-    """Say why we cannot listen on the port; gunicorn would say so only after five attempts."""
+    """Return why the port cannot be listened on; gunicorn reports it only after five attempts."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         socket.create_server((host, port), family=family).close()

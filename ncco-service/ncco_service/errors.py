@@ -54,7 +54,7 @@ def reply(problem: Problem) -> Response:
 
 
 def register(app: Flask, paths: str, refusals: Refusals) -> None:
-    """Make the application answer every error in this shape, and none with a traceback.
+    """Make the application answer every error in this shape, never with a traceback.
 
     Args:
         app: the application.

@@ -1,4 +1,4 @@
-"""HTTP requests with a deadline for all of it (under gevent), and errors in words."""
+"""HTTP requests with one deadline for the whole exchange (under gevent), and readable errors."""
 
 import http.client
 from collections.abc import Iterator, Mapping
@@ -46,7 +46,7 @@ def get(url: str, seconds: float = TOTAL_SECONDS) -> tuple[int, bytes]:
         The status and the body, of at most 1 MiB.
 
     Raises:
-        FetchError: nobody there, too slow, too long, or not HTTP.
+        FetchError: no connection, timeout, oversized response, or not HTTP.
 
     """
     response = send("GET", url, seconds=seconds)
@@ -70,7 +70,7 @@ def send(
         seconds: for all of it.
 
     Raises:
-        FetchError: nobody there, too slow, too long, or not HTTP.
+        FetchError: no connection, timeout, oversized response, or not HTTP.
 
     """
     parts = urlsplit(url)
@@ -104,10 +104,10 @@ def send(
 
 @contextmanager
 def bounded(url: str, seconds: float) -> Iterator[None]:
-    """End an exchange with a URL's host after so many seconds, however slowly bytes still arrive.
+    """End an exchange with a URL's host after so many seconds, even if bytes still arrive.
 
     Raises:
-        FetchError: too late, or whatever else goes wrong in here, in words.
+        FetchError: timeout, or any other error of the exchange, in readable words.
 
     """
     shown = url.partition("?")[0]  # a query may hold a secret

@@ -74,7 +74,7 @@ def stdlib_configuration(level: str, log_format: str) -> dict[str, Any]:
 
 
 def masked(number: str) -> str:
-    """Hide a telephone number but for its last two digits; other characters stay."""
+    """Mask all digits of a telephone number but the last two; other characters stay."""
     return _DIGIT_BEFORE_THE_LAST_TWO.sub("*", number)
 
 

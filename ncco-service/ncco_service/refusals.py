@@ -37,7 +37,7 @@ class Refusals:
     def note(
         self, method: str, path: str, status: int, slug: str, reason: str, *, always: bool = False
     ) -> None:
-        """Count a refusal and log it, unless too many are logged already.
+        """Count a refusal and log it, unless too many were logged recently.
 
         Args:
             method: of the request.

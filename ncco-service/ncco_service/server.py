@@ -96,7 +96,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
             self._wait_for_more(sock)
 
     def notify(self) -> None:
-        """Show the arbiter a sign of life, about once a second; end idle connections at a stop."""
+        """Notify gunicorn's arbiter that the worker is alive; close idle ones at a stop."""
         super().notify()
         if not self.alive:
             if calls := service_of(self.webhooks).calls:
@@ -131,7 +131,7 @@ limit_request_line = 8190  # a GET webhook carries all its fields in here
 # Whether a peer's X-Forwarded-* headers count is decided for each request.
 secure_scheme_headers: dict[str, str] = {}
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - memory, not disk
-control_socket_disable = True  # nobody asks it, and it would need a writable home
+control_socket_disable = True  # nothing uses it, and it would need a writable home
 accesslog = None  # the webhooks have a line each of their own
 logconfig_dict = logs.stdlib_configuration(_settings.log_level, _settings.log_format)
 

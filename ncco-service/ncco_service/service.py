@@ -53,15 +53,15 @@ class Service:
 
     @property
     def warnings(self) -> list[str]:
-        """What is open to anybody, and how to change that."""
+        """What anyone may use without proof, and how to change that."""
         found = []
         if self.signature_check is None:
             found.append(
-                "anybody can send webhooks, since none is verified: set VONAGE_SIGNATURE_SECRET"
+                "anyone can send webhooks, since none is verified: set VONAGE_SIGNATURE_SECRET"
             )
         if self.settings.socket_auth == "none":
             found.append(
-                "anybody can open the socket (SOCKET_AUTH=none): "
+                "anyone can open the socket (SOCKET_AUTH=none): "
                 "set SOCKET_SECRET here and for the echo service, and SOCKET_AUTH=ticket"
             )
         return found

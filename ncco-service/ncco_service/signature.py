@@ -1,4 +1,4 @@
-"""Signatures of webhooks: is this request from Vonage?
+"""Signatures of webhooks: whether a request was sent by Vonage.
 
 A webhook carries ``Authorization: Bearer <JWT>``: HS256 with the account's signature secret, and a
 hash of what was sent. Source: Vonage's guide to signed webhooks. PyJWT checks the token and its
@@ -28,7 +28,7 @@ _HMAC_BLOCK = 64  # bytes
 
 
 class SignatureError(Exception):
-    """A request is not shown to be Vonage's; ``check`` names the check that failed."""
+    """A request could not be verified as sent by Vonage; ``check`` names the failed check."""
 
     def __init__(self, check: str, message: str, hint: str) -> None:
         super().__init__(message)
@@ -204,7 +204,7 @@ class _UsedTokens:
         self._lock = threading.Lock()
 
     def is_first_or_same(self, token_id: str, digest: str, expires: float, now: float) -> bool:
-        """Remember a token; tell whether it is new or comes with the same payload as before."""
+        """Remember a token; return whether it is new, or came with the same payload before."""
         name = hashlib.sha256(token_id.encode("utf-8", "replace")).hexdigest()  # of bounded length
         with self._lock:
             before = self._tokens.get(name)

@@ -32,8 +32,8 @@ def test_ready_by_setting(make_app: MakeApp) -> None:
         "calls": "off: set VONAGE_APPLICATION_ID and VONAGE_PRIVATE_KEY_FILE to start calls "
         "(docs/outbound.md)",
         "warnings": [
-            "anybody can send webhooks, since none is verified: set VONAGE_SIGNATURE_SECRET",
-            "anybody can open the socket (SOCKET_AUTH=none): "
+            "anyone can send webhooks, since none is verified: set VONAGE_SIGNATURE_SECRET",
+            "anyone can open the socket (SOCKET_AUTH=none): "
             "set SOCKET_SECRET here and for the echo service, and SOCKET_AUTH=ticket",
         ],
     }

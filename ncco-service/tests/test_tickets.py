@@ -110,7 +110,7 @@ def test_without_a_secret_there_are_none(make_app: MakeApp, tmp_path: Path) -> N
     assert authorization_of(app) is None
     ready = app.test_client().get("/readyz").get_json()
     assert ready["guards"]["socket"] == {"auth": "none"}
-    assert any("anybody can open the socket" in warning for warning in ready["warnings"])
+    assert any("anyone can open the socket" in warning for warning in ready["warnings"])
 
 
 def test_the_other_modes_can_be_chosen(make_app: MakeApp) -> None:

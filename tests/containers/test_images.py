@@ -133,7 +133,7 @@ def test_a_private_folder_of_handlers_is_named(images: dict[str, str], tmp_path:
         capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     assert done.returncode == 78
-    assert "cannot read /handlers: chmod -R a+rX it" in done.stdout + done.stderr
+    assert "cannot read /handlers: chmod -R a+rX /handlers" in done.stdout + done.stderr
 
 
 def test_the_agent_can_read_its_configuration(images: dict[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""All live calls: their registry, pending handshakes, the reaper of dead ones, how calls ended.
+"""All live calls: their registry, pending handshakes, the reaper, and recently ended calls.
 
 Public: `CallRegistry`, `EndedCalls`, `PendingHandshakes`, `Reaper`.
 """

@@ -1,4 +1,4 @@
-"""Pending handshakes: how many connections may wait, and what becomes of them."""
+"""Pending handshakes: connections without a complete request yet, limited in number."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ REFUSAL_LINES = (10, 1)
 class PendingHandshakes:
     """Connections whose handshake has not come yet.
 
-    Over a limit the connection that has waited longest is aborted: an honest handshake takes
-    milliseconds, so it is hardly ever an honest one.
+    Over a limit the connection that has waited longest is aborted: a legitimate handshake takes
+    milliseconds, so it rarely is one.
 
     Args:
         limit: how many may wait.

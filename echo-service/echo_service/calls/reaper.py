@@ -1,4 +1,4 @@
-"""Reaper: ends calls and connections that have become silent, slow, too long, or deaf."""
+"""Reaper: ends calls that are silent, slow to read, too long, or not answering a close."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Reaper:
             self.sweep(asyncio.get_running_loop().time())
 
     def sweep(self, now: float) -> None:
-        """End what must end by now.
+        """End every connection that has exceeded a limit.
 
         Args:
             now: seconds on the event loop's clock.

@@ -82,7 +82,7 @@ class CallRegistry:
         self.idle.clear()
 
     def state_of(self, call_id: str) -> Mapping[str, object] | None:
-        """Return whether a call is live or how it ended lately; None for an unknown one.
+        """Return whether a call is live or how it ended recently; None for an unknown one.
 
         Args:
             call_id: the `uuid` of its first message.
@@ -113,11 +113,11 @@ class CallRegistry:
         self._pending.add(connection)
 
     def audio(self, connection: CallConnection, call: Call, data: bytes) -> None:
-        """Hand audio to the call's handler."""
+        """Pass audio to the call's handler."""
         self._put(connection, call, data)
 
     def text(self, connection: CallConnection, call: Call, text: str) -> None:
-        """Count, understand and log a text message, and hand it to the call's handler."""
+        """Count, parse and log a text message, and pass it to the call's handler."""
         call.stats.texts += 1
         if call.close_reason is not None:
             return
@@ -148,7 +148,7 @@ class CallRegistry:
             self._refuse_lost(connection)
 
     def ended(self, connection: CallConnection) -> None:
-        """End a call: the only place where that happens, whoever closed and why."""
+        """End a call: the only place where that happens, whichever side closed it."""
         call = self.calls.pop(connection, None)
         if call is None:
             return

@@ -1,8 +1,10 @@
 """What happens to the audio of a call: the interface of audio handlers, and those built in.
 
-Public, for your own handlers: `AudioCall`, the events (`Connected`, `Dtmf`, `Answered`,
+Public, for your own handlers: `AudioCall`, its events (`Event`: `Connected`, `Dtmf`, `Answered`,
 `Machine`, `Cleared`, `Notify`, `Other`), `PlaybackHandle`, `METRICS`, and the errors `AudioError`
-and `CallEnded`. For the service: `load`, `HandlerError`, `HandlerRunner`.
+and `CallEnded`. For the service: `load` (by name, of `BUILT_IN` or your own), `Handler`,
+`HandlerError`, `HandlerRunner`, `HandlerTask`, and `MOVED`, the reason of a call that continues in
+another process.
 """
 
 from ..playback import AudioError, CallEnded, PlaybackHandle

@@ -26,7 +26,7 @@ Event = bytes | protocol.Message
 
 
 class CallControl(Protocol):
-    """What a call is controlled by: where messages are sent, and where it is ended."""
+    """What an `AudioCall` needs of its connection: to send messages, and to end the call."""
 
     async def send(self, message: bytes | str) -> None:
         """Send one message; raises `CallEnded` when the call is over."""
@@ -104,9 +104,9 @@ class AudioCall:
 
     @property
     def moved(self) -> bool:
-        """Whether the call goes on in another process, where its handler starts anew.
+        """Whether the call continues in another process, where its handler starts again.
 
-        Known when the iteration ends; a crash cannot be told from here.
+        Known when the iteration ends; a crash cannot be detected here.
         """
         return self._call.close_reason == MOVED
 
@@ -202,8 +202,8 @@ class AudioCall:
     async def in_thread(self, work: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
         """Run slow work in a thread, and wait for it without blocking other calls.
 
-        Frames that come meanwhile are queued, up to AUDIO_QUEUE_FRAMES; for longer work, iterate
-        in a task of its own.
+        Frames that arrive in the meantime are queued, up to AUDIO_QUEUE_FRAMES; for longer work,
+        iterate in a task of its own.
         """
         return await asyncio.to_thread(work, *args, **named)
 
@@ -211,9 +211,7 @@ class AudioCall:
 
     @property
     def unplayed(self) -> float:
-        """Seconds of sound that the caller has not heard, of a call that goes on; infinite for a
-        sound whose end is not known.
-        """
+        """Seconds of audio not yet played: 0 once the call has ended, infinite if not known."""
         return self._playback.unplayed if self._playback is not None and not self._ended else 0.0
 
     def put(self, event: Event) -> None:
@@ -234,7 +232,7 @@ class AudioCall:
             self._playback.end()
 
     async def close(self) -> None:
-        """Wait, for a moment, until the sources of sounds are closed."""
+        """Close the sources of sounds; waits for a bounded time."""
         if self._playback is not None:
             await self._playback.close()
 

@@ -41,11 +41,11 @@ class MessageSender(Protocol):
         """Send one text message; raises `ConnectionClosed`."""
 
     def end_call(self, code: int, reason: str, close_reason: str) -> None:
-        """Close: the code and the reason of the close frame, and the reason as counted."""
+        """Close with this code and reason; `close_reason` is what is logged and counted."""
 
 
 class HandlerTask:
-    """A handler at work on a call; made by `HandlerRunner.start`."""
+    """A handler that runs on a call; made by `HandlerRunner.start`."""
 
     __slots__ = ("_connection", "_handler_name", "audio", "call", "recording", "task")
 
@@ -70,7 +70,7 @@ class HandlerTask:
         """Ends within `FINISH_SECONDS` of the call."""
 
     async def finish(self) -> None:
-        """Give the handler of a call that has ended a little time, then cancel it."""
+        """Give the handler of an ended call `FINISH_SECONDS` to return, then cancel it."""
         self.audio.end()
         _, late = await asyncio.wait([self.task], timeout=FINISH_SECONDS)
         if late:

@@ -48,7 +48,7 @@ _CHOICE = f"one of {', '.join(BUILT_IN)}, or package.module:name of your own"
 
 
 class HandlerError(ValueError):
-    """The audio handler cannot be used; says why, and which ones there are."""
+    """The audio handler cannot be used; the message says why, and names those that can."""
 
 
 def load(settings: Settings) -> Handler:
@@ -73,7 +73,9 @@ def load(settings: Settings) -> Handler:
     except Exception as error:  # whatever an application's own code raises
         advice = f"check that its folder is on PYTHONPATH, or give {_CHOICE}"
         if closed := _unreadable(sys.path):
-            advice = f"uid {os.getuid()}, which runs this, cannot read {closed}: chmod -R a+rX it"
+            advice = (
+                f"this process, uid {os.getuid()}, cannot read {closed}: chmod -R a+rX {closed}"
+            )
         raise HandlerError(
             f"{name!r} cannot be imported ({_described(error)}); {advice}"
         ) from error
@@ -90,12 +92,12 @@ def load(settings: Settings) -> Handler:
             for name, value in vars(imported).items()
             if not name.startswith("_") and _as_handler(value)
         ]
-        raise HandlerError(f"{seen}; handlers in there: {', '.join(usable) or 'none'}")
+        raise HandlerError(f"{seen}; handlers in this module: {', '.join(usable) or 'none'}")
     return handler
 
 
 def _unreadable(folders: Iterable[str]) -> str | None:
-    """Return the first folder that exists but is closed to us: imports pass over it silently."""
+    """Return the first folder that exists but cannot be read; imports skip it silently."""
     closed = (f for f in folders if os.path.isdir(f) and not os.access(f, os.R_OK | os.X_OK))
     return next(closed, None)
 
@@ -110,7 +112,7 @@ def _described(error: Exception) -> str:
 
 
 def _as_handler(value: Any) -> Handler | None:
-    """Return an asynchronous function, an instance or a class as a handler; None if it is none."""
+    """Return an asynchronous function, an instance or a class as a handler; else None."""
     callable_itself = inspect.iscoroutinefunction(getattr(value, "__call__", None))  # noqa: B004 - is it asynchronous
     if inspect.isclass(value):
         maker: Any = value

@@ -1,6 +1,6 @@
 """Log lines: structured, escaped, numbers masked, at a bounded rate.
 
-Public: `get_logger` (also for your own handlers), `set_up`, `masked`, `TokenBucket`.
+Public: `get_logger` (also for your own handlers), `set_up`, `FORMATS`, `masked`, `TokenBucket`.
 """
 
 from .logger import FORMATS, get_logger, set_up

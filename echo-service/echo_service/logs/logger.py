@@ -83,7 +83,7 @@ def _renderer(log_format: str, colors: bool) -> list[Processor]:
 
 
 def _from_another_library(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """Make a field of a line that is a sentence, perhaps with a traceback."""
+    """Make the event `log` of another library's record."""
     return {**event, "event": "log", "logger": event["_record"].name, "message": event["event"]}
 
 
@@ -132,7 +132,7 @@ def _shortened(value: object, longest: int) -> object:
 
 
 def _escaped(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """Make plain words, or JSON strings, of names and values."""
+    """Write names and values as plain words, or as JSON strings where needed."""
     return {_word(name): _word(value) for name, value in event.items()}
 
 

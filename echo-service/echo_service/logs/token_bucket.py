@@ -9,7 +9,7 @@ __all__ = ["TokenBucket"]
 
 
 class TokenBucket:
-    """Token bucket: so many at once, so many a second from then on.
+    """Token bucket: allows a burst, then a number of events a second.
 
     Args:
         burst: how many may come at once.

@@ -1,7 +1,8 @@
-"""Pace of audio: ahead of real time, never more than the platform can buffer. Pure.
+"""Pace of audio: computes when the next frame may be sent. It neither waits nor sends.
 
-Audio may be sent faster than real time; the platform buffers 1,024 messages in older descriptions
-and 3,072 in the newest (Vonage WebSockets guide). What it does beyond that is not documented.
+Audio may be sent ahead of real time, as far as the platform buffers it: 1,024 messages in older
+descriptions and 3,072 in the newest (Vonage WebSockets guide). What it does beyond that is not
+documented.
 """
 
 from __future__ import annotations

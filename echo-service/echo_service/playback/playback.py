@@ -1,4 +1,4 @@
-"""Playback queue of one call: sounds one after the other, in exact frames, paced."""
+"""Playback of one call: a queue of sounds, sent as exact frames at the right pace."""
 
 from __future__ import annotations
 

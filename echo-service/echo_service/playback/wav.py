@@ -45,7 +45,7 @@ class Wav:
 
 
 def advice(path: Path | str) -> str:
-    """Return how a file becomes one that can be read."""
+    """Return how to convert a file into one that can be read."""
     return (
         f"convert it, for instance with: ffmpeg -i {path} -ac 1 -c:a pcm_s16le "
         f"{Path(path).stem}-converted.wav"
@@ -77,7 +77,7 @@ def _read(file: BinaryIO, path: Path) -> Wav:
     file.seek(0)
     big_endian = file.read(4) == b"RIFX"
     if kind != "WAV" or big_endian:
-        seen = f"a file of type {kind}" if kind else "no sound file that is known here"
+        seen = f"a file of type {kind}" if kind else "no known sound file"
         seen += ", big-endian (RIFX)" if big_endian else ""
         raise AudioError(f"{path} is not a WAV of PCM: it is {seen}; {advice(path)}")
     formats: set[bytes] = set()
@@ -89,7 +89,7 @@ def _read(file: BinaryIO, path: Path) -> Wav:
         elif name == b"data":
             places.append((place, size))
     if len(formats) != 1:
-        seen = "several formats, one behind the other" if formats else "no format"
+        seen = "several formats, one after the other" if formats else "no format"
         raise AudioError(f"{path} is not a WAV of PCM: it has {seen}; {advice(path)}")
     channels, rate = _format(formats.pop(), path)
     total = sum(size for _, size in places)
@@ -125,7 +125,7 @@ def _format(chunk: bytes, path: Path) -> tuple[int, int]:
 
 
 def _chunks(file: BinaryIO, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """Yield the name of each chunk, and where what is there of it begins and how long it is."""
+    """Yield each chunk: its name, where its data begins, and how many bytes of it are present."""
     place = 0
     while place + _HEADER.size <= end:
         file.seek(place)

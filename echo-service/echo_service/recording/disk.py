@@ -24,7 +24,7 @@ class RecordingCounts:
 
 
 class Disk:
-    """Runs what blocks in one thread, because a disk does one thing at a time.
+    """Runs blocking work in one thread, because a disk does one thing at a time.
 
     Args:
         folder: where recordings are kept; it is created when one is made.

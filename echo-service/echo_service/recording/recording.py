@@ -80,7 +80,7 @@ class Recording:
         self._queue(self._out, self._right, frame)
 
     def cleared(self) -> None:
-        """Drop what the platform was told not to play."""
+        """Drop audio that the platform was told to clear."""
         here = self._out.clear(self._clock() - self._began)
         while self._right and self._right[-1][0] >= here:
             self._disk.waiting_bytes -= len(self._right.pop()[1])
@@ -163,7 +163,7 @@ class Recording:
             )
 
     def _taken(self) -> tuple[list[Piece], list[Piece], int]:
-        """Take what is due: the pieces of both channels, and the end of the time line."""
+        """Take the pieces of both channels that are due, and the end of the time line."""
         now = self._clock() if self._ended is None else self._ended
         until = round((now - self._began) * self._rate)
         left, right = _before(self._left, until), _before(self._right, until)

@@ -1,4 +1,4 @@
-"""WAV file of two channels that can be played while it grows.
+"""Stereo WAV file that can be played while it grows.
 
 Audio is written first, then the header that covers it. So whatever ends the process, the file is
 complete up to the last write.
@@ -48,7 +48,7 @@ def header(rate: int, size: int) -> bytes:
 
 
 class StereoFile:
-    """A growing WAV file. All of it blocks: use it in a thread.
+    """A growing WAV file. Every method blocks: use it in a thread.
 
     Args:
         path: must not exist.
@@ -78,7 +78,7 @@ class StereoFile:
         return self._size / (CHANNELS * WIDTH * self._rate)
 
     def write(self, left: Iterable[Piece], right: Iterable[Piece], until: int) -> None:
-        """Lay audio into both channels, and extend the file to the end of the time line.
+        """Write audio to both channels, and extend the file to the end of the time line.
 
         Args:
             left: pieces of the left channel.

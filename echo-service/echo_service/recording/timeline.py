@@ -1,4 +1,4 @@
-"""Place of audio on a time line, from when it arrived. Pure.
+"""Place of audio on a time line, computed from its time of arrival. Pure.
 
 An audio message has neither a sequence number nor a time stamp (Vonage WebSockets guide), so its
 arrival is all there is. Arrivals jitter, and the audio must not: frames follow each other without
@@ -63,7 +63,7 @@ class Track:
         return start
 
     def clear(self, now: float) -> int:
-        """Drop what lies ahead of now; returns the sample of the time line where that starts."""
+        """Drop audio placed after `now`; returns the sample of the time line where that starts."""
         here = round(now * self._rate)
         if self._cursor is not None:
             self._cursor = min(self._cursor, here)

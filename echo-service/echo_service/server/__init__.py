@@ -1,4 +1,4 @@
-"""What a peer meets first: listening, the handshake, authentication, HTTP responses, metrics.
+"""Accepts connections and serves HTTP: handshake, authentication, health, metrics.
 
 Public: `authentication`, `handshake`, `health`, `listening`, `metrics`, `metrics_server`,
 `responses`.

@@ -26,8 +26,8 @@ __all__ = [
     "authenticator",
 ]
 
-UNSET = "set SOCKET_SECRET as in ncco-service, or ask for an open socket with SOCKET_AUTH=none"
-"""What to do if no setting says who may open the socket."""
+UNSET = "set SOCKET_SECRET as in ncco-service, or SOCKET_AUTH=none to let anyone open the socket"
+"""What to do when SOCKET_AUTH and SOCKET_SECRET are not set."""
 
 LEEWAY_SECONDS = 30
 """Difference allowed between the clocks of two machines."""
@@ -78,7 +78,7 @@ class Authenticator(Protocol):
 def authenticator(
     mode: str, socket_secrets: Sequence[str], signature_secrets: Sequence[str]
 ) -> Authenticator | None:
-    """Return the authenticator of a mode; None if anybody may open the socket.
+    """Return the authenticator of a mode; None if anyone may open the socket.
 
     Args:
         mode: `ticket`, `vonage`, `unset` or `none`.
@@ -94,15 +94,15 @@ def authenticator(
 
 
 class RefuseAll:
-    """Refuses every handshake: no setting says who may open the socket."""
+    """Refuses every handshake: SOCKET_AUTH and SOCKET_SECRET are not set."""
 
     def authenticate(self, authorization: Sequence[str]) -> str | None:
         """Refuse; see `Authenticator`."""
-        raise AuthenticationError("socket_auth", "nothing says who may open the socket", UNSET)
+        raise AuthenticationError("socket_auth", "SOCKET_AUTH and SOCKET_SECRET are not set", UNSET)
 
 
 class _TokenAuthenticator:
-    """Accepts tokens that any of some secrets has signed."""
+    """Accepts tokens signed with one of the secrets."""
 
     def __init__(self, secrets: Sequence[str]) -> None:
         # Padded as HMAC itself does (RFC 2104): the same signature, no warning of the length.
@@ -189,7 +189,7 @@ def _verified(
     audience: str | None,
     require: list[str],
 ) -> dict[str, Any]:
-    """Return the claims of a token that one of the keys has signed."""
+    """Return the claims of a token that is signed with one of the keys."""
     for key in keys:
         try:
             claims: dict[str, Any] = jwt.decode(
@@ -226,7 +226,7 @@ _REFUSALS: tuple[tuple[type[Exception], str, str, str], ...] = (
     (jwt.InvalidAlgorithmError, "algorithm", "the token is not signed with HS256", _ORIGIN),
     (jwt.ExpiredSignatureError, "exp", "the token has expired", _EXPIRED),
     (jwt.ImmatureSignatureError, "iat", "the token is not valid yet", _CLOCKS),
-    (jwt.InvalidIssuerError, "iss", "the token is of another issuer", _ORIGIN),
+    (jwt.InvalidIssuerError, "iss", "the token is from another issuer", _ORIGIN),
     (jwt.InvalidAudienceError, "aud", "the token is for another audience", _ORIGIN),
     (jwt.InvalidIssuedAtError, "iat", "the token's iat is not a number", _ORIGIN),
     (jwt.exceptions.InvalidSubjectError, "sub", "the token's sub is not a string", _ORIGIN),
@@ -235,7 +235,7 @@ _REFUSALS: tuple[tuple[type[Exception], str, str, str], ...] = (
 
 
 def _refusal(error: Exception) -> AuthenticationError:
-    """Return why a token is refused, in our words."""
+    """Return the error that says why a token is refused."""
     if isinstance(error, jwt.MissingRequiredClaimError):
         return AuthenticationError(error.claim, f"the token has no {error.claim}", _ORIGIN)
     for kind, check, message, hint in _REFUSALS:

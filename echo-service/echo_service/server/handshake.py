@@ -1,4 +1,4 @@
-"""Handshakes: which ones are accepted, and what other requests get on the socket's port."""
+"""Handshakes: which are accepted, and the responses to other requests on the socket's port."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Handshakes:
         if path != PATH:
             hint = f"the socket is at {PATH}"
             if path.rstrip("/") == PATH:
-                hint += ", without a slash behind it"
+                hint += ", without a slash at the end"
             self._pending.refused("not_found", peer, path=path[:80], status=404, hint=hint)
             return responses.not_found(path, hint)
         if "Upgrade" not in request.headers:
@@ -86,7 +86,7 @@ class Handshakes:
     def response(
         self, connection: ServerConnection, request: Request, response: Response
     ) -> Response | None:
-        """Open the call, or put the library's refusal into the shape of our errors."""
+        """Open the call, or rewrite the library's refusal as one of our errors."""
         peer = cast(CallConnection, connection)
         if response.status_code == http.HTTPStatus.SWITCHING_PROTOCOLS:
             self._pending.accepted()

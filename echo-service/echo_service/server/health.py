@@ -14,7 +14,7 @@ from .authentication import UNSET
 __all__ = ["OPEN", "Health"]
 
 OPEN = (
-    "anybody can open the socket (SOCKET_AUTH=none): "
+    "anyone can open the socket (SOCKET_AUTH=none): "
     "set SOCKET_SECRET here and in ncco-service, and SOCKET_AUTH=ticket"
 )
 
@@ -52,7 +52,7 @@ class Health:
         mode = self._settings.socket_auth_mode
         reasons = [f"{name}: {message}" for name, message in self.refusals().items()]
         if mode == "unset":
-            reasons.append(f"socket_auth: nobody can open the socket: {UNSET}")
+            reasons.append(f"socket_auth: every handshake is refused: {UNSET}")
         facts: dict[str, object] = {
             "calls": len(self._calls),
             "max_calls": self._settings.max_calls,

@@ -75,7 +75,7 @@ class Metrics(Collector):
         return calls
 
     def state_of(self, call_id: str) -> Mapping[str, object] | None:
-        """Return whether a call is live or how it ended lately; None for an unknown one."""
+        """Return whether a call is live or how it ended recently; None for an unknown one."""
         return self._registry.state_of(call_id)
 
     def describe(self) -> list[Metric]:
@@ -91,8 +91,8 @@ class Metrics(Collector):
             ("live_calls", "Calls that are open now.", started),
             ("connections", "Open TCP connections, calls or not.", len(registry.connections)),
             ("max_calls", "Calls that may be open at once.", self._settings.max_calls),
-            ("loop_lag_seconds", "How late the event loop was last.", monitor.lag),
-            ("loop_lag_worst_seconds", "How late it was at worst.", monitor.worst_lag),
+            ("loop_lag_seconds", "Latest lag of the event loop.", monitor.lag),
+            ("loop_lag_worst_seconds", "Largest lag of the event loop.", monitor.worst_lag),
         ):
             yield GaugeMetricFamily(f"echo_{name}", help, value=value)
         for name, help, value in (
@@ -102,7 +102,11 @@ class Metrics(Collector):
             ("texts", "Text messages.", totals.texts),
             ("calls_resumed", "Calls that were connected again.", registry.resumed),
             ("handler_blocked", "Times the loop was blocked.", monitor.blocked_times),
-            ("handler_blocked_seconds", "Seconds for which it was.", monitor.blocked_seconds),
+            (
+                "handler_blocked_seconds",
+                "Seconds the loop was blocked.",
+                monitor.blocked_seconds,
+            ),
         ):
             yield CounterMetricFamily(f"echo_{name}", help, value=value)
         yield _labelled("calls_ended", "Ended calls.", "reason", registry.close_reasons)

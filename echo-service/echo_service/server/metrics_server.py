@@ -1,7 +1,7 @@
-"""Server of metrics, of the live calls and of how others ended, on a port of its own.
+"""HTTP server for metrics, live calls and recently ended calls, on a port of its own.
 
 Whoever reaches the port may read them: it is on loopback unless METRICS_HOST says otherwise, and
-the gateway never leads there.
+the gateway never forwards to it.
 """
 
 from __future__ import annotations
@@ -92,12 +92,14 @@ class MetricsServer:
             case "/healthz":
                 return responses.json_response(http.HTTPStatus.OK, {"status": "alive"})
             case path:
-                return responses.not_found(path, "here are /metrics, /calls and /calls/{uuid}")
+                return responses.not_found(
+                    path, "the paths here are /metrics, /calls, /calls/{uuid} and /healthz"
+                )
 
     def _call(self, call_id: str) -> Response:
         state = self._metrics.state_of(call_id)
         if state is None:
-            hint = "it is not live here, and did not end here lately: ask the other replicas"
+            hint = "this replica has no live or recent call with that id: ask the other replicas"
             return responses.not_found(f"call {call_id}", hint)
         return responses.json_response(http.HTTPStatus.OK, state)
 

@@ -105,7 +105,7 @@ def unavailable(reason: str, message: str) -> Response:
 
 
 def bad_handshake(refusal: Response) -> Response:
-    """Put the library's refusal of a handshake into the shape of our errors; keep its headers."""
+    """Rewrite the library's refusal of a handshake as one of our errors; keep its headers."""
     kept = {name: refusal.headers[name] for name in ("Allow", "Upgrade") if name in refusal.headers}
     return error(
         http.HTTPStatus(refusal.status_code),

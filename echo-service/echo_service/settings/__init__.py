@@ -1,6 +1,7 @@
 """Settings of the service, from environment variables.
 
-Public: `Settings`, `SettingsError`, and `VARIABLES`, the table that documentation is made from.
+Public: `Settings`, `SettingsError`, and `VARIABLES`, the table of each `Variable` that
+documentation is made from.
 """
 
 from .table import VARIABLES, Settings, SettingsError

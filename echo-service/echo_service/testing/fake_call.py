@@ -36,7 +36,7 @@ FINISH_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class _Move:
-    """The end of a stretch of the call; `gap` seconds later it goes on in another process."""
+    """The end of a stretch of the call; `gap` seconds later it continues in another process."""
 
     gap: float
 

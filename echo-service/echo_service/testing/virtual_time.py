@@ -1,4 +1,4 @@
-"""Event loop in virtual time: what waits for minutes is tested in a moment.
+"""Event loop in virtual time: tests need not wait for minutes to pass.
 
 Whenever the loop would sleep, its clock jumps to the end of the sleep. Work for a thread is done at
 once.
@@ -45,7 +45,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     def run_in_executor(  # type: ignore[override]  # a future that is done
         self, executor: object, work: Callable[..., T], *arguments: Any
     ) -> asyncio.Future[T]:
-        """Run at once what would run in a thread, or time would pass meanwhile."""
+        """Run the work at once, not in a thread, so that no virtual time passes."""
         future: asyncio.Future[T] = self.create_future()
         try:
             future.set_result(work(*arguments))

@@ -5,10 +5,18 @@ Public: `CallConnection` (documented path), `FastConnection`, what both are give
 `private_api`, which says whether the fast path can be used.
 """
 
-from . import private_api as private_api
-from .close_info import CloseInfo as CloseInfo
-from .connection import CallConnection as CallConnection
-from .connection import ConnectionEvents as ConnectionEvents
-from .connection import ConnectionOptions as ConnectionOptions
-from .fair_queue import FairQueue as FairQueue
-from .fast_connection import FastConnection as FastConnection
+from . import private_api
+from .close_info import CloseInfo
+from .connection import CallConnection, ConnectionEvents, ConnectionOptions
+from .fair_queue import FairQueue
+from .fast_connection import FastConnection
+
+__all__ = [
+    "CallConnection",
+    "CloseInfo",
+    "ConnectionEvents",
+    "ConnectionOptions",
+    "FairQueue",
+    "FastConnection",
+    "private_api",
+]

@@ -25,7 +25,7 @@ _NO_REQUEST = Request("", Headers())
 
 @dataclass(frozen=True)
 class ConnectionOptions:
-    """What a connection is told about its peer.
+    """Options of a connection: limits for its peer, and whether it echoes.
 
     Attributes:
         handshake_bytes: longest handshake.
@@ -123,11 +123,11 @@ class CallConnection(ServerConnection):
 
     @property
     def last_received(self) -> float:
-        """When anything came, on the event loop's clock."""
+        """When the last data arrived, on the event loop's clock."""
         return self._last_received
 
     def open_call(self, call: Call) -> None:
-        """Note that the handshake is accepted, and whose messages come now."""
+        """Note that the handshake is accepted; messages belong to this call from now on."""
         self.call = call
         self._last_received = self.loop.time()
 

@@ -1,4 +1,4 @@
-"""Fair queue: a peer that sends much at once gets its work done in turns, between other peers."""
+"""Fair queue: connections with much to process take turns, so that none delays the others."""
 
 from __future__ import annotations
 

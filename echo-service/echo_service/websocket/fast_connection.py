@@ -105,7 +105,7 @@ class FastConnection(CallConnection):
         await self.wait_closed()
 
     async def send_audio(self, audio: bytes) -> None:
-        """Send one binary message, past the library if nothing is in the way."""
+        """Send one binary message, bypassing the library unless it is long or writing is paused."""
         if self.state is OPEN and not self.paused and len(audio) <= MAX_SIZE:
             self._write(frame_layout(len(audio)).head_out + audio)
         else:
@@ -113,7 +113,7 @@ class FastConnection(CallConnection):
 
     @property
     def last_received(self) -> float:
-        """When anything came, on the event loop's clock."""
+        """When the last data arrived, on the event loop's clock."""
         last = self._last_received
         return last if self._call is None else max(last, self._stats.last_frame_at)
 
@@ -159,7 +159,7 @@ class FastConnection(CallConnection):
         self._work(data, self._call)
 
     def _before_call(self, data: bytes) -> None:
-        """Give the library the request, and hold what came behind it too early."""
+        """Give the library the request, and keep data that arrived early, after it."""
         if self.request is None:
             seen = len(self._request)
             self._request += data
@@ -192,7 +192,7 @@ class FastConnection(CallConnection):
         return data[end:]
 
     def _work(self, data: bytes, call: Call) -> None:
-        """Work on data, for one turn at most, and keep the rest."""
+        """Process data for one turn at most, and keep the rest."""
         self._shortcut_length = NEVER
         if self.state is not OPEN and not self.paused:
             # Since the close the library has everything, perhaps a part of a frame.
@@ -305,7 +305,7 @@ class FastConnection(CallConnection):
         super().pause_writing()
 
     def resume_writing(self) -> None:
-        """Continue, first with what is held here."""
+        """Resume reading, first of the data kept here."""
         super().resume_writing()
         if self.transport.is_closing() or self._call is None:
             return

@@ -40,7 +40,7 @@ class Tunnel:
 
     @property
     def doubt(self) -> str | None:
-        """Why the addresses may lead nowhere now, or None."""
+        """Why the addresses may be out of date; None if they are current."""
         return self.error or self.session
 
 

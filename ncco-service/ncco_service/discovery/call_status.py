@@ -1,4 +1,4 @@
-"""Whether a call is over: all replicas of echo-service are asked at once."""
+"""How a call's socket ended: asks all replicas of echo-service at once."""
 
 import json
 import queue
@@ -14,15 +14,15 @@ from ncco_service.discovery.replicas import Replicas
 __all__ = ["CallStatus", "End"]
 
 End = Literal["done", "accident"]
-"""How a socket ended: the application meant the call to end, or something broke."""
+"""How a socket ended: normally, so that the call is over, or through a failure."""
 
 ASK_SECONDS = 0.3
 FRESH_SECONDS = 5.0
-"""How long ago a call may have ended for a replica's word to count without the others'."""
+"""An answer about an end less than this ago counts without waiting for other replicas."""
 
 
 class CallStatus:
-    """Asks echo-service why the socket of a call is gone.
+    """Asks echo-service how the socket of a call ended.
 
     Args:
         url: GET ``{url}/{uuid}`` tells of one call, at any replica behind the URL's name; None if
@@ -37,7 +37,7 @@ class CallStatus:
         self.replicas = Replicas(url) if url else None
 
     def end_of(self, uuid: str) -> End:
-        """Say how a call's socket ended, within 300 ms; silence means an accident."""
+        """Return how a call's socket ended, within 300 ms; without an answer, an accident."""
         if self.replicas is None:
             return self._otherwise
         answers: list[dict[str, Any]] = []
@@ -60,7 +60,7 @@ class CallStatus:
 
 
 def _ask(url: str, put: Callable[[dict[str, Any] | None], None]) -> None:
-    """Ask one replica; nothing comes of one that does not know, or has the call open."""
+    """Ask one replica; puts None if it does not know the call, or still has it open."""
     answer = None
     try:
         status, body = fetch.get(url, ASK_SECONDS)

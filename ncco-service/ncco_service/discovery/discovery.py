@@ -25,10 +25,10 @@ class Discovery:
 
     Attributes:
         public_url: where the platform reaches the socket and the webhooks.
-        proxies: the proxies whose word about a request's origin is believed.
+        proxies: the proxies whose X-Forwarded-* headers are trusted.
         agent: polls the tunnel agent.
         echo: polls the echo service's readiness.
-        call_status: asks the echo service why a call's socket is gone.
+        call_status: asks the echo service how a call's socket ended.
         application: points the Vonage application here.
         probe: tries the socket's public address.
         jobs: run all of it in the background, once started.
@@ -99,7 +99,7 @@ class Discovery:
             job.start()
 
     def stop(self) -> None:
-        """Stop them, without waiting for one that a peer keeps waiting."""
+        """Stop the background jobs; waits at most half a second for each."""
         for job in self.jobs:
             job.stop()
         for job in self.jobs:

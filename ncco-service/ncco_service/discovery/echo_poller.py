@@ -1,4 +1,4 @@
-"""Poller of the echo service's readiness: does it accept calls?"""
+"""Poller of the echo service's readiness: whether it accepts calls."""
 
 import json
 import time

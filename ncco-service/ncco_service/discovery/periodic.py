@@ -1,4 +1,4 @@
-"""Background jobs that repeat, so that no request waits for what they do."""
+"""Repeating background jobs, so that no request waits for their work."""
 
 import threading
 from collections.abc import Callable
@@ -37,7 +37,7 @@ class Periodic:
         self._wake.set()
 
     def join(self, seconds: float) -> None:
-        """Wait for its end, at most so many seconds."""
+        """Wait for the thread to end, at most so many seconds."""
         if self._thread.is_alive():
             self._thread.join(seconds)
 

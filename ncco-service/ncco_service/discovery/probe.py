@@ -72,7 +72,7 @@ def handshake(url: str, authorization: str | None) -> None:
 class Result:
     """How the last attempt went: ``error`` is None when the socket opened.
 
-    ``answered`` is whether anybody answered: then an error is one that a call meets as well.
+    ``answered`` is whether anything answered: then a call would meet the same error.
     """
 
     url: str
@@ -82,18 +82,18 @@ class Result:
 
 
 class Probe:
-    """Tries the address that callers are sent to. ``poll`` is a background job.
+    """Tries the socket's public address, to which calls are sent. ``poll`` is a background job.
 
     Args:
         address: returns the socket's public URL of the moment, or None.
         authorization: returns a fresh header value, or None.
         pause: seconds between two attempts while they succeed.
-        only_vonage: the socket accepts only the platform's own token, which nobody else can have:
+        only_vonage: the socket accepts only the platform's own token, which only it can have:
             then the demand for it (401) is all that can be seen from here, and counts as success.
-        once: end with the first success; and the socket may be one of somebody else's, which
+        once: end with the first success; and the socket may be of another application, which
             demands an authorization that we do not have, and that cannot be reached from here: then
             only what it answers counts.
-        doubt: returns why the address may lead nowhere now, or None; a new doubt is a reason to
+        doubt: returns why the address may be out of date, or None; a new doubt is a reason to
             try at once.
         clock: seconds, monotonic.
 
@@ -140,7 +140,7 @@ class Probe:
         return _TICK_SECONDS
 
     def problem(self, url: str) -> str | None:
-        """Say why calls to this URL may fail, or None if the last attempt succeeded."""
+        """Return why calls to this URL may fail; None if the last attempt succeeded."""
         if self.result is None or self.result.url != url:
             return None if self._once else "the socket's public address has not been tried yet"
         return None if self._once and not self.result.answered else self.result.error
@@ -156,7 +156,7 @@ class Probe:
         return self._clock() - self.result.at >= pause
 
     def _try(self, url: str) -> tuple[str | None, bool]:
-        """Return what was wrong, and whether anybody answered."""
+        """Return what was wrong, or None, and whether anything answered."""
         authorization = self._authorization()
         try:
             handshake(url, authorization)

@@ -17,7 +17,7 @@ class Replicas:
 
     ``poll``, a background job, resolves the name, since a name server can take seconds. An
     orchestrator takes a replica that is to stop out of the name at once (Docker Swarm 2 s before
-    SIGTERM), while its calls may go on for hours: so an address stays as long as it answers.
+    SIGTERM), while its calls may continue for hours: so an address stays as long as it answers.
 
     Args:
         url: of a page of any replica.
@@ -31,7 +31,7 @@ class Replicas:
         self.urls: tuple[str, ...] = ()
 
     def poll(self) -> float:
-        """Find out the addresses again; return the seconds until the next time."""
+        """Resolve the addresses again; return the seconds until the next poll."""
         current = self._resolved()
         gone = [url for url in self.urls if url not in current]
         known = current + [url for url in gone if _answers(url)]

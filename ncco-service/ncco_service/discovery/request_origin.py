@@ -44,7 +44,7 @@ class RequestOrigin:
         return cls(scheme, host if _HOST.fullmatch(host) else "")
 
     def is_local(self, names: Sequence[str]) -> bool:
-        """Tell whether the host is this machine: localhost, loopback, or one of the names."""
+        """Return whether the host is this machine: localhost, loopback, or one of the names."""
         match = _HOST.fullmatch(self.host)
         if match is None:
             return False
@@ -57,7 +57,7 @@ class RequestOrigin:
             return False
 
     def is_public(self, names: Sequence[str]) -> bool:
-        """Tell whether the host looks like one that the internet knows."""
+        """Return whether the host looks like a public name or address."""
         name = self.host.rpartition(":")[0] or self.host
         try:
             return ipaddress.ip_address(name.strip("[]")).is_global
@@ -66,7 +66,7 @@ class RequestOrigin:
 
 
 class TrustedProxies:
-    """The peers whose X-Forwarded-* headers are believed.
+    """The peers whose X-Forwarded-* headers are trusted.
 
     ``poll``, a background job, resolves host names, since a name server can take seconds; until
     then a name matches no peer.
@@ -91,12 +91,12 @@ class TrustedProxies:
         return RequestOrigin.of(environ, environ.get("REMOTE_ADDR") in self)
 
     def ignored_origin(self, environ: Mapping[str, Any]) -> RequestOrigin | None:
-        """Return the origin that an untrusted peer claims, if it is another than is used."""
+        """Return the origin that an untrusted peer claims, if it differs from the one used."""
         claimed = RequestOrigin.of(environ, trusted=True)
         return None if claimed == self.origin(environ) or not claimed.host else claimed
 
     def poll(self) -> float:
-        """Resolve the names again; return the seconds until the next time."""
+        """Resolve the names again; return the seconds until the next poll."""
         addresses: set[str] = set()
         for name in self.names:
             try:

@@ -1,4 +1,4 @@
-"""The documents of this service: the answer, and what callers hear when it cannot be had."""
+"""The documents of this service: the answer, and what callers hear when it cannot be given."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -32,7 +32,7 @@ class Documents:
         busy: what a caller hears when all lines are busy, as JSON text.
         after: what a caller gets after a handler hung up, as JSON text; None: the call ends.
         authorization: makes the authorization of the websocket of the call with a uuid, or None.
-        warnings: what works otherwise than it looks, in any of them.
+        warnings: constructs whose behaviour is surprising, in any of them.
 
     """
 
@@ -110,7 +110,7 @@ class Documents:
     def reconnect(
         self, values: Mapping[str, str], uri: str, headers: Mapping[str, Any], *, pause: bool
     ) -> str:
-        """Make the document that connects a call to its socket again.
+        """Return the NCCO that connects a call to its socket again.
 
         Args:
             values: the placeholders' values, as in ``answer``, as far as they are known.

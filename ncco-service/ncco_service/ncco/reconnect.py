@@ -1,7 +1,7 @@
 """Connecting a call to its socket again, after the socket was closed or lost: pure logic.
 
 What is known of a call's reconnections is in the ``headers`` of its socket, which the platform
-repeats in every event of it (Vonage's WebSockets guide). So any replica can go on counting.
+repeats in every event of it (Vonage's WebSockets guide). So any replica can continue the count.
 """
 
 import json
@@ -30,7 +30,7 @@ PAUSE: Mapping[str, Any] = {"action": "wait", "timeout": 1}
 
 @dataclass(frozen=True)
 class Reconnections:
-    """How often a call was connected again, and when in the last minute.
+    """Count of a call's reconnections, and the times of those in the last minute.
 
     Attributes:
         count: in all.
@@ -43,7 +43,7 @@ class Reconnections:
 
     @classmethod
     def of(cls, headers: Mapping[str, Any]) -> "Reconnections":
-        """Read them from a socket's headers, which may come back as strings."""
+        """Read the count from a socket's headers, which may come back as strings."""
         if RESUMED not in headers:
             return cls()
         count, times = str(headers[RESUMED]), str(headers.get(TIMES))
@@ -55,11 +55,11 @@ class Reconnections:
         return cls(int(count), (latest, *(latest - seconds for seconds in ago)))
 
     def lately(self, now: float) -> int | None:
-        """Return how many there were in the last minute; None if that is not known."""
+        """Return the number of reconnections in the last minute; None if it is not known."""
         return None if self.times is None else len(self._recent(now))
 
     def headers(self, now: float) -> dict[str, Any]:
-        """Return the headers that count one more."""
+        """Return the headers of the next socket, with one more reconnection counted."""
         latest = int(now)
         ago = [str(max(latest - time, 0)) for time in self._recent(now)[: MAX_TIMES - 1]]
         return {RESUMED: self.count + 1, TIMES: ",".join([str(latest), *ago])}
@@ -82,7 +82,7 @@ def headers_of(fields: Mapping[str, Any]) -> dict[str, Any]:
 def connect_again(
     connect: Mapping[str, Any], uri: str, headers: Mapping[str, Any], *, pause: bool
 ) -> list[dict[str, Any]]:
-    """Make the document that connects a call to its socket again.
+    """Return the NCCO that connects a call to its socket again.
 
     Args:
         connect: the template's, filled; its endpoint's query and headers are replaced.

@@ -53,7 +53,7 @@ class Template:
     Args:
         file: where it comes from.
         document: unfilled.
-        warnings: what works otherwise than it looks.
+        warnings: constructs whose behaviour is surprising.
         query: the names of the webhook's fields that it has as ``${query.NAME}``.
 
     """
@@ -94,13 +94,13 @@ class Template:
         return document
 
     def connect(self, values: Mapping[str, str]) -> dict[str, Any]:
-        """Fill the last action that connects to a socket, alone.
+        """Fill only the last action that connects to a socket.
 
         Args:
             values: as in ``fill``; fields of ``query`` may be missing, and are empty then.
 
         Raises:
-            TemplateError: there is none.
+            TemplateError: the document has no such action.
 
         """
         for action in reversed(self.document):

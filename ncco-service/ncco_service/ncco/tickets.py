@@ -58,7 +58,7 @@ def with_authorization(
 
 
 def without_uuid(document: list[dict[str, Any]]) -> list[str]:
-    """List the endpoints of a template whose calls could not use their tickets.
+    """List the websocket endpoints of a template that would not send the call's uuid.
 
     The echo service closes a call whose first message does not carry the ticket's uuid; that
     message holds the endpoint's headers.

@@ -1,4 +1,4 @@
-"""Fields of a document that Vonage's NCCO reference does not have, and what was meant by them."""
+"""Fields of a document that are not in Vonage's NCCO reference, and suggested corrections."""
 
 import re
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ class UnknownField:
 
     Attributes:
         path: its place in the action, by wire names.
-        meant: the known field that is one slip away; None if there is none.
+        meant: the known field that was probably meant; None if no name is close.
 
     """
 

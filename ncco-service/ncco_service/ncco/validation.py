@@ -15,7 +15,7 @@ _LONGEST_SEEN = 80  # characters
 
 
 def problems_of(document: object) -> list[str]:
-    """List everything that the platform would refuse, and fields that are slips of the pen.
+    """List everything that the platform would refuse, and probably misspelled fields.
 
     Args:
         document: the NCCO as parsed from JSON.

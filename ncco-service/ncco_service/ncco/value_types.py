@@ -16,7 +16,7 @@ from ncco_service.urls import checked_url
 
 
 class Strict(BaseModel):
-    """A part of the document, by wire names; what to say of other fields is `unknown_fields`'s.
+    """A part of the document, by wire names; unknown fields are left to `unknown_fields`.
 
     Values are not converted, except that numbers and booleans may be strings, as SDKs and official
     examples send them.

@@ -1,4 +1,4 @@
-"""What the platform accepts in a document, but hardly as it was meant."""
+"""Constructs that the platform accepts, but probably not with the intended effect."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +15,7 @@ _SPOKEN = ("talk", "stream")
 
 
 def warnings_of(document: Sequence[Mapping[str, Any]]) -> list[str]:
-    """List what works otherwise than it looks, a line each.
+    """List constructs whose behaviour is surprising, one line each.
 
     Args:
         document: a filled one that `problems_of` finds nothing in.
@@ -29,7 +29,7 @@ def warnings_of(document: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def literal_placeholders(value: Any, names: Sequence[str]) -> list[str]:
-    """List placeholders in another program's style, such as {{uuid}}, which nothing fills.
+    """List placeholders in another program's style, such as {{uuid}}, which are not filled.
 
     Args:
         value: a document, not filled.

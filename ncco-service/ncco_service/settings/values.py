@@ -1,4 +1,4 @@
-"""The kinds of values that settings have: how the text of a variable is read.
+"""Types of settings: how the text of an environment variable is parsed and checked.
 
 A parser raises ``ValueError`` whose message completes the sentence "it must be ...".
 """

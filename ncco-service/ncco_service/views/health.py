@@ -1,4 +1,4 @@
-"""Health: is the process alive, and would a call work now?"""
+"""Health: whether the process is alive, and whether a call would work now."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -32,7 +32,7 @@ def blueprint(
         settings: which URLs are set, and who may open the socket.
         discovery: its sources are reported.
         signature_check: its refusals are reported; None when webhooks are not verified.
-        warnings: what is open to anybody.
+        warnings: what anyone may use without proof.
         refusals: counted since the start.
 
     """
@@ -45,7 +45,7 @@ def blueprint(
 
     @health.get("/readyz")
     def ready() -> ResponseReturnValue:
-        """Say whether a call that came the same way as this request would work, and if not, why."""
+        """Return whether a call that arrived as this request did would work, and if not, why."""
         report: dict[str, Any] = {}
         reasons: list[str] = []
         for part, missing in (
@@ -87,9 +87,9 @@ def _addresses(discovery: Discovery, origin: RequestOrigin) -> Finding:
 
 
 def _agent(discovery: Discovery, settings: Settings) -> Finding:
-    """Report the tunnel's agent, and the URLs that it was to supply and has not.
+    """Report the tunnel's agent, and the URLs that it should have supplied but has not.
 
-    A local caller would be served without, but whoever names an agent expects calls from outside.
+    A local call would work without it, but with an agent, calls from outside are expected.
     """
     if discovery.agent is None:
         return {}, []

@@ -1,4 +1,4 @@
-"""Warning, once, when the platform would be told to post its events over http://.
+"""Warns once when the platform would be told to post its events over http://.
 
 Behind a proxy with TLS the request itself says http, and what the proxy says of it counts only when
 the proxy is trusted. The platform's events then arrive nowhere, and nothing else would show it.
@@ -17,7 +17,7 @@ logger = structlog.get_logger()
 
 
 class PlainEventsWarning:
-    """Looks at each answer until one is wrong.
+    """Checks each answer until it has warned.
 
     Args:
         discovery: which proxies are trusted.
@@ -31,7 +31,7 @@ class PlainEventsWarning:
         self._said = False
 
     def look(self, environ: Mapping[str, Any], url: str) -> None:
-        """Warn if the events' URL, taken from this request, is not the one that it was sent to.
+        """Warn if the events' URL, taken from this request, does not lead back to this service.
 
         Args:
             environ: WSGI environment of the request.

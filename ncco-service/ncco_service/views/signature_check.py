@@ -1,4 +1,4 @@
-"""Signature check of webhooks: others than Vonage's are refused and counted."""
+"""Signature check of webhooks: refuses and counts those not sent by Vonage."""
 
 import threading
 import time
@@ -40,7 +40,7 @@ class SignatureCheck:
         self.last_failed_check: str | None = None
 
     def require(self, request: Request) -> None:
-        """Return if a request is Vonage's.
+        """Return if a request is from Vonage.
 
         Raises:
             Problem: 401, naming the check that failed.

@@ -1,4 +1,4 @@
-"""What a caller gets when the socket is gone, or could not be opened."""
+"""What a caller gets when the socket was closed, lost, or could not be opened."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -28,10 +28,10 @@ class Reply:
 
 
 class SocketEnds:
-    """Decides what comes after a socket.
+    """Decides what follows a socket that ended.
 
-    A call that was not meant to end is connected again, so that it outlives the process that
-    carried it. How often that was is counted in the socket's headers: any replica can go on.
+    A call that did not end normally is connected again, so that it outlives the process that
+    carried it. Reconnections are counted in the socket's headers, so any replica can answer.
 
     Args:
         documents: what callers get.
@@ -67,7 +67,7 @@ class SocketEnds:
         before = Reconnections.of(headers)
         apology = Reply(self._documents.fallback, "fallback")
         if not isinstance(uuid, str) or not uuid:
-            return apology  # an NCCO of somebody else's: nothing tells which call this was
+            return apology  # another application's NCCO: the call is not known
         if status == "disconnected":
             if self._discovery.call_status.end_of(uuid) == "done":
                 return Reply(self._documents.after, "after")

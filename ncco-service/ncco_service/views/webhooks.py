@@ -1,4 +1,4 @@
-"""The platform's webhooks: answer a call, note its events, answer after a failure."""
+"""The platform's webhooks: answer a call, log its events, reply after failures."""
 
 import json
 import re
