@@ -184,6 +184,22 @@ def test_serves_until_told_to_stop(
     assert "warning      GET /v1/calls → 401: no Authorization" in process.stdout.read()
 
 
+def test_made_and_served(tmp_path: Path) -> None:
+    """With both options, an application is made if there is none, and served; then it stays."""
+    folder = tmp_path / "network"
+    command = [sys.executable, "-m", "phone", "platform", "--port", "0", "--init", str(folder)]
+    command += ["--application", str(folder / "application.json")]
+    served = []
+    for _ in range(2):
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            line = next(line for line in process.stdout if line.startswith("serving "))
+            served.append(line.split()[2])
+            process.send_signal(signal.SIGINT)
+            assert process.wait(10) == 0
+    assert served[0] == served[1]
+
+
 def test_port_in_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A port that somebody has is an error with advice."""
     init_folder(tmp_path / "platform")

@@ -7,7 +7,10 @@ import numpy as np
 from phone.audio.files import Samples, resampled, save, to_samples
 from phone.constants import FRAMES_PER_SECOND, PLATFORM_RATE, frame_bytes
 
-__all__ = ["Tape"]
+__all__ = ["LONGEST_SECONDS", "Tape"]
+
+TAPE_SECONDS = 600  # 19 MB at 16 kHz, if somebody speaks all the time
+LONGEST_SECONDS = 7200  # of what is written to a file
 
 
 class Tape:
@@ -17,7 +20,7 @@ class Tape:
         seconds: what is kept at most; the rest is counted in `left_out`.
     """
 
-    def __init__(self, seconds: float = 3600) -> None:
+    def __init__(self, seconds: float = TAPE_SECONDS) -> None:
         self.left_out = 0
         self._most = round(seconds * FRAMES_PER_SECOND)
         self._count = 0
@@ -37,6 +40,10 @@ class Tape:
             self._runs.append((rate, []))
         self._runs[-1][1].append(frame)
         self._count += 1
+
+    def erase(self) -> None:
+        """Forget what is kept; its length stays known."""
+        self._runs.clear()
 
     def tail(self, seconds: float, rate: int = PLATFORM_RATE) -> Samples:
         """Return the end of what is kept."""

@@ -41,7 +41,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--init",
         type=Path,
         metavar="DIR",
-        help="write DIR/application.json, DIR/private.key and an authority, and end",
+        help="write DIR/application.json, DIR/private.key and an authority, and end; with "
+        "--application: write them if FILE is not there, and serve",
     )
     parser.add_argument("--host", default="127.0.0.1", help="to listen on; default: %(default)s")
     parser.add_argument("--port", type=int, default=PORT, help="default: %(default)s; 0: any")
@@ -80,10 +81,12 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def run(namespace: argparse.Namespace) -> int:
     """Serve until interrupted; return the exit status."""
     try:
-        if namespace.init is not None:
+        file: Path | None = namespace.application
+        if namespace.init is not None and (file is None or not file.exists()):
             for path in init_folder(namespace.init):
-                print(path)
-            return 0
+                print(path, flush=True)
+            if file is None:
+                return 0
         network = _network(namespace)
         uvloop.run(_serve(network, namespace))
     except (RegistrationError, AssumptionError, CredentialsError) as error:

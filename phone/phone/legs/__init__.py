@@ -1,1 +1,1 @@
-"""Who takes part in a call: the socket leg, callers, and the log of what happened to them."""
+"""Who takes part in a call: sockets, telephones, callers with a script; and the log of a call."""

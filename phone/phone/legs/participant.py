@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-__all__ = ["Participant"]
+__all__ = ["Nobody", "Participant"]
 
 
 class Participant(Protocol):
@@ -31,3 +31,23 @@ class Participant(Protocol):
 
     def hear_key(self, digit: str) -> None:
         """Take a key that somebody else pressed."""
+
+
+class Nobody:
+    """Whoever was there has left."""
+
+    rate: int | None = None
+
+    def pressed(self) -> list[str]:
+        """Press nothing."""
+        return []
+
+    def speak(self, _: int, __: float) -> bytes | None:
+        """Say nothing."""
+        return None
+
+    def hear(self, frame: bytes | None, rate: int, due: float) -> None:
+        """Hear nothing."""
+
+    def hear_key(self, digit: str) -> None:
+        """Hear nothing."""

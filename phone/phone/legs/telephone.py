@@ -10,7 +10,7 @@ import numpy as np
 
 from phone.audio.files import Voice, load
 from phone.audio.recognition import Match, is_loud, recognise
-from phone.audio.tape import Tape
+from phone.audio.tape import LONGEST_SECONDS, Tape
 from phone.audio.tones import beep
 from phone.constants import FRAME_SECONDS, PLATFORM_RATE
 from phone.legs.keys import Key, parse_keys
@@ -76,6 +76,8 @@ class Telephone:
 
     def __post_init__(self) -> None:
         self.quiet.set()
+        if self.keep is not None:
+            self.tape = Tape(LONGEST_SECONDS)
 
     def answer(self, callee: Callee) -> None:
         """Do what the callee does once connected."""

@@ -12,7 +12,7 @@ from phone.audio.files import AudioError
 from phone.constants import CALLS_PER_SECOND
 from phone.legs.identity import conversation_uuid
 from phone.legs.log import CallLog, Moment, PlatformSound, Problem, SocketRecord
-from phone.legs.participant import Participant
+from phone.legs.participant import Nobody, Participant
 from phone.legs.telephone import Callee, Telephone
 from phone.platform.inbound import run_inbound
 from phone.platform.leg import CallContext, Leg
@@ -33,7 +33,7 @@ __all__ = ["Switch"]
 
 LEGS_KEPT = 1000  # that have ended, for those who ask for them later
 RECORDINGS_KEPT = 100
-TELEPHONES_KEPT = 1000
+TAPES_KEPT = 100  # of telephones, for tests that look at them afterwards
 CLOSING_SECONDS = 5.0  # for calls that are hung up because the network closes
 
 
@@ -84,7 +84,7 @@ class Switch:
     on_problem: Callable[[Problem], None] | None = None
     url: str = ""
     new_calls: RollingLimit = field(default_factory=lambda: RollingLimit(CALLS_PER_SECOND))
-    telephones: deque[Telephone] = field(default_factory=lambda: deque(maxlen=TELEPHONES_KEPT))
+    telephones: deque[Telephone] = field(default_factory=deque)
     legs: "OrderedDict[str, Leg]" = field(default_factory=OrderedDict)
     recordings: "OrderedDict[str, Recording]" = field(default_factory=OrderedDict)
     _rooms: dict[str, Conversation] = field(default_factory=dict)
@@ -99,7 +99,7 @@ class Switch:
         if callee is None:
             return None
         telephone = Telephone(number, keep=callee.keep)
-        self.telephones.append(telephone)
+        self._know(telephone)
         return telephone, callee
 
     def room(self, name: str) -> Conversation:
@@ -125,6 +125,8 @@ class Switch:
         telephone = leg.participant
         if isinstance(telephone, Telephone) and telephone.keep is not None:
             self._begin(self._keep(telephone))
+        # Buffers and tapes go with their last call; what the API shows of a leg stays.
+        leg.participant = leg.member.participant = Nobody()
         over = [uuid for uuid, other in self.legs.items() if other.has_ended]
         for old in over[: max(0, len(over) - LEGS_KEPT)]:
             del self.legs[old]
@@ -148,7 +150,7 @@ class Switch:
         Raises:
             RegistrationError: the application has no answer URL.
         """
-        self.telephones.append(telephone)
+        self._know(telephone)
         application = self.registration.application()
         events = LegEvents(number, called, conversation_uuid(), "inbound")
         endpoint = {"type": "phone", "number": number}
@@ -221,6 +223,12 @@ class Switch:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _know(self, telephone: Telephone) -> None:
+        """Keep a telephone, and the tapes of the latest only."""
+        self.telephones.append(telephone)
+        if len(self.telephones) > TAPES_KEPT:
+            self.telephones.popleft()
 
     def _leg(
         self,

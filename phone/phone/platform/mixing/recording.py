@@ -8,7 +8,7 @@ from typing import Any
 
 import soundfile
 
-from phone.audio.tape import Tape
+from phone.audio.tape import LONGEST_SECONDS, Tape
 from phone.constants import PLATFORM_RATE
 from phone.platform.webhooks.events import timestamp
 
@@ -30,7 +30,7 @@ class Recording:
     """
 
     format: str = "mp3"
-    tape: Tape = field(default_factory=Tape)
+    tape: Tape = field(default_factory=lambda: Tape(LONGEST_SECONDS))
     uuid: str = field(default_factory=lambda: str(uuid.uuid4()))
     start: datetime = field(default_factory=lambda: datetime.now(UTC))
     end: datetime | None = None
@@ -44,6 +44,7 @@ class Recording:
         samples = self.tape.samples(PLATFORM_RATE)
         soundfile.write(target, samples, PLATFORM_RATE, format=kind, subtype=subtype)
         self.data = target.getvalue()
+        self.tape.erase()
 
     def event(self, url: str, conversation_uuid: str) -> dict[str, Any]:
         """Return the event that tells of it (Webhook reference, record)."""

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from typing import Literal
 
-from phone.constants import DETECTION_SECONDS
+from phone.constants import CALLS_PER_SECOND, DETECTION_SECONDS
 from phone.legs.telephone import Callee, Telephone
 from phone.platform.leg import Leg
 from phone.platform.ncco.actions import Connect
@@ -58,6 +58,8 @@ async def connect_phone(
         advice = "give it to a subscriber of `phone platform`"
         call.problem("ncco", seen, advice, "warning")
     if not call.directory.may_connect():
+        seen = f"more than {CALLS_PER_SECOND} new calls in a second, and this connect is one"
+        call.problem("ncco", seen, "connect more slowly, or try --assume connects=free", "warning")
         event = other.fails("failed")
         return await offer(leg, source, action, other.post(event), event)
     outcome = await leg.unless_over(reach(other, callee, action.timeout))
