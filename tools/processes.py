@@ -158,6 +158,7 @@ class ProcessStack:
         own = {"HOST": "127.0.0.1", "PORT": str(self._ports.get(service, 0))}
         if service == "ncco-service":
             own["SOCKET_URL"] = self.socket_url
+            own["METRICS_PORT"] = "0"
             own["ECHO_STATUS_URL"] = f"http://127.0.0.1:{self._metrics_port}/calls"
         else:
             own["METRICS_PORT"] = str(self._metrics_port)

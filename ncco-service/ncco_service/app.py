@@ -31,8 +31,10 @@ def create_app(settings: Settings) -> Flask:
     service = Service.build(settings)
     app = _app(service)
     documents, discovery, check = service.documents, service.discovery, service.signature_check
-    app.register_blueprint(webhooks.blueprint(documents, discovery, check, service.calls, settings))
-    refusals = Refusals()
+    app.register_blueprint(
+        webhooks.blueprint(documents, discovery, check, service.calls, service.metrics, settings)
+    )
+    refusals = service.refusals
     app.register_blueprint(health.blueprint(settings, discovery, check, service.warnings, refusals))
     errors.register(app, _WEBHOOKS, refusals)
     return app

@@ -8,8 +8,10 @@ from ncco_service.calls import Bodies, Bot, Calls, Signals, VoiceApi
 from ncco_service.discovery import Discovery, NotKnown
 from ncco_service.errors import Problem
 from ncco_service.ncco import Documents
+from ncco_service.refusals import Refusals
 from ncco_service.settings import Settings
 from ncco_service.signature import Verifier
+from ncco_service.views.metrics import Metrics, MetricsServer
 from ncco_service.views.signature_check import SignatureCheck
 
 __all__ = ["Service"]
@@ -29,6 +31,9 @@ class Service:
     discovery: Discovery
     signature_check: SignatureCheck | None
     calls: Calls | None
+    refusals: Refusals
+    metrics: Metrics
+    metrics_server: MetricsServer
 
     @classmethod
     def build(cls, settings: Settings) -> "Service":
@@ -49,7 +54,18 @@ class Service:
             verifier = Verifier(secrets, settings.vonage_api_key, settings.vonage_application_id)
             signature_check = SignatureCheck(verifier)
         calls = _calls(settings, documents, discovery)
-        return cls(settings, documents, discovery, signature_check, calls)
+        refusals = Refusals()
+        metrics = Metrics(discovery, signature_check, refusals)
+        return cls(
+            settings,
+            documents,
+            discovery,
+            signature_check,
+            calls,
+            refusals,
+            metrics,
+            MetricsServer(metrics, settings.metrics_host, settings.metrics_port),
+        )
 
     @property
     def warnings(self) -> list[str]:
@@ -77,11 +93,13 @@ class Service:
         for warning in self.documents.warnings:
             logger.warning("document_warning", message=warning)
         self.discovery.start()
+        self.metrics_server.start()
         if self.calls:
             self.calls.start()
 
     def stop(self) -> None:
         """Stop the background jobs."""
+        self.metrics_server.stop()
         if self.calls:
             self.calls.stop()
         self.discovery.stop()

@@ -152,7 +152,8 @@ class Process:
             [sys.executable, "-m", "ncco_service"],
             cwd=cwd,
             env=clean
-            | {"PORT": "0", "OPERATOR_PORT": "0", "SOCKET_URL": "ws://127.0.0.1:1/socket"}
+            | {"PORT": "0", "OPERATOR_PORT": "0", "METRICS_PORT": "0"}
+            | {"SOCKET_URL": "ws://127.0.0.1:1/socket"}
             | environ,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -30,7 +30,8 @@ def test_it_serves_and_stops(start: Start, ask: Ask) -> None:
     assert ncco[1]["eventUrl"] == [f"{url}/webhooks/events"]
     process.popen.terminate()
     assert process.end() == (0, "")
-    assert [line.split()[2] for line in process.lines if " INFO " in line][:2] == [
+    assert [line.split()[2] for line in process.lines if " INFO " in line][:3] == [
+        "metrics_listening",
         "listening",
         "answer",
     ]

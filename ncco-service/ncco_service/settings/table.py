@@ -31,6 +31,12 @@ class Settings(BaseSettings):
     port: Annotated[int, integer(0, 65535)] = _setting(
         "8000", "port to listen on; 0 takes any free one"
     )
+    metrics_host: values.Host = _setting(
+        "127.0.0.1", "address for metrics; whoever reaches it may read them"
+    )
+    metrics_port: Annotated[int, integer(0, 65535)] = _setting(
+        "9000", "port for the same; 0 takes any free one"
+    )
     worker_connections: Annotated[int, integer(1, 100_000)] = _setting(
         "1000",
         "connections open at the same time; with MAX_BODY_BYTES it bounds the memory of all bodies",

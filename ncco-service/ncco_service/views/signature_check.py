@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 
 import structlog
@@ -23,6 +24,7 @@ class SignatureCheck:
 
     Attributes:
         refused: how many were refused so far.
+        checks: how many by which check.
         last_failed_check: the check that refused the last one, or None.
 
     Args:
@@ -37,6 +39,7 @@ class SignatureCheck:
         self._lock = threading.Lock()
         self._logged_at = -_LOG_SECONDS
         self.refused = 0
+        self.checks: Counter[str] = Counter()
         self.last_failed_check: str | None = None
 
     def require(self, request: Request) -> None:
@@ -61,6 +64,7 @@ class SignatureCheck:
     def _count(self, error: SignatureError, peer: str | None) -> None:
         with self._lock:
             self.refused += 1
+            self.checks[error.check] += 1
             self.last_failed_check = error.check
             now = self._clock()
             if now - self._logged_at < _LOG_SECONDS:

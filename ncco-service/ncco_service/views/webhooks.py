@@ -15,6 +15,7 @@ from ncco_service.logs import masked
 from ncco_service.ncco import Documents, TemplateError
 from ncco_service.request_fields import any_text, fields_of, lenient_text, text
 from ncco_service.settings import Settings
+from ncco_service.views.metrics import Metrics
 from ncco_service.views.plain_events import PlainEventsWarning
 from ncco_service.views.signature_check import SignatureCheck
 from ncco_service.views.socket_ends import FAILED_STATUSES, SocketEnds
@@ -32,6 +33,7 @@ def blueprint(
     discovery: Discovery,
     signature_check: SignatureCheck | None,
     calls: Calls | None,
+    metrics: Metrics,
     settings: Settings,
 ) -> Blueprint:
     """Make the webhooks.
@@ -41,6 +43,7 @@ def blueprint(
         discovery: where the platform reaches the socket and the webhooks.
         signature_check: refuses webhooks that are not Vonage's; None accepts all.
         calls: are told of events; None when none can be started.
+        metrics: counts answers, and ends of sockets.
         settings: whether numbers are logged unmasked, which lead into meetings, and how often in a
             minute a call is connected to the socket again.
 
@@ -74,12 +77,14 @@ def blueprint(
             return into_meeting(values, meeting)
         if discovery.all_lines_are_busy:
             logger.warning("answer_busy", call=values["uuid"], **{"from": shown(values["from"])})
+            metrics.answered("busy", time.perf_counter() - began)
             return _ncco(documents.busy)
         origin = discovery.proxies.origin(request.environ)
         try:
             socket = discovery.public_url.socket(origin)
             events = discovery.public_url.events(origin)
         except NotKnown as error:
+            metrics.answered("not_ready", time.perf_counter() - began)
             # 503, which the platform tries again, unlike 500.
             raise Problem(503, "not_ready", str(error), error.hint, {"Retry-After": "1"}) from None
         if events.source == "request":
@@ -91,6 +96,8 @@ def blueprint(
             body, problem = documents.answer(values), None
         except TemplateError as error:
             body, problem = documents.fallback, str(error)
+        seconds = time.perf_counter() - began
+        metrics.answered("fallback" if problem else "answered", seconds)
         log = logger.error if problem else logger.info
         log(
             "answer_refused" if problem else "answer",
@@ -99,7 +106,7 @@ def blueprint(
             to=shown(values["to"]),
             socket=socket.url.partition("?")[0],
             source=socket.source,
-            ms=(time.perf_counter() - began) * 1000,
+            ms=seconds * 1000,
             problem=problem,
             reply="fallback" if problem else None,
             **{"from": shown(values["from"])},
@@ -133,6 +140,7 @@ def blueprint(
         reply = None
         if _SOCKET.match(to) and status in FAILED_STATUSES:
             reply = socket_ends.reply(fields, status, discovery.proxies.origin(request.environ))
+            metrics.socket_ended(reply.word)
         # The platform found a mistake in what it got, such as "Syntax error in NCCO".
         worth_a_look = kind == "error" or (reply is not None and reply.word != "after")
         log = logger.warning if worth_a_look else logger.info
