@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import signal
 import sys
 import threading
 import time
@@ -108,28 +109,28 @@ class _Caller:
             self._headers["Authorization"] = f"Bearer {settings.operator_token}"
         self._placed: dict[str, Any] | None = None
         self._error: Exception | None = None
+        self._interrupts = 0
+        signal.signal(signal.SIGINT, self._interrupt)
 
     def call(self, wanted: dict[str, Any]) -> int:
         """Place the call and tell what happens until it is over; return the exit status."""
         placing = threading.Thread(target=self._place, args=(wanted,), daemon=True)
         placing.start()
-        interrupted = False
         while placing.is_alive():
-            try:
-                placing.join(POLL_SECONDS)
-            except KeyboardInterrupt:
-                if not interrupted:
-                    print("hanging up as soon as the call is placed", flush=True)
-                interrupted = True
+            placing.join(POLL_SECONDS)
         if self._error is not None:
             raise self._error
         if self._placed is None:
             raise _Refused("the service did not answer")
         name = self._placed["call"]
         print(f"calling {wanted['to']} uuid={self._placed['uuid']}", flush=True)
-        if interrupted:
-            self._hang_up(name)
         return self._follow(name)
+
+    def _interrupt(self, _number: int, _frame: object) -> None:
+        """Note a Ctrl-C: the first hangs up, the second does not wait for the end."""
+        self._interrupts += 1
+        if self._interrupts == 1:
+            print("hanging up", flush=True)
 
     def _place(self, wanted: dict[str, Any]) -> None:
         try:
@@ -140,7 +141,11 @@ class _Caller:
 
     def _follow(self, name: str) -> int:
         told = failures = 0
-        while True:
+        hung_up = False
+        while self._interrupts < 2:
+            if self._interrupts and not hung_up:
+                self._hang_up(name)
+                hung_up = True
             try:
                 call = self._ask("GET", f"/calls/{name}")
                 failures = 0
@@ -155,9 +160,7 @@ class _Caller:
                 if failures >= MOST_FAILURES:
                     raise
                 time.sleep(POLL_SECONDS)
-            except KeyboardInterrupt:
-                print("hanging up", flush=True)
-                self._hang_up(name)
+        return NOT_REACHED
 
     def _end(self, call: dict[str, Any]) -> int:
         answered = any(

@@ -185,7 +185,8 @@ async def test_ctrl_c_hangs_up(house: House) -> None:
         while b"person answered" not in await running.stdout.readline():
             pass
     running.send_signal(signal.SIGINT)
-    out, _ = await asyncio.wait_for(running.communicate(), 60)
+    out, err = await asyncio.wait_for(running.communicate(), 60)
+    assert err == b""
     assert "hanging up" in out.decode().splitlines()
     assert running.returncode == 0, "a person was reached"
     assert "person completed" in out.decode().splitlines()
