@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-from echo_service.handlers import AudioCall, Cleared, Dtmf, Notify
+from echo_service.handlers import AudioCall, CallEnded, Cleared, Dtmf, Notify
 from echo_service.logs import get_logger
 
 from . import protocol
@@ -295,7 +295,8 @@ class Conversation:
             case protocol.SpeechStarted(ms=ms):
                 self._server_onset_ms = ms
                 self._audible_meanwhile = self._playout.audible
-                self._onset = self._call.seconds
+                if self._settings.assistant_barge_in == "model":
+                    self._onset = self._call.seconds
                 await self._do(self._turns.server_speech())
             case protocol.SpeechStopped(ms=ms):
                 silence = self._settings.assistant_silence_ms
@@ -458,5 +459,11 @@ class Conversation:
     def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._finished)
         return task
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not isinstance(error, CallEnded):
+            logger.error("assistant_failed", call=self._call.id, exc_info=error)
