@@ -55,7 +55,7 @@ class Service:
             signature_check = SignatureCheck(verifier)
         calls = _calls(settings, documents, discovery)
         refusals = Refusals()
-        metrics = Metrics(discovery, signature_check, refusals)
+        metrics = Metrics(discovery, signature_check, refusals, calls)
         return cls(
             settings,
             documents,

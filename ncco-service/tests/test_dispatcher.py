@@ -110,9 +110,11 @@ def test_what_got_no_answer_is_looked_up(
 
 
 def test_a_refusal_is_the_callers(start: Callable[[int], Dispatcher]) -> None:
-    """It is not tried again; others are placed."""
+    """It is not tried again; others are placed. Each result is counted."""
     platform = Platform(Problem(400, "platform_refused", "no", "correct it"))
-    assert place(start(50), platform, "a", "b") == ["platform_refused", "leg-b"]
+    dispatcher = start(50)
+    assert place(dispatcher, platform, "a", "b") == ["platform_refused", "leg-b"]
+    assert dispatcher.results == {"platform_refused": 1, "placed": 1}
 
 
 def test_a_full_queue_says_when_to_come_back() -> None:

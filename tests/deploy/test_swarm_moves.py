@@ -8,21 +8,30 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.deploy.swarm import SIGNATURE_SECRET, SwarmStack
 from tests.engine import docker
+from tests.placing import place
 from tests.waiting import until
 
 CALLS = int(os.environ.get("SWARM_CALLS", "40"))
 """Calls that are up; 200 need two cores for themselves."""
 SECONDS = 75
 REPLICAS = 2
+HANGS_UP = """
+async def handler(call):
+    async for at, event in call:
+        if at > 1:
+            return
+"""
+"""An audio handler that ends its call on purpose."""
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def swarm(images: dict[str, str]) -> Iterator[SwarmStack]:
     """Yield a stack whose echo-service moves its calls as soon as it is stopped."""
     registry = images["echo-service"].partition("/")[0]
@@ -71,6 +80,24 @@ def test_calls_outlive_updates_and_a_kill(swarm: SwarmStack) -> None:
     # longer than the 500 ms and 2 s that docs/scaling.md has; never as long as an apology.
     assert max(by_update) < 5000
     assert max(by_kill) < 10_000
+
+
+def test_a_call_that_was_meant_to_end(swarm: SwarmStack, tmp_path: Path) -> None:
+    """A handler hangs up: whichever replica had the call says so, and nobody apologises."""
+    (tmp_path / "hanging.py").write_text(HANGS_UP)
+    config = f"{swarm.name}_handler"
+    namespace = f"com.docker.stack.namespace={swarm.name}"  # so that it goes with the stack
+    docker("config", "create", "--label", namespace, config, str(tmp_path / "hanging.py"))
+    swarm.update(
+        "echo-service",
+        *("--config-add", f"source={config},target=/handlers/hanging.py"),
+        *("--env-add", "PYTHONPATH=/handlers", "--env-add", "AUDIO_HANDLER=hanging:handler"),
+    )
+    until(lambda: swarm.update_state("echo-service") == "completed", "the new handler", 60)
+    for ended in place(swarm, "--seconds", "5", "--expect", "any", count=4):
+        assert ended.status == 0, ended.words + json.dumps(ended.report["problems"], indent=1)
+        assert len(ended.report["spoken"]) == 1, "only the greeting"
+        assert [socket["close_code"] for socket in ended.report["sockets"]] == [1000]
 
 
 def started(swarm: SwarmStack) -> int:

@@ -76,6 +76,11 @@ class Calls:
         self._lock = threading.Lock()
         self.meetings = Meetings(self, bot)
 
+    @property
+    def results(self) -> Mapping[str, int]:
+        """Calls by result: placed, or why not."""
+        return self._dispatcher.results
+
     def start(self) -> None:
         """Start what runs in the background, in the process that serves."""
         self._dispatcher.start()

@@ -7,7 +7,7 @@ process is killed, and nothing has to be kept on disk.
 import math
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from typing import Protocol
 
@@ -42,8 +42,9 @@ class Order(Protocol):
 class Placement:
     """An order on its way; ``wait`` waits for its result."""
 
-    def __init__(self, order: Order) -> None:
+    def __init__(self, order: Order, results: Counter[str]) -> None:
         self.order = order
+        self._results = results
         self.unclear = False  # sent without an answer
         self.started = False  # taken from the queue at least once
         self.given_up = False  # nobody waits any more
@@ -58,7 +59,9 @@ class Placement:
         return self._done.is_set()
 
     def finish(self, call: Call | None, problem: Problem | None = None) -> None:
-        """Set the result."""
+        """Set the result, and count it."""
+        if not self.is_done:
+            self._results["placed" if problem is None else problem.slug] += 1
         self.call, self.problem = call, problem
         self._done.set()
 
@@ -77,6 +80,8 @@ class Dispatcher:
     """
 
     def __init__(self, per_second: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self.results: Counter[str] = Counter()
+        """Orders by result: placed, or the problem's name."""
         self._per_second = per_second
         self._limit = per_second * QUEUE_SECONDS
         self._window = RollingSecond(per_second)
@@ -116,7 +121,7 @@ class Dispatcher:
                 raise _stopping()
             if len(self._queue) >= self._limit:
                 raise _busy(len(self._queue), self._per_second)
-            placement = Placement(order)
+            placement = Placement(order, self.results)
             self._queue.append(placement)
             self._changed.notify_all()
         return placement

@@ -17,6 +17,7 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from ncco_service.calls import Calls
 from ncco_service.discovery import Discovery
 from ncco_service.refusals import Refusals
 from ncco_service.views.signature_check import SignatureCheck
@@ -42,12 +43,18 @@ class Metrics(Collector):
         discovery: what is known of the public address.
         signature_check: of webhooks; None when they are not verified.
         refusals: of requests.
+        calls: that we start; None when none can be.
 
     """
 
     def __init__(
-        self, discovery: Discovery, signature_check: SignatureCheck | None, refusals: Refusals
+        self,
+        discovery: Discovery,
+        signature_check: SignatureCheck | None,
+        refusals: Refusals,
+        calls: Calls | None,
     ) -> None:
+        self._calls = calls
         self._discovery = discovery
         self._signature_check = signature_check
         self._refusals = refusals
@@ -120,6 +127,13 @@ class Metrics(Collector):
             for check, count in dict(self._signature_check.checks).items():
                 unsigned.add_metric([check], count)
             yield unsigned
+        if self._calls is not None:
+            placed = CounterMetricFamily(
+                "ncco_calls_placed", "Calls that we started, by result.", labels=["result"]
+            )
+            for result, count in dict(self._calls.results).items():
+                placed.add_metric([result], count)
+            yield placed
         if discovery.application is not None:
             updates = CounterMetricFamily(
                 "ncco_application_updates",
