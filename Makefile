@@ -33,6 +33,10 @@ $(READY): $(NEEDS)
 demo: setup ## start both services and call them; the call's page is out/demo.html
 	@$(BIN)/python -m tools.demo
 
+.PHONY: softphone
+softphone: setup ## start both services, and a page to call them from with a microphone
+	@$(BIN)/python -m tools.softphone
+
 # In parallel, since they wait more than they compute. What needs large downloads runs only with CI=1,
 # or when asked for.
 UNITS := test-ncco-service test-echo-service test-phone test-bite $(if $(CI),test-others test-schemas)
@@ -40,15 +44,15 @@ STACK := test-containers test-calls test-attacks test-deploy
 SIDE_BY_SIDE := $(MAKE) --no-print-directory --output-sync=target -j
 
 .PHONY: test test-alone $(UNITS) $(STACK)
-test: setup ## run the tests (CI=1: also test-swarm, -examples, -others, -schemas)
+test: setup ## run the tests (CI=1: also test-softphone, -swarm, -examples, -others, -schemas)
 	@$(SIDE_BY_SIDE) $(UNITS)
 	@$(SIDE_BY_SIDE) $(STACK)
 	@$(MAKE) --no-print-directory test-alone
-	$(if $(CI),@$(MAKE) --no-print-directory test-swarm test-examples)
+	$(if $(CI),@$(MAKE) --no-print-directory test-softphone test-swarm test-examples)
 
 PYTEST = $(BIN)/python -m pytest
 test-ncco-service test-echo-service test-phone: test-%: setup
-	@$(PYTEST) $*/tests
+	@$(PYTEST) $*/tests --ignore phone/tests/web/test_browser.py
 test-bite: setup
 	@$(PYTEST) tests/attacks/test_bite.py
 test-containers: setup
@@ -62,6 +66,13 @@ test-attacks: setup
 # These measure times and need the machine for themselves.
 test-alone: setup
 	@$(PYTEST) bench/tests tests/attacks --ignore tests/attacks/test_bite.py -k "not compose"
+
+# The browser plays and records in real time.
+.PHONY: test-softphone
+test-softphone: setup ## call in a real browser, and check its script (needs npm and Chromium)
+	@cd phone/tests/web/node && npm ci --silent --no-audit --no-fund && \
+	  npm run --silent types && npm test --silent
+	@$(PYTEST) phone/tests/web/test_browser.py
 
 .PHONY: test-swarm test-examples test-others test-schemas
 # Alone: when an engine leaves a swarm, other containers on it can lose their names.

@@ -72,6 +72,11 @@ class ProcessStack:
         return f"{self.base_url('ncco-service')}/webhooks/answer"
 
     @property
+    def metrics_url(self) -> str:
+        """Where echo-service serves its metrics and its calls."""
+        return f"http://127.0.0.1:{self._metrics_port}"
+
+    @property
     def socket_url(self) -> str:
         """The socket of the echo-service."""
         return f"ws://127.0.0.1:{self._ports['echo-service']}/socket"

@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from phone.commands import call, doctor, load, platform, replay
+from phone.commands import call, doctor, load, platform, replay, serve
 
 __all__ = ["main"]
 
@@ -33,6 +33,7 @@ def parser() -> argparse.ArgumentParser:
     load.add_parser(commands)
     platform.add_parser(commands)
     replay.add_parser(commands)
+    serve.add_parser(commands)
     return top
 
 

@@ -9,11 +9,12 @@ import uvloop
 
 from phone.audio.files import AudioError, load, save
 from phone.constants import PLATFORM_RATE, RATES
-from phone.legs.callers import Caller, ScriptedCaller
+from phone.legs.callers import ScriptedCaller
 from phone.legs.log import CallLog, Moment, Problem
+from phone.legs.participant import Participant
 from phone.plan import CallPlan, PlanError
 from phone.platform.inbound import run_inbound
-from phone.platform.leg import CallContext, Leg, Progress
+from phone.platform.leg import CallContext, Directory, Leg, Progress
 from phone.platform.no_network import NoNetwork
 from phone.platform.settings import Application, Behaviour
 from phone.platform.webhooks.client import WebhookClient
@@ -64,13 +65,26 @@ def place_call(plan: CallPlan) -> CallReport:
 
 async def place(
     plan: CallPlan,
-    caller: Caller,
+    caller: Participant,
     hang_up: asyncio.Event,
     on_progress: Callable[[Progress], None] | None = None,
     on_moment: Callable[[Moment], None] | None = None,
+    *,
+    log: CallLog | None = None,
+    directory: Directory | None = None,
 ) -> CallReport:
-    """Place a checked plan's call with a caller of one's own; see `call`."""
-    log = CallLog(on_moment)
+    """Place a checked plan's call with a caller of one's own; see `call`.
+
+    Args:
+        plan: what to call and how.
+        caller: who calls.
+        hang_up: set it to hang up early, as a caller does.
+        on_progress: told about each frame sent.
+        on_moment: told about each step, unless there is a log of one's own.
+        log: takes what happens; None: a new one.
+        directory: of the network that it runs in; None: nobody else is there.
+    """
+    log = log or CallLog(on_moment)
     behaviour = _behaviour(plan)
     identity = plan.identity
     async with WebhookClient(
@@ -87,7 +101,7 @@ async def place(
             webhooks,
             WebhookQueue(webhooks, log, target),
             log,
-            NoNetwork(),
+            directory or NoNetwork(),
             on_progress,
         )
         events = LegEvents(
@@ -99,7 +113,8 @@ async def place(
         )
         endpoint = {"type": "phone", "number": identity.caller}
         await run_inbound(Leg(context, events, endpoint, caller, over=hang_up))
-    report = conclude(
+    report = await asyncio.to_thread(  # comparing a long call's sound takes seconds
+        conclude,
         log,
         answer_url=plan.answer_url,
         identity=plan.identity,

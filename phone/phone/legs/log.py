@@ -195,6 +195,11 @@ class CallLog:
         if self.on_moment is not None:
             self.on_moment(moment)
 
+    def message(self, text: str, ours: bool) -> None:
+        """Note a text message on a socket, from the platform (ours) or from the application."""
+        who = "to" if ours else "from"
+        self.add("message", f"{who} the application: {printable(text, 160)}")
+
     def record(self, record: Problem | SocketRecord) -> None:
         """Note a problem, or a socket that is over."""
         self.records.append(record)

@@ -97,6 +97,11 @@ class SocketLeg:
         """Hz."""
         return self._rate
 
+    @property
+    def waiting(self) -> int:
+        """How many messages of the application wait to be played."""
+        return self._buffer.waiting
+
     async def open(
         self,
         within: float,

@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from phone.audio.tones import beep
 from phone.constants import FRAME_SECONDS, PLATFORM_RATE
 from phone.legs.keys import Key, parse_keys
 
-__all__ = ["Callee", "Telephone", "Takes"]
+__all__ = ["Callee", "Rung", "Takes", "Telephone"]
 
 BEEP = "beep"
 GREETING_SECONDS = 2.0  # of a machine that has no greeting of its own
@@ -44,6 +44,19 @@ class Callee:
     keep: Path | None = None
 
 
+@runtime_checkable
+class Rung(Protocol):
+    """A telephone in somebody's hand, who decides at each call whether to take it."""
+
+    async def ring(self, caller: str, conversation: str) -> Takes:
+        """Ring until somebody decides; cancelled when the caller gives up.
+
+        Args:
+            caller: who calls.
+            conversation: the call's `conversation_uuid`.
+        """
+
+
 @dataclass(eq=False)
 class Telephone:
     """Takes part in a conversation.
@@ -54,6 +67,7 @@ class Telephone:
         over: set when its owner hangs up.
         answered: set when it is connected.
         behaves: what a caller's owner does once they are answered.
+        ended: set when nothing more will happen in its call.
         keep: where what it has heard is written in the end.
     """
 
@@ -64,6 +78,7 @@ class Telephone:
     keys_heard: list[str] = field(default_factory=list)
     over: asyncio.Event = field(default_factory=asyncio.Event)
     answered: asyncio.Event = field(default_factory=asyncio.Event)
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
     quiet: asyncio.Event = field(default_factory=asyncio.Event)
     beeped: asyncio.Event = field(default_factory=asyncio.Event)
     rate: None = field(default=None, init=False)

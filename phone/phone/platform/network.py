@@ -11,7 +11,7 @@ from aiohttp import web
 
 from phone.constants import TalkMode
 from phone.legs.assumptions import Assumptions
-from phone.legs.log import Moment, Problem
+from phone.legs.log import Exchange, Moment, Problem
 from phone.legs.telephone import Callee, Telephone
 from phone.platform.api.server import application_of
 from phone.platform.mixing.conversation import Conversation
@@ -42,6 +42,7 @@ class Network:
         folder: where the files lie that subscribers name.
         on_moment: told what happens in any call.
         on_problem: told what goes wrong in any call.
+        on_exchange: told about each webhook and its reply.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Network:
         folder: Path | None = None,
         on_moment: Callable[[Moment], None] | None = None,
         on_problem: Callable[[Problem], None] | None = None,
+        on_exchange: Callable[[Exchange], None] | None = None,
     ) -> None:
         self._registration = registration or Registration()
         self._host = host
@@ -77,7 +79,11 @@ class Network:
             tls=trusts,
         )
         self._webhooks = WebhookClient(
-            trusts, signer, fresh_tokens=assume.retry_jti == "fresh", local_only=not public
+            trusts,
+            signer,
+            on_exchange=on_exchange,
+            fresh_tokens=assume.retry_jti == "fresh",
+            local_only=not public,
         )
         subscribers = own.subscribers.items()
         known = {n: s.callee(folder or Path.cwd()) for n, s in subscribers}

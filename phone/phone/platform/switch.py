@@ -73,6 +73,7 @@ class Switch:
         on_problem: told what goes wrong in any call.
         url: where recordings are served; set once it is known.
         telephones: of subscribers that were called, the latest last.
+        held: the numbers of those who decide themselves at each call, and their telephones.
     """
 
     registration: Registration
@@ -85,6 +86,7 @@ class Switch:
     url: str = ""
     new_calls: RollingLimit = field(default_factory=lambda: RollingLimit(CALLS_PER_SECOND))
     telephones: deque[Telephone] = field(default_factory=deque)
+    held: dict[str, Callable[[], Telephone]] = field(default_factory=dict)
     legs: "OrderedDict[str, Leg]" = field(default_factory=OrderedDict)
     recordings: "OrderedDict[str, Recording]" = field(default_factory=OrderedDict)
     _rooms: dict[str, Conversation] = field(default_factory=dict)
@@ -96,9 +98,12 @@ class Switch:
     def callee(self, number: str) -> tuple[Telephone, Callee] | None:
         """Return the telephone of a subscriber, and how it takes calls."""
         callee = self.callees.get(number)
-        if callee is None:
+        if number in self.held:
+            callee, telephone = Callee(), self.held[number]()
+        elif callee is None:
             return None
-        telephone = Telephone(number, keep=callee.keep)
+        else:
+            telephone = Telephone(number, keep=callee.keep)
         self._know(telephone)
         return telephone, callee
 
@@ -123,8 +128,10 @@ class Switch:
     def ended(self, leg: Leg) -> None:
         """Write what a subscriber has heard; forget legs that ended long ago."""
         telephone = leg.participant
-        if isinstance(telephone, Telephone) and telephone.keep is not None:
-            self._begin(self._keep(telephone))
+        if isinstance(telephone, Telephone):
+            telephone.ended.set()
+            if telephone.keep is not None:
+                self._begin(self._keep(telephone))
         # Buffers and tapes go with their last call; what the API shows of a leg stays.
         leg.participant = leg.member.participant = Nobody()
         over = [uuid for uuid, other in self.legs.items() if other.has_ended]

@@ -5,7 +5,7 @@ import contextlib
 from typing import Literal
 
 from phone.constants import CALLS_PER_SECOND, DETECTION_SECONDS
-from phone.legs.telephone import Callee, Telephone
+from phone.legs.telephone import Callee, Rung, Takes, Telephone
 from phone.platform.leg import Leg
 from phone.platform.ncco.actions import Connect
 from phone.platform.ncco.document import Ncco
@@ -18,6 +18,13 @@ from phone.words import printable
 __all__ = ["connect_phone", "detect_machine", "reach"]
 
 Detection = Literal["continue", "hangup"]
+OUTCOMES: dict[Takes, str] = {
+    "answer": "answered",
+    "machine": "answered",
+    "busy": "busy",
+    "reject": "rejected",
+    "no-answer": "timeout",
+}
 DETAILS = {"rejected": {"detail": "declined"}, "unanswered": {"detail": "unavailable"}}
 
 
@@ -99,14 +106,9 @@ async def reach(leg: Leg, callee: Callee, seconds: float) -> str:
     """
     leg.becomes("started")
     leg.becomes("ringing")
-    outcomes = {
-        "answer": "answered",
-        "machine": "answered",
-        "busy": "busy",
-        "reject": "rejected",
-        "no-answer": "timeout",
-    }
-    outcome = outcomes[callee.takes]
+    if isinstance(leg.participant, Rung):
+        return await _asked(leg, leg.participant, seconds)
+    outcome = OUTCOMES[callee.takes]
     rings = seconds if outcome == "timeout" else callee.answer_after
     if leg.call.behaviour.talk != "at-once":
         with contextlib.suppress(TimeoutError):
@@ -114,6 +116,17 @@ async def reach(leg: Leg, callee: Callee, seconds: float) -> str:
                 await leg.over.wait()
                 return "cancelled"
     return outcome if rings <= seconds else "timeout"
+
+
+async def _asked(leg: Leg, telephone: Rung, seconds: float) -> str:
+    """Ring a telephone in somebody's hand; return the status that the leg has then."""
+    try:
+        async with asyncio.timeout(seconds):
+            ringing = telephone.ring(leg.events.caller, leg.events.conversation_uuid)
+            takes = await leg.unless_over(ringing)
+    except TimeoutError:
+        return "timeout"
+    return OUTCOMES[takes] if takes else "cancelled"
 
 
 async def detect_machine(

@@ -167,11 +167,6 @@ class _SocketConnect:
 
 def socket_of(call: CallContext, endpoint: WebSocket) -> SocketLeg:
     """Return the socket's leg that an endpoint asks for, not opened yet."""
-
-    def note(text: str, ours: bool) -> None:
-        who = "to" if ours else "from"
-        call.log.add("message", f"{who} the application: {printable(text, 160)}")
-
     behaviour = call.behaviour
     return SocketLeg(
         endpoint.uri,
@@ -181,7 +176,7 @@ def socket_of(call: CallContext, endpoint: WebSocket) -> SocketLeg:
         faults=behaviour.faults,
         assume=behaviour.assume,
         strict=behaviour.strict,
-        on_text=note,
+        on_text=call.log.message,
         steady=behaviour.steady,
         keeps=behaviour.keeps,
     )

@@ -1,0 +1,91 @@
+"""A call's log that tells a page of everything as it happens, with the whole JSON behind it."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from phone.legs.log import CallLog, Exchange, Moment, Problem, SocketRecord
+from phone.web.verdicts import judged
+
+__all__ = ["PageLog", "exchange_message", "ncco_message"]
+
+Tell = Callable[[Mapping[str, Any]], None]
+ABOUT_EXCHANGES = ("answer", "fallback", "event", "transfer")  # moments that requests stand behind
+
+
+class PageLog(CallLog):
+    """Tells a page.
+
+    Args:
+        tell: takes a message for the page.
+    """
+
+    def __init__(self, tell: Tell) -> None:
+        super().__init__(self._moment)
+        self._tell = tell
+        self._behind: list[dict[str, Any]] = []
+
+    def exchange(self, exchange: Exchange) -> None:
+        """Note a request and its reply; it is told with the moment that it belongs to."""
+        super().exchange(exchange)
+        self._behind.append(exchange_message(exchange))
+        ncco = ncco_message(exchange)
+        if ncco is not None:
+            self._tell(ncco)
+
+    def message(self, text: str, ours: bool) -> None:
+        """Note a text message on a socket."""
+        who = "platform" if ours else "application"
+        waiting, self._behind = self._behind, [{"from": who, "message": _parsed(text)}]
+        super().message(text, ours)
+        self._behind = waiting
+
+    def record(self, record: Problem | SocketRecord) -> None:
+        """Note a problem, or a socket that is over."""
+        super().record(record)
+        if isinstance(record, Problem):
+            self._tell({"type": "problem", **asdict(record)})
+
+    def spoke(self, words: str) -> None:
+        """Note what a `talk` said."""
+        super().spoke(words)
+        self._tell({"type": "caption", "text": words})
+
+    def _moment(self, moment: Moment) -> None:
+        behind: list[dict[str, Any]] = []
+        if moment.kind in (*ABOUT_EXCHANGES, "message"):
+            behind, self._behind = self._behind, []
+        self._tell({"type": "moment", **asdict(moment), "behind": behind})
+
+
+def exchange_message(exchange: Exchange) -> dict[str, Any]:
+    """Return a request and its reply for the page."""
+    return {
+        "request": f"{exchange.method} {exchange.url}",
+        "fields": dict(exchange.fields),
+        "status": exchange.status,
+        "milliseconds": round(exchange.milliseconds, 1),
+        "seen": exchange.seen,
+        "reply": _parsed(exchange.reply),
+    }
+
+
+def ncco_message(exchange: Exchange) -> dict[str, Any] | None:
+    """Return the NCCO in a reply with the platform's verdicts; None when there is none."""
+    rows = judged(exchange.reply)
+    if not rows:
+        return None
+    return {
+        "type": "ncco",
+        "url": exchange.url,
+        "rows": [asdict(row) for row in rows],
+        "document": exchange.reply,
+    }
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text

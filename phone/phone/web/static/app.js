@@ -1,0 +1,197 @@
+/** The page: its form, its buttons, and what becomes of the program's messages. */
+
+import { AudioProblem, Line } from "./audio/line.js";
+import { CallView } from "./call_view.js";
+import { Connection } from "./connection.js";
+import { byId, typed } from "./elements.js";
+import { StackView } from "./stack_view.js";
+
+/** @typedef {"microphone" | "speech" | "file" | "silence"} Source */
+
+const PING_MS = 500;
+const FRAMING_MS = 20; // a frame leaves when its last sample is there
+
+const view = new CallView();
+const stack = new StackView();
+const form = typed("dial", HTMLFormElement);
+const source = typed("source", HTMLSelectElement);
+const mute = typed("mute", HTMLButtonElement);
+
+/** @type {Line | null} */
+let line = null;
+let busy = false; // from the click until the call is over
+let muted = false;
+let began = false; // to say the sound of the source
+let ringing = false;
+
+const connection = new Connection(
+  take,
+  (frame) => line?.hear(frame),
+  () => {
+    ended();
+    view.error("The program does not answer.", "Is `phone serve` still running? Trying again …");
+  },
+);
+
+/** @param {import("./protocol.js").FromProgram} message */
+function take(message) {
+  switch (message.type) {
+    case "hello":
+      view.hello(message);
+      stack.recent(message.calls);
+      break;
+    case "state":
+      if (message.state === "idle") ended();
+      else view.state(message.state === "calling" ? "Calling …" : "In the call.");
+      break;
+    case "rate":
+      line?.rateIs(message.rate);
+      view.rate(message.rate);
+      break;
+    case "ringing":
+      ringing = true;
+      view.ringing(message.caller);
+      break;
+    case "missed":
+      ringing = false;
+      view.ringing(null);
+      view.state(`${message.caller} gave up.`);
+      break;
+    case "moment":
+      view.moment(message);
+      if (message.kind === "conversation") begin();
+      break;
+    case "figures":
+      view.figures(message);
+      begin();
+      break;
+    case "ncco":
+      view.ncco(message);
+      break;
+    case "problem":
+      view.problem(message);
+      break;
+    case "caption":
+      view.caption(message.text);
+      break;
+    case "key":
+      view.keyHeard(message.digit);
+      break;
+    case "error":
+      ended();
+      view.error(message.seen, message.advice);
+      break;
+    case "pong":
+      if (line !== null && message.wait_ms !== undefined) {
+        const round = performance.now() - message.at;
+        const own = FRAMING_MS + message.wait_ms + round + 1000 * line.depth + line.outputMs;
+        view.ownDelay(own);
+      }
+      break;
+    case "report":
+      view.report(message, line?.recording ?? view.recording);
+      stack.look();
+      break;
+  }
+}
+
+/** Begin to say the sound of the source: somebody hears it now. */
+function begin() {
+  if (!began && line !== null) {
+    began = true;
+    line.say();
+  }
+}
+
+/** Open the source and the loudspeaker; return whether that worked. */
+async function openLine() {
+  const opened = new Line({
+    said: (frame) => connection.say(frame),
+    level: (said, heard) => view.levels(said, heard),
+  });
+  busy = true;
+  view.begin();
+  view.buttons({ busy, hasSound: false });
+  try {
+    const file = typed("file", HTMLInputElement).files?.[0];
+    const cancel = typed("cancel-echo", HTMLInputElement).checked;
+    await opened.open(/** @type {Source} */ (source.value), file, cancel);
+  } catch (error) {
+    opened.close();
+    ended();
+    if (error instanceof AudioProblem) view.error(error.message, error.advice);
+    else view.error(`The sound could not be opened (${error}).`, "Reload the page.");
+    return false;
+  }
+  line = opened;
+  view.recording = opened.recording;
+  began = muted = false;
+  view.buttons({ busy, hasSound: opened.hasSound });
+  return true;
+}
+
+function ended() {
+  line?.close();
+  line = null;
+  busy = ringing = muted = false;
+  mute.ariaPressed = "false";
+  view.ended();
+}
+
+async function call() {
+  if (busy || !(await openLine())) return;
+  view.state("Calling …");
+  connection.send({ type: "call", ...view.request() });
+}
+
+function hangUp() {
+  if (!busy) return;
+  connection.send({ type: "hangup" });
+  view.state("Hanging up …");
+}
+
+/** @param {"answer" | "reject"} takes */
+async function decide(takes) {
+  if (!ringing) return;
+  ringing = false;
+  view.ringing(null);
+  const taken = takes === "answer" && (await openLine());
+  connection.send({ type: "decide", takes: taken ? "answer" : "reject" });
+  if (taken) setTimeout(begin, 300); // there is no socket to wait for
+}
+
+/** @param {string} digit */
+function press(digit) {
+  if (!busy) return;
+  connection.send({ type: "key", digit });
+  view.keyPressed(digit);
+}
+
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  call();
+});
+byId("hang-up").addEventListener("click", hangUp);
+byId("answer").addEventListener("click", () => decide("answer"));
+byId("reject").addEventListener("click", () => decide("reject"));
+byId("say").addEventListener("click", () => line?.say());
+mute.addEventListener("click", () => {
+  muted = !muted;
+  line?.mute(muted);
+  mute.ariaPressed = String(muted);
+});
+byId("keypad").addEventListener("click", (event) => {
+  if (event.target instanceof HTMLElement && event.target.dataset.key) {
+    press(event.target.dataset.key);
+  }
+});
+document.addEventListener("keydown", (event) => {
+  const writing = event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement;
+  if (writing || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (/^[0-9*#]$/.test(event.key)) press(event.key);
+  if (event.key === "Escape") hangUp();
+});
+source.addEventListener("change", () => view.sourceChanged());
+setInterval(() => {
+  if (line !== null) connection.send({ type: "ping", at: performance.now() });
+}, PING_MS);

@@ -1,0 +1,88 @@
+/**
+ * Jitter buffer of what is heard. Pure.
+ *
+ * It adapts by itself: samples that come too late leave a gap of silence, and stay behind in the
+ * buffer; when more than needed have waited for a while, some are left out.
+ */
+
+const SPARE_SECONDS = 0.02; // that may wait all the time
+const MAX_SECONDS = 0.5;
+const WATCHED_SECONDS = 2; // in which less than the spare must have waited once
+
+export class Playout {
+  /** @param {number} rate Hz. */
+  constructor(rate) {
+    this.rate = rate;
+    /** Gaps of silence in a running stream. */
+    this.gaps = 0;
+    /** Seconds left out to keep the delay short. */
+    this.dropped = 0;
+    /** @type {Float32Array[]} */
+    this._parts = [];
+    this._used = 0; // samples of the first part
+    this._waiting = 0;
+    this._least = Infinity;
+    this._watched = 0;
+    this._running = false;
+  }
+
+  /** Seconds that wait. */
+  get depth() {
+    return this._waiting / this.rate;
+  }
+
+  /** @param {Float32Array} samples */
+  push(samples) {
+    this._parts.push(samples);
+    this._waiting += samples.length;
+    if (this.depth > MAX_SECONDS) this._skip(this.depth - MAX_SECONDS);
+  }
+
+  /**
+   * Fill `output` with what is due.
+   * @param {Float32Array} output
+   */
+  pull(output) {
+    const wanted = Math.min(output.length, this._waiting);
+    this._read(output, wanted);
+    output.fill(0, wanted);
+    if (wanted < output.length && this._running) {
+      this.gaps += 1;
+      this._running = false; // one gap, however long
+    } else if (wanted === output.length) {
+      this._running = true;
+    }
+    this._least = Math.min(this._least, this.depth);
+    this._watched += output.length / this.rate;
+    if (this._watched >= WATCHED_SECONDS) {
+      if (this._least > SPARE_SECONDS) this._skip(this._least - SPARE_SECONDS / 2);
+      this._watched = 0;
+      this._least = Infinity;
+    }
+  }
+
+  /** @param {number} seconds */
+  _skip(seconds) {
+    const count = Math.min(this._waiting, Math.round(seconds * this.rate));
+    this._read(new Float32Array(count), count);
+    this.dropped += count / this.rate;
+  }
+
+  /**
+   * @param {Float32Array} output
+   * @param {number} count
+   */
+  _read(output, count) {
+    for (let done = 0; done < count; ) {
+      const part = this._parts[0].subarray(this._used, this._used + count - done);
+      output.set(part, done);
+      done += part.length;
+      this._used += part.length;
+      if (this._used === this._parts[0].length) {
+        this._parts.shift();
+        this._used = 0;
+      }
+    }
+    this._waiting -= count;
+  }
+}

@@ -1,0 +1,246 @@
+/** What the view of a call shows. */
+
+import { byId, link, made, pretty, typed } from "./elements.js";
+import { DelayPlot, Waveform } from "./plots.js";
+
+/** @typedef {import("./protocol.js").Figures} Figures */
+/** @typedef {import("./audio/recording.js").Recording} Recording */
+
+const MOMENTS_SHOWN = 500;
+const MARKS = { taken: "✓ taken", refused: "✗ refused", warning: "! warning" };
+
+export class CallView {
+  constructor() {
+    /** @type {Recording | null} of the latest call */
+    this.recording = null;
+    this._speaks = false;
+    this._said = new Waveform(typed("said", HTMLCanvasElement), "--said");
+    this._heard = new Waveform(typed("heard", HTMLCanvasElement), "--heard");
+    this._delay = new DelayPlot(typed("delay", HTMLCanvasElement), "--delay");
+    this._recordingUrl = "";
+  }
+
+  /** @param {import("./protocol.js").Hello} hello */
+  hello(hello) {
+    this._speaks = hello.speaks;
+    byId("number").textContent = `This page's number is ${hello.number}`;
+    byId("error").hidden = true;
+  }
+
+  /** Return what the form asks for. */
+  request() {
+    const value = (/** @type {string} */ id) => typed(id, HTMLSelectElement).value;
+    /** @type {string[]} */
+    const faults = [];
+    for (const box of document.querySelectorAll("[data-fault]")) {
+      if (!(box instanceof HTMLInputElement) || !box.checked) continue;
+      const name = box.dataset.fault;
+      const amount = document.querySelector(`[data-value-of="${name}"]`);
+      faults.push(amount instanceof HTMLInputElement ? `${name}=${amount.value}` : `${name}`);
+    }
+    return {
+      answer_url: typed("answer-url", HTMLInputElement).value.trim(),
+      method: value("method"),
+      rate: Number(value("rate")),
+      signed: typed("signed", HTMLInputElement).checked,
+      expect: value("expect"),
+      faults,
+    };
+  }
+
+  sourceChanged() {
+    const isFile = typed("source", HTMLSelectElement).value === "file";
+    document.querySelectorAll(".for-file").forEach((element) => {
+      if (element instanceof HTMLElement) element.hidden = !isFile;
+    });
+  }
+
+  /** A call begins: forget the one before. */
+  begin() {
+    byId("error").hidden = true;
+    byId("result").hidden = true;
+    byId("timeline").replaceChildren();
+    byId("ncco").replaceChildren();
+    byId("caption").textContent = "";
+    byId("keys").textContent = "";
+    for (const plot of [this._said, this._heard, this._delay]) plot.clear();
+    document.querySelectorAll("#figures dd").forEach((element) => (element.textContent = "–"));
+    byId("delay-now").textContent = "–";
+  }
+
+  ended() {
+    this.buttons({ busy: false, hasSound: false });
+    this.ringing(null);
+    this.state("Ready.");
+    typed("said-level", HTMLMeterElement).value = 0;
+    typed("heard-level", HTMLMeterElement).value = 0;
+  }
+
+  /** @param {{busy: boolean, hasSound: boolean}} now */
+  buttons({ busy, hasSound }) {
+    const off = { call: busy, "hang-up": !busy, mute: !busy, say: !hasSound };
+    for (const [id, disabled] of Object.entries(off)) typed(id, HTMLButtonElement).disabled = disabled;
+    document.querySelectorAll("#keypad button").forEach((button) => {
+      if (button instanceof HTMLButtonElement) button.disabled = !busy;
+    });
+  }
+
+  /** @param {string} text */
+  state(text) {
+    byId("state").textContent = text;
+  }
+
+  /**
+   * @param {string} seen
+   * @param {string} advice
+   */
+  error(seen, advice) {
+    const box = byId("error");
+    box.replaceChildren(made("p", "", seen));
+    if (advice) box.append(made("p", "", advice));
+    box.hidden = false;
+  }
+
+  /** @param {string | null} caller */
+  ringing(caller) {
+    byId("ringing").hidden = caller === null;
+    byId("ringing-text").textContent = caller === null ? "" : `${caller} calls`;
+    if (caller !== null) byId("answer").focus();
+  }
+
+  /** @param {number} rate */
+  rate(rate) {
+    byId("f-rate").textContent = `${rate / 1000} kHz`;
+  }
+
+  /**
+   * @param {Int16Array} said
+   * @param {Int16Array} heard
+   */
+  levels(said, heard) {
+    for (const [id, plot, samples] of /** @type {const} */ ([
+      ["said-level", this._said, said],
+      ["heard-level", this._heard, heard],
+    ])) {
+      let peak = 0;
+      for (const sample of samples) peak = Math.max(peak, Math.abs(sample));
+      plot.add(peak / 32768);
+      const meter = typed(id, HTMLMeterElement);
+      meter.value = Math.max(peak / 32768, meter.value * 0.85);
+    }
+  }
+
+  /** @param {Figures} figures */
+  figures(figures) {
+    const texts = {
+      "f-sent": figures.sent.toLocaleString("en"),
+      "f-received": figures.received.toLocaleString("en"),
+      "f-missing": figures.missing.toLocaleString("en"),
+      "f-late": figures.late.toLocaleString("en"),
+      "f-depth": `${figures.depth_ms} ms`,
+      "delay-now": figures.delay_ms === null ? "–" : `${Math.round(figures.delay_ms)} ms`,
+    };
+    for (const [id, text] of Object.entries(texts)) byId(id).textContent = text;
+    if (figures.delay_ms !== null) this._delay.add(figures.delay_ms);
+  }
+
+  /** @param {number} milliseconds */
+  ownDelay(milliseconds) {
+    byId("f-own").textContent = `${Math.round(milliseconds)} ms`;
+  }
+
+  /** @param {import("./protocol.js").Moment} moment */
+  moment(moment) {
+    const what = moment.behind.length ? opening(moment.text, moment.behind) : made("p", "text", moment.text);
+    this._step(moment.seconds, moment.kind, what);
+  }
+
+  /** @param {import("./protocol.js").Problem} problem */
+  problem(problem) {
+    const what = made("p", "text", problem.seen, made("span", "advice", problem.advice));
+    this._step(null, problem.step, what, problem.severity);
+  }
+
+  /** @param {string} text */
+  caption(text) {
+    byId("caption").textContent = `“${text}”`;
+    if (this._speaks && "speechSynthesis" in window) {
+      speechSynthesis.speak(new SpeechSynthesisUtterance(text));
+    }
+  }
+
+  /** @param {string} digit */
+  keyPressed(digit) {
+    byId("keys").textContent += digit;
+  }
+
+  /** @param {string} digit */
+  keyHeard(digit) {
+    this._step(null, "key", made("p", "text", `somebody else pressed ${digit}`));
+  }
+
+  /** @param {import("./protocol.js").Ncco} ncco */
+  ncco(ncco) {
+    const body = made("tbody");
+    for (const row of ncco.rows) {
+      const mark = made("td", `mark ${row.verdict}`, MARKS[row.verdict]);
+      const value = made("td", "", made("code", "", row.value || "missing"));
+      if (row.words) value.append(made("div", row.verdict, row.words));
+      body.append(made("tr", "", mark, made("td", "", made("code", "", row.where || "the NCCO")), value));
+    }
+    const table = made("table", "", made("caption", "quiet", `from ${ncco.url}`), body);
+    byId("ncco").append(table);
+  }
+
+  /**
+   * @param {import("./protocol.js").Report} report
+   * @param {Recording | null} recording the page's own.
+   */
+  report(report, recording) {
+    const verdict = byId("verdict");
+    verdict.textContent = report.ok ? "The call worked." : "The call did not work.";
+    verdict.className = report.ok ? "ok" : "failure";
+    byId("problems").replaceChildren(...report.problems.map(problemItem));
+    byId("summary").textContent = report.summary;
+    const links = [link("Call report", `/calls/${report.id}/report`)];
+    if (report.heard) links.push(link("What you heard (WAV)", `/calls/${report.id}/heard.wav`, "heard.wav"));
+    if (recording !== null && recording.seconds > 0) {
+      URL.revokeObjectURL(this._recordingUrl);
+      this._recordingUrl = URL.createObjectURL(new Blob([recording.wav()], { type: "audio/wav" }));
+      links.push(link("Both sides, as recorded by the page (WAV)", this._recordingUrl, "both-sides.wav"));
+    }
+    byId("links").replaceChildren(...links);
+    byId("result").hidden = false;
+  }
+
+  /**
+   * @param {number | null} seconds
+   * @param {string} kind
+   * @param {Node} what
+   * @param {string} [severity]
+   */
+  _step(seconds, kind, what, severity = "") {
+    const list = byId("timeline");
+    if (list.childElementCount >= MOMENTS_SHOWN) list.firstElementChild?.remove();
+    const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
+    const time = made("time", "", seconds === null ? "" : `${seconds.toFixed(3)} s`);
+    list.append(made("li", severity, time, made("span", "kind", kind), what));
+    if (atEnd) list.scrollTop = list.scrollHeight;
+  }
+}
+
+/**
+ * @param {string} text
+ * @param {unknown[]} behind
+ */
+function opening(text, behind) {
+  const details = made("details", "", made("summary", "", text));
+  for (const part of behind) details.append(made("pre", "", pretty(part)));
+  return details;
+}
+
+/** @param {import("./protocol.js").Problem} problem */
+export function problemItem(problem) {
+  const where = made("strong", problem.severity, `${problem.severity}: ${problem.step} `);
+  return made("li", "", where, problem.seen, made("span", "advice", `→ ${problem.advice}`));
+}

@@ -1,0 +1,225 @@
+"""One page: what it asks for and says, what it is told and hears."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from aiohttp import WSMsgType, web
+
+from phone.constants import FRAME_MS, KEYS
+from phone.legs.log import Exchange, Moment, Problem
+from phone.legs.telephone import Takes
+from phone.plan import PlanError
+from phone.web.line import FRAME_RATES, PageTelephone
+from phone.web.page_call import PageCall
+from phone.web.page_log import exchange_message, ncco_message
+from phone.web.request import CallRequest
+from phone.web.switchboard import Switchboard
+
+__all__ = ["Tab"]
+
+QUEUE_MAX = 1000  # messages for a page that reads slowly; audio beyond that is left out
+SEND_SECONDS = 10.0
+PROTOCOL_ERROR = 1002
+
+
+class Tab:
+    """A page that is open; it has a number of its own.
+
+    Args:
+        switchboard: of the softphone.
+        number: the page's.
+    """
+
+    def __init__(self, switchboard: Switchboard, number: str) -> None:
+        self.number = number
+        self._board = switchboard
+        self._queue: asyncio.Queue[bytes | str] = asyncio.Queue(QUEUE_MAX)
+        self._telephone: PageTelephone | None = None
+        self._call: PageCall | None = None
+        self._ringing: asyncio.Future[Takes] | None = None
+        self._conversation = ""
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def run(self, socket: web.WebSocketResponse) -> None:
+        """Serve the page until it is closed; its call ends with it."""
+        writer = asyncio.create_task(self._write(socket), name="tab")
+        try:
+            async for message in socket:
+                if message.type == WSMsgType.BINARY:
+                    self._take_frame(message.data)
+                elif message.type == WSMsgType.TEXT:
+                    self._take(message.data)
+        finally:
+            self._hang_up()
+            writer.cancel()
+            await asyncio.gather(writer, *self._tasks, return_exceptions=True)
+
+    # What the telephone asks of its page (`Page`), and the switchboard.
+
+    def tell(self, message: Mapping[str, Any]) -> None:
+        """Tell the page something."""
+        with contextlib.suppress(asyncio.QueueFull):
+            self._queue.put_nowait(json.dumps(message, default=str))
+
+    def hear(self, frame: bytes) -> None:
+        """Let the page hear 20 ms."""
+        with contextlib.suppress(asyncio.QueueFull):
+            self._queue.put_nowait(frame)
+
+    def hear_key(self, digit: str) -> None:
+        """Tell the page of a key that somebody else pressed."""
+        self.tell({"type": "key", "digit": digit})
+
+    def rate_is(self, rate: int) -> None:
+        """Tell the page at which rate the call runs."""
+        self.tell({"type": "rate", "rate": rate})
+
+    async def ring(self, caller: str, conversation: str, telephone: PageTelephone) -> Takes:
+        """Ring until the person decides; busy while they speak."""
+        if self._ringing is not None or self._telephone is not None:
+            return "busy"
+        self._ringing = asyncio.get_running_loop().create_future()
+        self._conversation = conversation
+        self.tell({"type": "ringing", "caller": caller})
+        takes: Takes | None = None
+        try:
+            takes = await self._ringing
+        finally:
+            self._ringing = None
+            if takes is None:
+                self.tell({"type": "missed", "caller": caller})
+        if takes == "answer":
+            self._telephone = telephone
+            self._begin(self._answered(telephone))
+        return takes
+
+    def network_exchange(self, exchange: Exchange) -> None:
+        """Tell of a webhook, if it belongs to the call that has come in here."""
+        if self._conversation and exchange.fields.get("conversation_uuid") == self._conversation:
+            name = exchange.fields.get("status", "webhook")
+            text = f"{name} → {exchange.seen or exchange.status}"
+            moment = Moment(exchange.seconds, "event", text)
+            self._tell_moment(moment, [exchange_message(exchange)])
+            ncco = ncco_message(exchange)
+            if ncco is not None:
+                self.tell(ncco)
+
+    def network_problem(self, problem: Problem) -> None:
+        """Tell of a problem while a call that came in goes on."""
+        if self._telephone is not None and self._call is None:
+            self.tell(
+                {
+                    "type": "problem",
+                    "step": problem.step,
+                    "seen": problem.seen,
+                    "advice": problem.advice,
+                    "severity": problem.severity,
+                }
+            )
+
+    # What the page asks for.
+
+    def _take_frame(self, frame: bytes) -> None:
+        if len(frame) in FRAME_RATES and self._telephone is not None:
+            self._telephone.take(frame)
+
+    def _take(self, text: str) -> None:
+        try:
+            message = json.loads(text)
+        except (ValueError, RecursionError):
+            message = None
+        match message:
+            case {"type": "call", **_rest}:
+                self._place(message)
+            case {"type": "hangup"}:
+                self._hang_up()
+            case {"type": "key", "digit": str(digit)} if len(digit) == 1 and digit in KEYS:
+                if self._telephone is not None:
+                    self._telephone.press(digit)
+            case {"type": "decide", "takes": ("answer" | "reject") as takes}:
+                if self._ringing is not None and not self._ringing.done():
+                    self._ringing.set_result(takes)
+            case {"type": "ping", "at": int() | float() as at}:
+                self.tell({"type": "pong", "at": at, **self._own_delay()})
+            case _:
+                self._error("a message that the program does not know", "reload the page")
+
+    def _own_delay(self) -> dict[str, Any]:
+        telephone = self._telephone
+        if telephone is None:
+            return {}
+        buffer = telephone.buffer
+        # A frame waits for the next tick, half of its length on average, behind those before it.
+        wait = buffer.wait_ms + FRAME_MS / 2
+        return {"wait_ms": wait, "late": buffer.late, "dropped": buffer.dropped}
+
+    def _place(self, message: Mapping[str, Any]) -> None:
+        if self._telephone is not None:
+            self._error("this page is in a call already", "hang up first, or open another tab")
+            return
+        try:
+            request = CallRequest.read(message)
+            plan = request.plan(self._board.settings, self.number, self._board.talk)
+        except PlanError as error:
+            self._error(str(error), "")
+            return
+        self._telephone = telephone = PageTelephone(self.number, self)
+        self._call = PageCall(self._board, plan, telephone, self.tell)
+        self.tell({"type": "state", "state": "calling"})
+        self._begin(self._called(self._call))
+
+    async def _called(self, call: PageCall) -> None:
+        try:
+            await call.run()
+        finally:
+            self._over()
+
+    async def _answered(self, telephone: PageTelephone) -> None:
+        self.tell({"type": "state", "state": "talking"})
+        try:
+            await telephone.ended.wait()
+        finally:
+            self._over()
+
+    def _over(self) -> None:
+        self._telephone = self._call = None
+        self._conversation = ""
+        self.tell({"type": "state", "state": "idle"})
+
+    def _hang_up(self) -> None:
+        if self._ringing is not None and not self._ringing.done():
+            self._ringing.set_result("reject")
+        if self._telephone is not None:
+            self._telephone.hang_up()
+
+    def _tell_moment(self, moment: Moment, behind: list[dict[str, Any]]) -> None:
+        self.tell(
+            {
+                "type": "moment",
+                "seconds": moment.seconds,
+                "kind": moment.kind,
+                "text": moment.text,
+                "behind": behind,
+            }
+        )
+
+    def _error(self, seen: str, advice: str) -> None:
+        self.tell({"type": "error", "seen": seen, "advice": advice})
+
+    def _begin(self, work: Any) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _write(self, socket: web.WebSocketResponse) -> None:
+        with contextlib.suppress(ConnectionError, TimeoutError):
+            while True:
+                message = await self._queue.get()
+                async with asyncio.timeout(SEND_SECONDS):
+                    if isinstance(message, bytes):
+                        await socket.send_bytes(message)
+                    else:
+                        await socket.send_str(message)

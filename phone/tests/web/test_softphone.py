@@ -1,0 +1,321 @@
+"""The softphone's server: calls over a page's socket, and who is refused."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import aiohttp
+import pytest
+from page_client import PageClient
+from phone.audio.files import load, to_samples
+from phone.audio.recognition import is_loud, recognise
+from phone.constants import frame_bytes
+from phone.platform.ncco.document import parse_actions
+from phone.platform.ncco.endpoints import Phone
+from phone.platform.outbound import OutboundPlan
+from phone.platform.registration import Registration
+from phone.testing import FakeApplication
+from phone.web import Softphone, SoftphoneSettings
+from phone.web.jitter import FRAMES_MAX, JitterBuffer
+from phone.web.verdicts import judged
+
+HOSTILE = "<img src=x onerror=alert(1)>"
+
+
+@pytest.fixture
+async def softphone() -> AsyncIterator[Softphone]:
+    """Return a softphone that serves on a free port."""
+    async with Softphone(SoftphoneSettings(port=0)) as running:
+        yield running
+
+
+async def ends(page: PageClient) -> dict[str, Any]:
+    """Hang up; return the report."""
+    await page.send(type="hangup")
+    report = await page.told("report")
+    await page.told("state", state="idle")
+    return report
+
+
+async def until(happened: Callable[[], bool]) -> None:
+    """Wait for something that has no event of its own."""
+    async with asyncio.timeout(10):
+        while not happened():  # noqa: ASYNC110 - as said
+            await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize("rate", [8000, 16000, 24000])
+async def test_what_a_page_says_comes_back(softphone: Softphone, rate: int) -> None:
+    """At each rate the page hears its own speech, and the report says that the call worked."""
+    async with FakeApplication(rate=rate) as application, PageClient(softphone) as page:
+        await page.call(application.answer_url, expect="echo")
+        await page.told("rate", rate=rate)
+        await page.told("figures")
+        await page.say("speech", rate, 3.0)
+        await page.told("figures", rate=rate)
+        report = await ends(page)
+        await page.told("caption", text="Hello.")
+    assert report["ok"], report["summary"]
+    assert report["report"]["sockets"][0]["rate"] == rate
+    frames = [frame for frame in page.heard if len(frame) == frame_bytes(rate)]
+    spoken = load("speech", rate).samples[: 2 * rate]
+    assert recognise(spoken, to_samples(b"".join(frames)), rate).found
+
+
+async def test_keys_reach_the_application(softphone: Softphone) -> None:
+    """A key of the page's keypad becomes an event on the socket."""
+    async with FakeApplication() as application, PageClient(softphone) as page:
+        await page.call(application.answer_url)
+        await page.told("figures")
+        await page.send(type="key", digit="5")
+        await page.send(type="key", digit="no key")
+        await until(lambda: any("dtmf" in text for text in application.texts))
+        await page.told("error")
+        await ends(page)
+        keys = [json.loads(text) for text in application.texts]
+    assert [key["digit"] for key in keys if key["event"] == "websocket:dtmf"] == ["5"]
+
+
+async def test_everything_is_told_with_its_json(softphone: Softphone) -> None:
+    """Moments carry requests, replies and messages whole; the NCCO comes with verdicts."""
+    async with FakeApplication() as application, PageClient(softphone) as page:
+        await page.call(application.answer_url)
+        await page.told("figures")
+        await ends(page)
+        answer = await page.told("moment", kind="answer")
+        connected = await page.told("moment", kind="message")
+        ncco = await page.told("ncco")
+    assert answer["behind"][0]["fields"]["from"] == page.number
+    assert answer["behind"][0]["reply"][0]["action"] == "talk"
+    assert connected["behind"][0]["message"]["event"] == "websocket:connected"
+    assert {row["verdict"] for row in ncco["rows"]} == {"taken"}
+
+
+async def test_a_page_that_closes_hangs_up(softphone: Softphone) -> None:
+    """A page that is reloaded in mid-call ends its call, and finds it among the recent ones."""
+    async with FakeApplication() as application:
+        async with PageClient(softphone) as page:
+            await page.call(application.answer_url)
+            await page.told("figures")
+        await until(lambda: bool(softphone.board.past.lines()))
+        async with PageClient(softphone) as again:
+            (call,) = again.of("hello")[0]["calls"]
+        assert call["answer_url"] == application.answer_url
+        assert application.statuses()[-1] == "completed"
+
+
+@pytest.mark.parametrize(
+    ("url", "seen"),
+    [
+        ("no url", "a blank"),
+        ("ftp://localhost/", "must be an absolute"),
+        ("http://${HOST}/answer", "placeholder"),
+    ],
+)
+async def test_a_wrong_url_is_explained(softphone: Softphone, url: str, seen: str) -> None:
+    """What is no URL is refused before anything is dialled."""
+    async with PageClient(softphone) as page:
+        await page.call(url)
+        assert seen in (await page.told("error"))["seen"]
+
+
+async def test_an_application_that_is_not_there(softphone: Softphone) -> None:
+    """Nobody at the URL: the problem says so, with advice, and the call is over."""
+    async with PageClient(softphone) as page:
+        await page.call("http://127.0.0.1:9/answer")
+        problem = await page.told("problem")
+        assert problem["advice"]
+        assert not (await page.told("report"))["ok"]
+
+
+async def test_three_pages_in_a_meeting_hear_each_other(softphone: Softphone) -> None:
+    """What one says the two others hear, and not the one who said it."""
+    meeting = [{"action": "conversation", "name": "standup"}]
+    async with (
+        FakeApplication(ncco=meeting) as application,
+        PageClient(softphone) as ann,
+        PageClient(softphone) as bob,
+        PageClient(softphone) as eve,
+    ):
+        pages = (ann, bob, eve)
+        for page in pages:
+            await page.call(application.answer_url)
+            await page.told("moment", kind="conversation")
+        await ann.say("speech", 16000, 2.5)
+        await asyncio.gather(*map(ends, pages))
+    spoken = load("speech", 16000).samples[: 16000 * 3 // 2]
+    for page in (bob, eve):
+        assert recognise(spoken, to_samples(b"".join(page.heard)), 16000).found
+    assert not is_loud(to_samples(b"".join(ann.heard)))
+
+
+def called_by(softphone: Softphone, number: str, ncco: list[dict[str, Any]]) -> None:
+    """Let the application call a page, as its API would."""
+    switch = softphone.network.switch
+    plan = OutboundPlan(parse_actions(ncco), 20.0, 60.0)
+    application = switch.registration.application()
+    phone = Phone.model_validate({"type": "phone", "number": number})
+    switch.call(phone, HOSTILE, application, None, plan)
+
+
+@pytest.fixture
+async def network(serve: Callable[..., FakeApplication]) -> AsyncIterator[tuple[Softphone, Any]]:
+    """Return a softphone with a platform in it, and the application that it knows."""
+    application = serve()
+    hooks = {"answer_url": application.answer_url, "event_url": application.event_url}
+    registration = Registration.model_validate({"webhooks": hooks})
+    async with Softphone(SoftphoneSettings(port=0), registration) as running:
+        yield running, application
+
+
+async def test_a_call_that_comes_in_is_answered(network: tuple[Softphone, Any]) -> None:
+    """It rings in the page with its number; answered, both sides talk through the NCCO's socket."""
+    softphone, application = network
+    async with PageClient(softphone) as page:
+        called_by(softphone, page.number, [application.connect()])
+        assert (await page.told("ringing"))["caller"] == HOSTILE
+        await page.send(type="decide", takes="answer")
+        await page.told("state", state="talking")
+        await page.say("speech", 16000, 3.0)
+        await page.send(type="hangup")
+        await page.told("state", state="idle")
+    spoken = load("speech", 16000).samples[: 16000 * 3 // 2]
+    assert recognise(spoken, to_samples(b"".join(page.heard)), 16000).found
+    assert application.statuses()[-1] == "completed"
+
+
+async def test_a_call_that_comes_in_is_rejected(network: tuple[Softphone, Any]) -> None:
+    """Rejected, the application is told so."""
+    softphone, application = network
+    async with PageClient(softphone) as page:
+        called_by(softphone, page.number, [{"action": "talk", "text": "Hello."}])
+        await page.told("ringing")
+        await page.send(type="decide", takes="reject")
+        await until(lambda: "rejected" in application.statuses())
+
+
+async def test_a_page_in_a_call_is_busy(network: tuple[Softphone, Any]) -> None:
+    """Whoever calls a page that speaks with somebody hears that it is busy."""
+    softphone, application = network
+    async with PageClient(softphone) as page:
+        await page.call(application.answer_url)
+        await page.told("figures")
+        called_by(softphone, page.number, [{"action": "talk", "text": "Hello."}])
+        await until(lambda: "busy" in application.statuses())
+        assert not page.of("ringing")
+        await ends(page)
+
+
+@pytest.mark.parametrize("path", ["", "line", "status", "static/app.js"])
+async def test_another_host_is_refused(softphone: Softphone, path: str) -> None:
+    """A name that is made to lead to loopback opens nothing."""
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(softphone.url + path, headers={"Host": "evil.example:8091"}) as reply,
+    ):
+        assert reply.status == 421
+
+
+@pytest.mark.parametrize(
+    "origin", ["http://evil.example", "http://localhost:1", "null", "http://localhost.evil.example"]
+)
+async def test_another_origin_is_refused(softphone: Softphone, origin: str) -> None:
+    """Another page can open no socket, and ask for nothing."""
+    headers = {"Origin": origin}
+    async with aiohttp.ClientSession() as session:
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            await session.ws_connect(f"{softphone.url}line", headers=headers)
+        assert refused.value.status == 403
+        async with session.post(f"{softphone.url}doctor", headers=headers) as reply:
+            assert reply.status == 403
+        async with session.get(f"{softphone.url}status", headers=headers) as reply:
+            assert reply.status == 403
+
+
+async def test_a_socket_without_origin_is_refused(softphone: Softphone) -> None:
+    """A browser always sends one; what sends none is no page."""
+    async with aiohttp.ClientSession() as session:
+        with pytest.raises(aiohttp.WSServerHandshakeError):
+            await session.ws_connect(f"{softphone.url}line")
+
+
+async def test_the_page_forbids_itself_foreign_script() -> None:
+    """The policy allows no inline script, and what is configured is escaped."""
+    url = 'http://localhost/"><script>alert(1)</script>'
+    settings = SoftphoneSettings(url, port=0)
+    async with (
+        Softphone(settings) as softphone,
+        aiohttp.ClientSession() as session,
+        session.get(softphone.url) as reply,
+    ):
+        policy = reply.headers["Content-Security-Policy"]
+        text = await reply.text()
+    assert "script-src 'self';" in policy
+    assert "unsafe" not in policy
+    assert "<script>alert" not in text
+    assert " style=" not in text
+    assert "onclick" not in text
+
+
+async def test_the_report_and_the_sound_can_be_fetched(softphone: Softphone) -> None:
+    """The report is that of `phone call --report`; hostile text in it stays text."""
+    ncco: list[dict[str, Any]] = [{"action": "talk", "text": HOSTILE}]
+    async with FakeApplication() as application, PageClient(softphone) as page:
+        application._ncco = [*ncco, application.connect()]
+        await page.call(application.answer_url)
+        await page.told("figures")
+        await page.say("speech", 16000, 1.0)
+        report = await ends(page)
+        async with aiohttp.ClientSession() as session:
+            async with session.get(f"{softphone.url}calls/{report['id']}/report") as reply:
+                text = await reply.text()
+                assert reply.headers["Content-Security-Policy"].startswith("default-src 'none'")
+            async with session.get(f"{softphone.url}calls/{report['id']}/heard.wav") as reply:
+                wav = await reply.read()
+            async with session.get(f"{softphone.url}calls/none/report") as reply:
+                assert reply.status == 404
+    assert HOSTILE not in text
+    assert "&lt;img" in text
+    assert wav[:4] == b"RIFF"
+
+
+def test_an_ncco_is_judged_field_by_field() -> None:
+    """Each field has its verdict: taken, refused with the reason, or a warning."""
+    rows = judged(
+        json.dumps(
+            [
+                {"action": "talk", "text": "", "voiceName": "Amy"},
+                {"action": "connect", "endpoint": [{"type": "websocket"}]},
+            ]
+        )
+    )
+    by_place = {row.where: row for row in rows}
+    assert by_place["[0].text"].verdict == "refused"
+    assert by_place["[0].action"].verdict == "taken"
+    assert by_place["[1].endpoint[0].uri"].verdict == "refused"
+    assert by_place["[1].endpoint[0].uri"].value == ""
+    (warned,) = [row for row in judged('[{"action":"talk","text":"a","txt":1}]') if row.words]
+    assert (warned.where, warned.verdict) == ("[0].txt", "warning")
+    assert judged('{"no": "ncco"}') == []
+
+
+def test_the_jitter_buffer_adapts() -> None:
+    """A late frame is one gap; what is not needed for a second is left out; a flood is bounded."""
+    buffer = JitterBuffer()
+    assert buffer.take() is None
+    assert buffer.late == 0
+    buffer.push(b"a")
+    assert buffer.take() == b"a"
+    assert buffer.take() is None
+    assert buffer.late == 1
+    for _ in range(5):
+        buffer.push(b"b")
+    for _ in range(120):
+        buffer.take()
+        buffer.push(b"c")
+    assert buffer.dropped > 0
+    assert buffer.wait_ms <= 40
+    for _ in range(10 * FRAMES_MAX):
+        buffer.push(b"d")
+    assert buffer.wait_ms == FRAMES_MAX * 20
