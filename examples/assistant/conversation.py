@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-from echo_service.handlers import AudioCall, CallEnded, Cleared, Dtmf, Notify
+from echo_service.handlers import AudioCall, CallEnded, CallFailed, Cleared, Dtmf, Notify
 from echo_service.logs import get_logger
 
 from . import protocol
@@ -190,6 +190,8 @@ class Conversation:
         if self._settings.assistant_apology_file is not None:
             apology = await self._call.play(self._settings.assistant_apology_file, replace=True)
             await apology.wait()
+        else:
+            raise CallFailed(f"no model: {error.cause}")
 
     # The call
 

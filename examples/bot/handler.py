@@ -2,7 +2,7 @@
 
 It greets, takes keys and spoken words, stops talking when the caller talks, and hands over to a
 person by ending its part of the call: then the platform asks ncco-service what comes next
-(NCCO_FALLBACK_FILE, here handover.json).
+(NCCO_AFTER_FILE, here handover.json).
 """
 
 from __future__ import annotations

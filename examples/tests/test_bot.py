@@ -31,7 +31,7 @@ Caller = Callable[..., Path]
 def bot(start: Start) -> ProcessStack:
     """Start the stack with the bot."""
     handover = str(HERE.parent / "bot" / "handover.json")
-    return start("bot.handler:bot", {"NCCO_FALLBACK_FILE": handover})
+    return start("bot.handler:bot", {"NCCO_AFTER_FILE": handover, "NCCO_FALLBACK_FILE": handover})
 
 
 def samples(name: str) -> Samples:

@@ -166,6 +166,17 @@ def test_a_call_that_was_meant_to_end(
     assert ncco == (json.loads(after) if after else None)
 
 
+def test_a_handler_that_failed_is_not_tried_again(make_app: MakeApp, agent: Any) -> None:
+    """The caller hears the apology at once: the next socket would meet the same handler."""
+    page = {"live": False, "done": False, "reason": "handler_failed", "seconds_ago": 0.1}
+    agent.pages[f"/calls/{UUID}"] = (200, page)
+    app = make_app(ECHO_STATUS_URL=f"{agent.url}/calls")
+    replicas = service_of(app).discovery.call_status.replicas
+    assert replicas is not None
+    replicas.poll()
+    assert names(told(app.test_client(), event())) == ["talk"]
+
+
 def test_without_an_address_a_setting_decides(make_app: MakeApp) -> None:
     """DISCONNECTED_MEANS, for services on hosts without a network of their own."""
     assert told(make_app(DISCONNECTED_MEANS="done").test_client(), event()) is None

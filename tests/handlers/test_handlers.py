@@ -193,7 +193,7 @@ async def test_a_folder_that_cannot_be_written_harms_no_call(start: Start, tmp_p
 
 OWN = '''
 import asyncio, time
-from echo_service.handlers import AudioCall, Dtmf
+from echo_service.handlers import AudioCall, CallFailed, Dtmf
 
 async def barge_in(call: AudioCall) -> None:
     """Play until the caller is loud."""
@@ -212,6 +212,10 @@ async def raises(call: AudioCall) -> None:
             raise RuntimeError("no such\\nmenu")
         if isinstance(event, bytes):
             await call.send(event)
+
+async def gives_up(call: AudioCall) -> None:
+    """Say that the call cannot go on."""
+    raise CallFailed("no such menu")
 
 async def blocks(call: AudioCall) -> None:
     """Block the loop at the first key."""
@@ -266,6 +270,20 @@ async def test_a_handler_that_raises_ends_its_call_alone(start: Start, own: dict
     assert r"RuntimeError: no such\nmenu" in errors[0]
     assert "my_handlers.py:" in errors[0]
     assert "Traceback" not in stack.logs("echo-service")
+
+
+async def test_a_handler_that_gives_up_leaves_the_caller_to_the_apology(
+    start: Start, own: dict[str, str]
+) -> None:
+    """CallFailed is one log line with its words and no location; no socket is tried again."""
+    stack = start(AUDIO_HANDLER="my_handlers:gives_up", **own)
+    (outcome,) = place(stack, "--seconds", "2", "--expect", "any")
+    (socket,) = outcome.report["sockets"]
+    assert (socket["close_code"], socket["ended_by"]) == (1011, "application")
+    assert len(outcome.report["spoken"]) == 2, "the greeting and the apology"
+    (line,) = [x for x in stack.logs("echo-service").splitlines() if "handler_failed call" in x]
+    assert 'message="no such menu"' in line
+    assert "where=" not in line
 
 
 async def test_a_handler_that_blocks_is_named(start: Start, own: dict[str, str]) -> None:

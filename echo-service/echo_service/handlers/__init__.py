@@ -1,16 +1,16 @@
 """What happens to the audio of a call: the interface of audio handlers, and those built in.
 
 Public, for your own handlers: `AudioCall`, its events (`Event`: `Connected`, `Dtmf`, `Answered`,
-`Machine`, `Cleared`, `Notify`, `Other`), `PlaybackHandle`, `METRICS`, and the errors `AudioError`
-and `CallEnded`. For the service: `load` (by name, of `BUILT_IN` or your own), `Handler`,
-`HandlerError`, `HandlerRunner`, `HandlerTask`, and `MOVED`, the reason of a call that continues in
-another process.
+`Machine`, `Cleared`, `Notify`, `Other`), `PlaybackHandle`, `METRICS`, the errors `AudioError` and
+`CallEnded`, and `CallFailed`, which a handler raises to end its call as failed. For the service:
+`load` (by name, of `BUILT_IN` or your own), `Handler`, `HandlerError`, `HandlerRunner`,
+`HandlerTask`, and `MOVED`, the reason of a call that continues in another process.
 """
 
 from ..playback import AudioError, CallEnded, PlaybackHandle
 from ..protocol import Answered, Cleared, Connected, Dtmf, Machine, Notify, Other
 from .audio_call import MOVED, AudioCall, Event
-from .handler_task import HandlerRunner, HandlerTask
+from .handler_task import CallFailed, HandlerRunner, HandlerTask
 from .loading import BUILT_IN, Handler, HandlerError, load
 from .metrics import METRICS
 
@@ -22,6 +22,7 @@ __all__ = [
     "AudioCall",
     "AudioError",
     "CallEnded",
+    "CallFailed",
     "Cleared",
     "Connected",
     "Dtmf",

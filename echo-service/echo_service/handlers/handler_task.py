@@ -19,7 +19,7 @@ from ..settings import Settings
 from .audio_call import AudioCall
 from .loading import Handler
 
-__all__ = ["HandlerRunner", "HandlerTask", "MessageSender"]
+__all__ = ["CallFailed", "HandlerRunner", "HandlerTask", "MessageSender"]
 
 logger = get_logger(__name__)
 
@@ -29,6 +29,13 @@ FINISH_SECONDS = 5.0
 
 UNPLAYED_SECONDS = 0.1
 """How much of a sound may be cut off by the end of its handler without a warning."""
+
+
+class CallFailed(Exception):
+    """A handler cannot go on with its call, and says why: it raises this to end the call.
+
+    Other than after `hang_up`, the caller hears ncco-service's apology (NCCO_FALLBACK_FILE).
+    """
 
 
 class MessageSender(Protocol):
@@ -108,14 +115,20 @@ class HandlerTask:
         except asyncio.CancelledError:
             logger.warning("handler_cancelled", call=self.call.id)
             raise
+        except CallFailed as error:
+            logger.error("handler_failed", call=self.call.id, message=str(error))
+            self._fail()
         except Exception:
             logger.exception("handler_failed", call=self.call.id)
-            self._connection.end_call(
-                CloseCode.INTERNAL_ERROR, "the audio handler failed", "handler_failed"
-            )
+            self._fail()
         else:
             self._warn_of_cut()
             self.hang_up()
+
+    def _fail(self) -> None:
+        self._connection.end_call(
+            CloseCode.INTERNAL_ERROR, "the audio handler failed", "handler_failed"
+        )
 
     def _warn_of_cut(self) -> None:
         unplayed = self.audio.unplayed

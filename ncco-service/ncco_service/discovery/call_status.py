@@ -13,8 +13,9 @@ from ncco_service.discovery.replicas import Replicas
 
 __all__ = ["CallStatus", "End"]
 
-End = Literal["done", "accident"]
-"""How a socket ended: normally, so that the call is over, or through a failure."""
+End = Literal["done", "failed", "accident"]
+"""How a socket ended: normally, so that the call is over; because its handler failed and would fail
+again; or by anything else, so that another socket helps."""
 
 ASK_SECONDS = 0.3
 FRESH_SECONDS = 5.0
@@ -56,7 +57,13 @@ class CallStatus:
                 if answer["seconds_ago"] < FRESH_SECONDS:
                     break
         latest = min(answers, key=lambda answer: answer["seconds_ago"], default=None)
-        return "done" if latest is not None and latest["done"] else "accident"
+        return latest["end"] if latest is not None else "accident"
+
+
+def _end(told: dict[str, Any]) -> End:
+    if told["done"]:
+        return "done"
+    return "failed" if told["reason"] == "handler_failed" else "accident"
 
 
 def _ask(url: str, put: Callable[[dict[str, Any] | None], None]) -> None:
@@ -66,7 +73,7 @@ def _ask(url: str, put: Callable[[dict[str, Any] | None], None]) -> None:
         status, body = fetch.get(url, ASK_SECONDS)
         told = json.loads(body) if status == 200 else {}
         if told.get("live") is False:
-            answer = {"done": bool(told["done"]), "seconds_ago": float(told["seconds_ago"])}
+            answer = {"end": _end(told), "seconds_ago": float(told["seconds_ago"])}
     except (fetch.FetchError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         answer = None
     put(answer)

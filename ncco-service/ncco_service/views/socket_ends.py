@@ -69,8 +69,11 @@ class SocketEnds:
         if not isinstance(uuid, str) or not uuid:
             return apology  # another application's NCCO: the call is not known
         if status == "disconnected":
-            if self._discovery.call_status.end_of(uuid) == "done":
+            end = self._discovery.call_status.end_of(uuid)
+            if end == "done":
                 return Reply(self._documents.after, "after")
+            if end == "failed":
+                return apology
         elif not before.count:
             return apology
         now = self._clock()
