@@ -257,7 +257,7 @@ async def test_inbound_in_real_time(tmp_path: Path) -> None:
         hooks = {"answer_url": application.answer_url, "event_url": application.event_url}
         signed: dict[str, Any] = {"webhooks": hooks, "signature_secret": "s" * 32}
         async with Network(registration(**signed), talk="at-once") as network:
-            behaves = Callee(say="tone", keys="5@0.2", hang_up_after=1.5, keep=keep)
+            behaves = Callee(say="tone", keys="5@1.5", hang_up_after=3, keep=keep)
             person = network.dial(OWN, caller=ANNE, behaves=behaves)
             async with asyncio.timeout(10):
                 await person.over.wait()
