@@ -261,7 +261,7 @@ async def test_a_handler_that_raises_ends_its_call_alone(start: Start, own: dict
     with during_a_call(stack, "--seconds", "4") as beside:
         (outcome,) = place(stack, "--seconds", "2", "--dtmf", "1@1", "--expect", "any")
         beside().assert_worked()
-    socket = outcome.report["sockets"][0]  # behind it, the one that the call went on with
+    (socket,) = outcome.report["sockets"]
     assert (socket["close_code"], socket["ended_by"]) == (1011, "application")
     lines = [x for x in stack.logs("echo-service").splitlines() if "handler_failed" in x]
     errors = [x for x in lines if " ERROR " in x]
