@@ -11,11 +11,22 @@ import os
 import socket
 import time
 from contextlib import suppress
+from http import HTTPStatus
 from typing import Any
 
 import gevent  # type: ignore[import-untyped]  # has no types
 import structlog
 from gevent.socket import wait_read  # type: ignore[import-untyped]
+from gunicorn.http.errors import (  # type: ignore[import-untyped]
+    ExpectationFailed,
+    InvalidResponseHeader,
+    InvalidResponseHeaderName,
+    LimitRequestHeaders,
+    LimitRequestLine,
+    ParseException,
+    UnsupportedTransferCoding,
+)
+from gunicorn.util import write_error  # type: ignore[import-untyped]
 from gunicorn.workers.ggevent import GeventWorker  # type: ignore[import-untyped]
 
 from ncco_service import logs
@@ -24,6 +35,12 @@ from ncco_service.settings import Settings
 
 logger = structlog.get_logger()
 
+_STATUSES = {
+    LimitRequestLine: HTTPStatus.REQUEST_URI_TOO_LONG,
+    LimitRequestHeaders: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    UnsupportedTransferCoding: HTTPStatus.NOT_IMPLEMENTED,
+    ExpectationFailed: HTTPStatus.EXPECTATION_FAILED,
+}
 OPERATOR_SECONDS = 45.0  # more than a call waits for its turn
 
 _settings = Settings.from_env(os.environ)
@@ -94,6 +111,22 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         req.unreader.unread(pipelined)
         if not pipelined:
             self._wait_for_more(sock)
+
+    def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:
+        """Refuse what is no HTTP as everything else is refused.
+
+        gunicorn would log each at any rate, with the line that it saw, and callers' numbers in it.
+        """
+        ours = (InvalidResponseHeader, InvalidResponseHeaderName)
+        if not isinstance(exc, ParseException) or isinstance(exc, ours):
+            super().handle_error(req, client, addr, exc)
+            return
+        status = _STATUSES.get(type(exc), HTTPStatus.BAD_REQUEST)
+        peer = addr[0] if addr else ""
+        seen = f"not HTTP as it is accepted here: {type(exc).__name__}, from {peer}"
+        service_of(self.webhooks).refusals.note("-", "-", status, "bad_request", seen)
+        with suppress(OSError):
+            write_error(client, status, status.phrase, type(exc).__name__)
 
     def notify(self) -> None:
         """Notify gunicorn's arbiter that the worker is alive; close idle ones at a stop."""

@@ -228,3 +228,29 @@ def test_an_idle_connection_does_not_delay_the_stop(start: Callable[..., Any]) -
         process.popen.terminate()
         assert process.end() == (0, "")
         assert time.monotonic() - began < 8, "well before the 10 s that requests get"
+
+
+def test_what_is_no_http_is_refused_at_a_bounded_rate(
+    start: Callable[..., Any], ask: Callable[..., Any]
+) -> None:
+    """Each is answered and counted; a flood leaves a few lines, without what was sent."""
+    process = start(REQUEST_SECONDS="60")
+    url = process.listening()
+    long = b"GET /webhooks/answer?from=447700900123&x=" + b"1" * 9000 + b" HTTP/1.1\r\n\r\n"
+    wrong = b"GET /webhooks/answer?from=447700900123 no HTTP\r\n\r\n"
+    statuses = []
+    for sent in [long, b"GET / HTTP/1.1\r\nX: " + b"1" * 9000 + b"\r\n\r\n", *[wrong] * 40]:
+        with contextlib.ExitStack() as stack:
+            (peer,) = connections(stack, url, 1)
+            peer.sendall(sent)
+            statuses.append(peer.recv(65_536)[:12])
+    assert statuses == [b"HTTP/1.1 414", b"HTTP/1.1 431"] + [b"HTTP/1.1 400"] * 40
+    assert ask(f"{url}/readyz")[1]["refused"] == {"bad_request": 42}
+    process.close()
+    lines = [line for line in process.lines if "request_refused" in line]
+    assert 10 <= len(lines) <= 30
+    assert "status=414 error=bad_request" in lines[0]
+    assert "LimitRequestLine" in lines[0]
+    log = "\n".join(process.lines)
+    assert "447700900123" not in log
+    assert "gunicorn.error" not in log
