@@ -1,11 +1,14 @@
 """Requests that were refused: counted, and logged at a bounded rate."""
 
+import re
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable
 
 import structlog
+
+from ncco_service.logs import masked
 
 __all__ = ["Refusals"]
 
@@ -15,6 +18,9 @@ BURST = 10
 """Log lines at once; after them one a second."""
 
 PATH_CHARACTERS = 100
+
+# A reason quotes what was seen, and that may be somebody's telephone number.
+_NUMBER = re.compile(r"[0-9][0-9 ()./-]{5,}[0-9]")
 
 
 class Refusals:
@@ -64,6 +70,6 @@ class Refusals:
             path=path[:PATH_CHARACTERS],
             status=status,
             error=slug,
-            message=reason,
+            message=_NUMBER.sub(lambda found: masked(found[0]), reason),
             unlogged=unlogged or None,
         )

@@ -19,6 +19,7 @@ APPLICATION = {"VONAGE_APPLICATION_ID": "an-application", "VONAGE_PRIVATE_KEY": 
 TOKEN = "0123456789abcdef" * 2
 JSON = {"Content-Type": "application/json"}
 
+Events = Callable[[str], list[dict[str, Any]]]
 MakeApp = Callable[..., Flask]
 MakeOperator = Callable[..., FlaskClient]
 
@@ -145,6 +146,17 @@ def test_a_wrong_body_is_explained(operator: MakeOperator, body: Any, said: str)
     assert answer.status_code == 400, answer.get_json()
     assert said in answer.get_json()["message"]
     assert set(answer.get_json()) == {"error", "message", "hint"}
+
+
+def test_the_log_of_a_wrong_body_has_no_numbers(operator: MakeOperator, events: Events) -> None:
+    """The operator sees the number that was sent; the log has its last two digits."""
+    for number in ("+447700900789", "+44 (0)7700 900-789"):
+        answer = operator().post("/calls", json={"to": number})
+        assert number in answer.get_json()["message"]
+    for line in events("request_refused"):
+        assert line["message"].count("*") > 8
+        assert '89")' in line["message"]
+        assert "900" not in line["message"]
 
 
 def test_a_huge_body_is_refused(operator: MakeOperator) -> None:
