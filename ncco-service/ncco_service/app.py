@@ -5,7 +5,6 @@ import os
 from flask import Flask
 
 from ncco_service import errors
-from ncco_service.refusals import Refusals
 from ncco_service.service import Service
 from ncco_service.settings import Settings
 from ncco_service.views import health, operator, webhooks
@@ -46,7 +45,7 @@ def create_operator_app(service: Service) -> Flask | None:
         return None
     settings = service.settings
     app = _app(service)
-    errors.register(app, _OPERATOR, Refusals())
+    errors.register(app, _OPERATOR, service.refusals)
     hosts = (*settings.local_hosts, settings.operator_host)
     check = OperatorCheck(settings.operator_token, hosts)
     app.register_blueprint(operator.blueprint(service.calls, check))

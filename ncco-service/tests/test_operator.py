@@ -154,6 +154,7 @@ def test_the_log_of_a_wrong_body_has_no_numbers(operator: MakeOperator, events: 
         answer = operator().post("/calls", json={"to": number})
         assert number in answer.get_json()["message"]
     for line in events("request_refused"):
+        assert line["error"] == "bad_field"
         assert line["message"].count("*") > 8
         assert '89")' in line["message"]
         assert "900" not in line["message"]
