@@ -143,6 +143,16 @@ def test_headers_without_room(make_app: MakeApp, events: Events) -> None:
     assert "at most 512 bytes" in line["problem"]
 
 
+def test_the_fallback_connects_again(client: FlaskClient) -> None:
+    """When no event webhook was answered, the platform asks there, with the event's fields."""
+    asked = event() | {"reason": "Socket timeout.", "original_request": {"type": "event"}}
+    answer = client.post("/webhooks/fallback", json=asked)
+    assert names(answer.get_json()) == ["connect"]
+    assert answer.get_json()[0]["endpoint"][0]["headers"]["resumed"] == 1
+    first = client.post("/webhooks/fallback", json=asked | {"status": "failed"})
+    assert names(first.get_json()) == ["talk"]
+
+
 def test_reconnects_0_is_the_apology(make_app: MakeApp) -> None:
     """Whoever does not want it gets what there was before."""
     assert names(told(make_app(RECONNECTS="0").test_client(), event())) == ["talk"]

@@ -3,6 +3,7 @@
 import json
 import re
 import time
+from typing import Any
 
 import structlog
 from flask import Blueprint, Response, request
@@ -18,7 +19,7 @@ from ncco_service.settings import Settings
 from ncco_service.views.metrics import Metrics
 from ncco_service.views.plain_events import PlainEventsWarning
 from ncco_service.views.signature_check import SignatureCheck
-from ncco_service.views.socket_ends import FAILED_STATUSES, SocketEnds
+from ncco_service.views.socket_ends import FAILED_STATUSES, Reply, SocketEnds
 
 __all__ = ["blueprint"]
 
@@ -65,6 +66,15 @@ def blueprint(
         if _SOCKET.match(number):
             return number.partition("?")[0]  # a query may hold a secret
         return number if settings.log_numbers else masked(number)
+
+    def reply_to_end(fields: dict[str, Any]) -> Reply | None:
+        """Return what comes after a socket, if that is what an event is about."""
+        status = lenient_text(fields, "status").lower()
+        if status not in FAILED_STATUSES or not _SOCKET.match(lenient_text(fields, "to").strip()):
+            return None
+        reply = socket_ends.reply(fields, status, discovery.proxies.origin(request.environ))
+        metrics.socket_ended(reply.word)
+        return reply
 
     @hooks.route("/webhooks/answer", methods=methods)
     @hooks.route("/ncco", methods=methods)  # its name in Vonage's old guide
@@ -137,10 +147,7 @@ def blueprint(
             event["uuid"] = event["uuid"] or lenient_text(fields, "call_uuid")
             calls.happened(request.args.get("call", ""), event)
         kind = None if status else _kind(fields)
-        reply = None
-        if _SOCKET.match(to) and status in FAILED_STATUSES:
-            reply = socket_ends.reply(fields, status, discovery.proxies.origin(request.environ))
-            metrics.socket_ended(reply.word)
+        reply = reply_to_end(fields)
         # The platform found a mistake in what it got, such as "Syntax error in NCCO".
         worth_a_look = kind == "error" or (reply is not None and reply.word != "after")
         log = logger.warning if worth_a_look else logger.info
@@ -166,20 +173,28 @@ def blueprint(
 
     @hooks.route("/webhooks/fallback", methods=methods)
     def fallback() -> Response:
-        """Answer after the answer or an event webhook failed, whatever was sent."""
+        """Answer after the answer or an event webhook failed, whatever was sent.
+
+        The fields are those of the webhook that failed (Webhook reference): so a call whose socket
+        is gone is connected again from here, too.
+        """
         try:
             fields = fields_of(request)
         except (Problem, HTTPException):
             fields = {}
         original = fields.get("original_request")
+        reply = reply_to_end(fields)
         logger.warning(
             "fallback",
             call=lenient_text(fields, "uuid") or None,
             conversation=lenient_text(fields, "conversation_uuid") or None,
             reason=lenient_text(fields, "reason") or None,
             requested=lenient_text(original, "url") if isinstance(original, dict) else None,
+            reply=reply.word if reply else None,
         )
-        return _ncco(documents.fallback)
+        if reply is None:
+            return _ncco(documents.fallback)
+        return _ncco(reply.document) if reply.document else Response(status=204)
 
     return hooks
 
