@@ -11,6 +11,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 PATIENCE = 20.0  # seconds, for a machine that is busy with other things
 
@@ -165,3 +167,39 @@ def test_the_agent_is_asked_in_the_background(start: Start, ask: Ask, agent: Any
     assert error == f"{agent.url}/api/endpoints did not answer in time", "although bytes arrive"
     pasted = [line for line in process.lines if " dashboard " in line]
     assert pasted[1].endswith("answer_url=https://g.example/webhooks/answer")
+
+
+def test_operators_have_a_port_of_their_own(start: Start, ask: Ask) -> None:
+    """It serves calls and no webhooks, the other port webhooks and no calls; both bound bodies."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    application = {"VONAGE_APPLICATION_ID": "an-application", "VONAGE_PRIVATE_KEY": pem}
+    process = start(
+        **application, VONAGE_API_URL="http://127.0.0.1:1", PUBLIC_URL="http://127.0.0.1:1"
+    )
+    webhooks = process.listening()
+    deadline = time.monotonic() + PATIENCE
+    while not (found := [line for line in process.lines if " operator url=" in line]):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    operator = found[0].rpartition("url=")[2].strip()
+    assert operator.startswith("http://127.0.0.1:")
+    assert ask(f"{operator}/calls") == (200, {"calls": []})
+    assert ask(f"{operator}/webhooks/answer")[0] == 404
+    assert ask(f"{webhooks}/calls")[0] == 404
+    json_type = {"Content-Type": "application/json"}
+    status, answer = ask(f"{operator}/calls", "POST", b'{"to": "447700900001"}', **json_type)
+    assert (status, answer["error"]) == (502, "platform_unreachable")
+    assert "VONAGE_API_URL" in answer["hint"]
+    for pieces in (b"x" * 100_000, (b"x" * 1000 for _ in range(100))):
+        assert ask(f"{operator}/calls", "POST", pieces, **json_type)[0] == 413
+    parts = urlsplit(operator)
+    with socket.create_connection((parts.hostname, parts.port), timeout=PATIENCE) as page:
+        page.sendall(
+            b"POST /calls HTTP/1.1\r\nHost: localhost\r\nOrigin: https://evil.example\r\n"
+            b"Content-Type: application/json\r\nContent-Length: 22\r\n\r\n"
+            b'{"to": "447700900001"}'
+        )
+        assert page.recv(65536).startswith(b"HTTP/1.1 403 ")
+    process.popen.terminate()
+    assert process.end() == (0, "")

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
@@ -33,6 +34,14 @@ Headers = Annotated[
 ]
 
 
+def _whole(value: object) -> object:
+    """Take 3.0 for 3, which is the same number in JSON."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+WHOLE = BeforeValidator(_whole)
+
+
 class _Body(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
@@ -53,8 +62,8 @@ class NewCall(_Body):
         Literal["continue", "hangup", "beep"] | None,
         Field(description="tell machines from people; hang up on one, or tell of its beep too"),
     ] = None
-    ring_seconds: Annotated[int, Field(ge=1, le=LONGEST_RINGING)] = 60
-    longest_seconds: Annotated[int, Field(ge=1, le=LONGEST_SECONDS)] = 7200
+    ring_seconds: Annotated[int, Field(ge=1, le=LONGEST_RINGING), WHOLE] = 60
+    longest_seconds: Annotated[int, Field(ge=1, le=LONGEST_SECONDS), WHOLE] = 7200
     meeting: Annotated[
         MeetingName | None, Field(description="the room that the person enters, once they answer")
     ] = None
@@ -71,6 +80,14 @@ class NewCall(_Body):
 class Transfer(_Body):
     """Where a call goes on."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [
+                {"required": [name], "properties": {name: {"not": {"type": "null"}}}}
+                for name in ("ncco", "url")
+            ]
+        }
+    )
     ncco: list[dict[str, Any]] | None = None
     url: Url | None = None
 
@@ -86,9 +103,9 @@ class Talk(_Body):
 
     text: Annotated[str, StringConstraints(min_length=1, max_length=1500)]
     language: str | None = None
-    style: Annotated[int, Field(ge=0)] | None = None
+    style: Annotated[int, Field(ge=0), WHOLE] | None = None
     premium: bool | None = None
-    loop: Annotated[int, Field(ge=0, description="0 is without end")] | None = None
+    loop: Annotated[int, Field(ge=0, description="0 is without end"), WHOLE] | None = None
     level: Annotated[float, Field(ge=-1, le=1)] | None = None
 
 
@@ -96,7 +113,7 @@ class Sound(_Body):
     """A sound file to play."""
 
     stream_url: Url
-    loop: Annotated[int, Field(ge=0, description="0 is without end")] | None = None
+    loop: Annotated[int, Field(ge=0, description="0 is without end"), WHOLE] | None = None
     level: Annotated[float, Field(ge=-1, le=1)] | None = None
 
 
