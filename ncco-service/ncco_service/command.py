@@ -113,7 +113,7 @@ class _Caller:
         signal.signal(signal.SIGINT, self._interrupt)
 
     def call(self, wanted: dict[str, Any]) -> int:
-        """Place the call and tell what happens until it is over; return the exit status."""
+        """Place the call and print its events until it is over; return the exit status."""
         placing = threading.Thread(target=self._place, args=(wanted,), daemon=True)
         placing.start()
         while placing.is_alive():

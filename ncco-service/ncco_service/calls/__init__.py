@@ -1,7 +1,8 @@
 """Calls that we start and steer: the Voice API's client, pacing, meetings.
 
-Public: ``Calls``; the bodies that operators send; ``VoiceApi``, ``Bodies`` and ``Signals``, of
-which calls are made; ``EVENT_FIELDS``, what calls want to know of an event.
+Public: ``Calls``; the bodies that operators send (``NewCall``, ``Bot``, ``Talk``, ``Sound``,
+``Keys``, ``Transfer``); ``HANG_UP``, the body that ends a call; ``VoiceApi``, ``Bodies`` and
+``Signals``, of which calls are made; ``EVENT_FIELDS``, the fields of an event that calls use.
 """
 
 from ncco_service.calls.bodies import Bodies, Signals

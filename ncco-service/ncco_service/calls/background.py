@@ -15,7 +15,7 @@ MOST_WAITING = 1000
 
 
 class Background:
-    """Runs jobs on a few threads (under gevent greenlets); full, it drops them and says so."""
+    """Runs jobs on a few threads (under gevent, greenlets); when full, it drops and logs them."""
 
     def __init__(self) -> None:
         self._jobs: queue.Queue[tuple[str, Callable[[], None]] | None] = queue.Queue(MOST_WAITING)

@@ -1,4 +1,4 @@
-"""Bodies of POST /v1/calls: what a call that we start is to the platform. Pure.
+"""Bodies of POST /v1/calls: the platform's description of a call that we start. Pure.
 
 Fields are snake_case here, and camelCase inside an NCCO.
 """
@@ -25,7 +25,7 @@ class Addresses:
 
 @dataclass(frozen=True)
 class Signals:
-    """The keys by which a socket is told what happened to the person."""
+    """The keys that tell a socket what happened to the person called."""
 
     answered: str
     machine: str

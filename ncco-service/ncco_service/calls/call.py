@@ -1,4 +1,4 @@
-"""Calls that we started: what each was asked for, and what became of it so far."""
+"""Calls that we started: what was requested, and each one's state so far."""
 
 import threading
 import uuid
@@ -22,24 +22,24 @@ Kind = Literal["person", "socket"]
 
 
 def is_over(status: str | None) -> bool:
-    """Tell whether a leg with this status has ended."""
+    """Return whether a leg with this status has ended."""
     return status in _LAST
 
 
 def is_socket(to: str) -> bool:
-    """Tell whether an event's ``to`` is a socket's."""
+    """Return whether an event's ``to`` is a socket's."""
     return to.lower().startswith(("ws:", "wss:"))
 
 
 @dataclass
 class Leg:
-    """One leg of a call: the platform's uuid of it, and its status."""
+    """One leg of a call: its uuid and its status."""
 
     uuid: str | None = None
     status: str | None = None
 
     def becomes(self, status: str) -> None:
-        """Take a new status, unless it was overtaken by a later one."""
+        """Set the status, unless a later one has come first."""
         if is_over(self.status):
             return
         if status in _ORDER and self.status in _ORDER:
@@ -161,7 +161,7 @@ class CallBook:
             return self._calls.get(name) or self._by_leg.get(name)
 
     def learn(self, call: OutboundCall) -> None:
-        """Have a call found by the uuids of its legs."""
+        """Index a call by the uuids of its legs."""
         with self._lock:
             for leg in (call.person.uuid, call.socket.uuid):
                 if leg and call.id in self._calls:

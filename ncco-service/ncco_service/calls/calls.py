@@ -38,7 +38,7 @@ BOT_STAYS_SECONDS = 86_400
 
 @dataclass(frozen=True)
 class _Repeatable:
-    """What an idempotency key stands for."""
+    """The request and result behind an idempotency key."""
 
     wanted: NewCall
     call: OutboundCall
@@ -82,7 +82,7 @@ class Calls:
         return self._dispatcher.results
 
     def start(self) -> None:
-        """Start what runs in the background, in the process that serves."""
+        """Start the background threads, in the process that serves."""
         self._dispatcher.start()
         self._background.start()
 
@@ -105,7 +105,7 @@ class Calls:
             key: the same for a request that is repeated; the call is placed once.
 
         Raises:
-            Problem: it was not placed, or nobody knows.
+            Problem: it was not placed, or its result is unknown.
 
         """
         with self._lock:
@@ -150,7 +150,7 @@ class Calls:
         """Change a call; arguments as in `VoiceApi.steer`, ``name`` as in `find`.
 
         Raises:
-            Problem: it was not changed, or nobody knows.
+            Problem: it was not changed, or its result is unknown.
 
         """
         call = self._book.find(name)
@@ -193,7 +193,7 @@ class Calls:
                 self.meetings.socket_left(call.meeting)
 
     def _signal(self, call: OutboundCall, what: str, key: str) -> None:
-        """Tell the socket by a key, once it is there."""
+        """Send the socket a key, once it is connected."""
 
         def press() -> None:
             deadline = time.monotonic() + SOCKET_SECONDS
@@ -280,7 +280,7 @@ class Calls:
         try:
             return ask()
         except NoAnswer as error:
-            hint = "try again; GET /calls/{uuid} tells what became of it"
+            hint = "try again; GET /calls/{uuid} tells its state"
             raise Problem(502, "platform_silent", str(error), hint) from None
 
 

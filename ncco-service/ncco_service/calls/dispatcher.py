@@ -1,4 +1,4 @@
-"""Queue of calls to place, in order and at the platform's pace; none is placed twice.
+"""Queue of calls to place, in order and within the platform's rate, each at most once.
 
 A caller of ``place`` waits for the platform's answer, so nothing that it was told is lost when the
 process is killed, and nothing has to be kept on disk.
@@ -130,7 +130,7 @@ class Dispatcher:
         """Wait for an order's call.
 
         Raises:
-            Problem: it was not placed, or nobody knows.
+            Problem: it was not placed, or its result is unknown.
 
         """
         if not placement.wait(seconds):
@@ -142,7 +142,7 @@ class Dispatcher:
         return placement.call
 
     def _give_up(self, placement: Placement) -> None:
-        """Withdraw an order that was not sent yet; one that was is only looked up from now on."""
+        """Withdraw an unsent order; a sent one is only looked up from now on."""
         with self._changed:
             if placement.is_done:
                 return
@@ -252,5 +252,5 @@ def _unknown(order: str) -> Problem:
         504,
         "call_unknown",
         "the call was sent to the platform, which did not say whether it was placed",
-        f"do not repeat it before GET /calls/{order} has told what became of it",
+        f"do not repeat it before GET /calls/{order} shows its state",
     )

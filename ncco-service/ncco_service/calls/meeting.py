@@ -35,7 +35,7 @@ class Meeting:
         return len(self._people)
 
     def entered(self, leg: str) -> Step | None:
-        """Note that somebody is in the room."""
+        """Record that a person entered the room."""
         if leg in self._people or leg in self._gone:
             return None
         self._people.add(leg)
@@ -44,7 +44,7 @@ class Meeting:
         return self.invite() if self._invites else None
 
     def left(self, leg: str) -> Step | None:
-        """Note that somebody is gone for good."""
+        """Record that a person left the room for good."""
         self._gone[leg] = None
         if len(self._gone) > MOST_GONE:
             self._gone.popitem(last=False)
@@ -54,7 +54,7 @@ class Meeting:
         return None if self._people else self.dismiss()
 
     def invite(self) -> Step | None:
-        """Want the socket in the room; once, however often this is asked."""
+        """Request the socket in the room; repeated requests count once."""
         if self.socket == "leaving":
             self.socket = "invited"
         if self.socket != "absent":
@@ -63,7 +63,7 @@ class Meeting:
         return "invite"
 
     def dismiss(self) -> Step | None:
-        """Want the socket out of the room."""
+        """Request that the socket leaves the room."""
         if self.socket == "invited":
             self.socket = "leaving"
         return "hang up" if self.socket == "present" else None

@@ -30,7 +30,7 @@ class BotCaller(Protocol):
 
 
 class _Room:
-    """A meeting with what is known of it."""
+    """A meeting and its state."""
 
     def __init__(self, meeting: Meeting, bot: Bot) -> None:
         self.meeting = meeting
@@ -93,7 +93,7 @@ class Meetings:
             return _report(room)
 
     def dismiss(self, name: str) -> dict[str, Any] | None:
-        """Hang up a room's socket; return the room's report, None for a room nobody knows."""
+        """Hang up a room's socket; return the room's report, None for an unknown room."""
         with self._lock:
             room = self._rooms.get(name)
             if room is None:

@@ -78,7 +78,7 @@ class NewCall(_Body):
 
 
 class Transfer(_Body):
-    """Where a call goes on."""
+    """The NCCO or URL with which a call continues."""
 
     model_config = ConfigDict(
         json_schema_extra={

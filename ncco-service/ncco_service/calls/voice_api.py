@@ -66,7 +66,7 @@ class Throttled(Exception):
 
 
 class NoAnswer(Exception):
-    """A request was sent, and nobody knows what became of it."""
+    """A request was sent, but its result is unknown."""
 
 
 class VoiceApi:
@@ -277,7 +277,7 @@ def _unreachable(error: FetchError) -> Problem:
 
 
 def _problem(response: Response) -> Problem:
-    """Pass on what the platform said, with what it means here."""
+    """Return the platform's error as one of ours, with a hint."""
     try:
         fields = json.loads(response.body)
         said = fields.get("detail") or fields.get("error_title") or fields.get("title") or ""

@@ -1,4 +1,4 @@
-"""Rolling-second limit on requests. Pure: it is told the time."""
+"""Limit on requests in any rolling second. Pure: the caller passes the time."""
 
 from collections import deque
 
@@ -27,7 +27,7 @@ class RollingSecond:
     def wait(self, now: float) -> float:
         """Return the seconds until one more may be sent, 0 for at once.
 
-        While too many are under way nobody knows, and it is a second.
+        While all are still under way the time is not known, and a second is returned.
         """
         while self._answered and now - self._answered[0] >= SECOND:
             self._answered.popleft()

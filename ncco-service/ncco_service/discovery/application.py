@@ -25,12 +25,12 @@ METHODS = ("GET", "POST")
 
 
 class DocumentError(Exception):
-    """The document is not an application's; the message says what was seen."""
+    """The document is not that of an application; the message says what was seen."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """A value in the document that becomes another one; None: there was none."""
+    """A changed value in the document: `old` (None: absent) and `new`."""
 
     webhook: str
     field: str

@@ -1,4 +1,4 @@
-"""What the platform knows and this service never sends: passed on as it is, with a warning."""
+"""Actions that this service does not model: passed on unchecked, with a warning."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -47,5 +47,5 @@ def checkable(action: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 
 def is_websocket(action: Mapping[str, Any]) -> bool:
-    """Say whether an action of a valid document connects to a websocket."""
+    """Return whether an action of a valid document connects to a websocket."""
     return action["action"] == "connect" and unchecked(action) is None

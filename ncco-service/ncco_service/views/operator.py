@@ -72,7 +72,7 @@ def blueprint(calls: Calls, check: OperatorCheck) -> Blueprint:
 
     @operator.post("/calls/<name>/transfer")
     def transfer(name: str) -> Response:
-        """Let a call go on with another NCCO."""
+        """Continue a call with another NCCO."""
         wanted = _body(Transfer)
         where: Json = {"ncco": wanted.ncco} if wanted.url is None else {"url": [wanted.url]}
         destination = {"type": "ncco", **where}
@@ -106,7 +106,7 @@ def blueprint(calls: Calls, check: OperatorCheck) -> Blueprint:
 
     @operator.post("/calls/<name>/<any(mute, unmute, earmuff, unearmuff):action>")
     def switch(name: str, action: str) -> Response:
-        """Let a call not be heard, or not hear."""
+        """Mute or earmuff a call, or undo it."""
         return _steered(name, "PUT", "", {"action": action})
 
     @operator.get("/meetings")

@@ -1,4 +1,4 @@
-"""Check of who uses the operator's interface: no other machine without the token, no web page."""
+"""Access check of the operator's interface: a token from other machines, and no web pages."""
 
 import hmac
 import ipaddress
