@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 from pathlib import Path
@@ -17,6 +18,10 @@ TRACKED = subprocess.run(
     ["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True
 ).stdout.split("\0")
 PAGES = sorted(name for name in TRACKED if name.endswith(".md"))
+PACKAGES = ("echo-service/echo_service/", "ncco-service/ncco_service/", "phone/phone/")
+FOLDERS = sorted(
+    name for name in TRACKED if name.startswith(PACKAGES) and name.endswith("/__init__.py")
+)
 
 
 def test_env_example_is_current() -> None:
@@ -75,3 +80,18 @@ def test_errors_exist() -> None:
     code = "".join(file.read_text() for file in ROOT.glob("ncco-service/ncco_service/**/*.py"))
     assert named
     assert [name for name in named if f'"{name}"' not in code] == []
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_a_folder_says_its_job_and_what_is_public(folder: str) -> None:
+    """The docstring of a package's folder is a sentence, and names all that is in `__all__`."""
+    tree = ast.parse((ROOT / folder).read_text())
+    docstring = ast.get_docstring(tree) or ""
+    assert docstring.partition("\n")[0].endswith(".")
+    exported = {
+        name
+        for node in tree.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
+        for name in ast.literal_eval(node.value)
+    }
+    assert exported - set(re.findall(r"`(\w+)`", docstring)) == set()

@@ -29,7 +29,7 @@ WAIT_MAX = 600
 
 
 class PlanError(ValueError):
-    """A plan that cannot be carried out; the message says which setting, what was seen, what to
+    """A plan with a wrong setting; the message says which one, what was seen, what to
     do.
     """
 

@@ -1,4 +1,4 @@
-"""A voice application in this process, right or deliberately wrong, to try a caller on.
+"""A voice application in this process, correct or deliberately wrong, for tests of callers.
 
 async with FakeApplication(socket=loses_every(50)) as application:
     report = await call(CallPlan(application.answer_url))
@@ -175,7 +175,7 @@ class FakeApplication:
 
 
 class _Noting(web.WebSocketResponse):
-    """Notes the texts that arrive."""
+    """Records the texts that arrive."""
 
     def __init__(self, texts: list[str]) -> None:
         super().__init__(compress=False, timeout=CLOSING_SECONDS)

@@ -8,7 +8,7 @@ EXCUSE_CHARACTERS = 1000  # of a refusal: the reasons of both services fit
 
 
 def printable(text: str, limit: int = 200) -> str:
-    """Return a stranger's text fit for a terminal: no control characters, at most `limit` long."""
+    """Return untrusted text for a terminal: no control characters, at most `limit` long."""
     clean = "".join(
         c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[: limit + 1]
     )

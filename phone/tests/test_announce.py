@@ -309,7 +309,7 @@ class TestNamed:
                     "timeout": 3,
                     "endpoint": [{"type": "phone", "number": "447700900002"}],
                 },
-                "447700900002 rang, and nobody has that number here",
+                "447700900002 rang, but no subscriber has that number",
             ),
             ({"action": "conversation", "name": "room"}, "alone in the conversation"),
             ({"action": "transfer", "conversationId": "CON-1"}, "there is no conversation CON-1"),

@@ -176,7 +176,7 @@ async def test_authorization() -> None:
     async with FakeApplication() as application:
         application._ncco = [application.connect(endpoint=key)]
         checks = await look(application)
-    assert "opens to a wrong one" in checks["authorization"].seen
+    assert "accepts a wrong one" in checks["authorization"].seen
 
 
 async def test_sick_sockets() -> None:

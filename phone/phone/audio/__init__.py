@@ -1,6 +1,8 @@
-"""Sound: files, tones, voices, alignment of what came back with what was sent, recognition.
+"""Sound: files, tones, voices, alignment of received with sent audio, recognition.
 
-Public: everything that is named here.
+Public: `align` (matches frames by their bytes, `align_bytes`, or else by their sound,
+`align_sound`) and its `Alignment`; `load`, `save`, `resampled`, `to_samples` with `Samples`,
+`Voice` and `AudioError` (files); `recognise` and `is_loud`; `glide` (a tone).
 """
 
 from phone.audio.align import Alignment, align

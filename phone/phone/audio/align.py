@@ -1,4 +1,4 @@
-"""What came back against what was sent: which frames returned, which did not, and how late.
+"""Alignment of received with sent audio: which frames came back, and how late.
 
 Two ways. Where the echo is bit-exact, frames are matched by their bytes (`align_bytes`), so that a
 frame counts as returned only if its own bytes came back in its own place. Where it is not (another

@@ -2,7 +2,7 @@
 came.
 
 A frame in the sequence is in its place; of the rest, one whose bytes were sent is out of order or a
-copy, one that nobody sent is a changed frame where one is missing, and extra elsewhere.
+copy, one that was never sent is a changed frame where one is missing, and extra elsewhere.
 """
 
 from bisect import bisect_left, bisect_right

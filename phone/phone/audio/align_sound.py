@@ -1,4 +1,4 @@
-"""Matching an echo that is not bit-exact, by the sound of it."""
+"""Alignment of an echo that is not bit-exact, by correlation."""
 
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -92,7 +92,7 @@ def by_sound(
 
 
 def _far(changed: list[int], gone: list[int]) -> list[int]:
-    """Return what is changed and not just beside a place where something is gone."""
+    """Return changed frames that are not next to a lost one."""
     reach = 2 * WINDOW_FRAMES
     far = []
     for index in sorted(set(changed)):

@@ -1,4 +1,4 @@
-"""The comparison of what came back with what was sent, as plain data."""
+"""Result of an alignment, as plain data."""
 
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -26,7 +26,7 @@ class Alignment:
         changed: came back in their place with other bytes (exact), or with another sound.
         reordered: came back out of their place.
         duplicated: came back more than once.
-        extra: received frames that nobody had sent.
+        extra: received frames that were never sent.
         late: came back more than `LATE_MS` after the typical delay.
         delays_ms: from sending to return, of each frame that can be told from its neighbours.
         delay_frames: which sent frame each of `delays_ms` belongs to.
@@ -63,5 +63,5 @@ class Alignment:
         return replace(self, lost=kept)
 
     def delay(self, share: float) -> float | None:
-        """Return a quantile of the delays in ms, None when there are none."""
+        """Return a quantile of the delays in ms; None without delays."""
         return float(np.quantile(self.delays_ms, share)) if self.delays_ms else None

@@ -9,7 +9,7 @@ __all__ = ["RateConverter"]
 
 
 class RateConverter:
-    """Takes frames of 20 ms at one rate, gives such at another, some ms later.
+    """Converts frames of 20 ms from one rate to another, with a delay of some ms.
 
     Args:
         old: Hz.
@@ -22,7 +22,7 @@ class RateConverter:
         self._ready = bytearray()
 
     def convert(self, frame: bytes) -> bytes | None:
-        """Take a frame; return the next one, None while the filter has not enough."""
+        """Take a frame; return the next converted one, or None while the filter fills."""
         samples = self._stream.resample_chunk(np.frombuffer(frame, "<i2"))
         self._ready += samples.astype("<i2").tobytes()
         if len(self._ready) < self._size:

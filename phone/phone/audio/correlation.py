@@ -1,4 +1,4 @@
-"""Where one sound is in another: normalised correlation by fast Fourier transform."""
+"""Search for one sound in another: normalised correlation by fast Fourier transform."""
 
 import numpy as np
 import numpy.typing as npt

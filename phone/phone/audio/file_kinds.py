@@ -1,4 +1,4 @@
-"""The beginnings of sound files, which are no samples: played as they are, they are noise."""
+"""Signatures of sound files: played as if they were samples, files are heard as noise."""
 
 import re
 
@@ -37,7 +37,7 @@ def file_kind(data: bytes) -> str | None:
 
 
 def _mp3_frame(data: bytes, place: int) -> int:
-    """Return the bytes of the frame that begins there; 0 when none does."""
+    """Return the length in bytes of the MP3 frame that begins there; 0 if there is none."""
     header = data[place : place + 4]
     if len(header) < 4 or header[0] != 0xFF or header[1] & 0xE6 != 0xE2:
         return 0

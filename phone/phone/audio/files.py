@@ -62,7 +62,7 @@ class Voice:
 
     @property
     def seconds(self) -> float:
-        """Its length."""
+        """Length of the voice in seconds."""
         return len(self.samples) / self.rate
 
     def at(self, rate: int) -> "Voice":

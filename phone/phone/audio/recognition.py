@@ -1,4 +1,4 @@
-"""Is this sound in that one? By correlation of what is loud, so that level and gaps matter
+"""Recognition of one sound in another, by correlation of its loud parts: level and gaps matter
 little.
 """
 

@@ -1,4 +1,4 @@
-"""What somebody heard, kept as it came: frames of 20 ms, at rates that may change on the way."""
+"""Tape of what a party heard: frames of 20 ms, at rates that may change on the way."""
 
 from pathlib import Path
 

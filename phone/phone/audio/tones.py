@@ -1,4 +1,4 @@
-"""Tones made on the spot."""
+"""Generated tones."""
 
 import numpy as np
 import numpy.typing as npt

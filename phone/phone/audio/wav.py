@@ -1,4 +1,4 @@
-"""WAV files whose header lies, such as streams, files of dead writers, and several joined into one.
+"""Repair of WAV files with a wrong header: streams, interrupted recordings, files joined into one.
 
 What is there is kept.
 """
@@ -38,7 +38,7 @@ def _chunk(name: bytes, content: bytes) -> bytes:
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yield each chunk's name and what is there of it, whatever its size says."""
+    """Yield each chunk's name and the data present, whatever size it declares."""
     place = 0
     while place + HEADER.size <= len(data):
         name, size = HEADER.unpack_from(data, place)

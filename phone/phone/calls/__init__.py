@@ -1,4 +1,8 @@
-"""One call: a `CallPlan` in, a `CallReport` out; and calls and networks that a test leads."""
+"""Calls and networks controlled step by step by a test, and single calls from a plan.
+
+Public: `call` and `place_call` (a `CallPlan` in, a `CallReport` out); `LiveCall`, `LiveNetwork`,
+`LivePerson` for tests, with `Heard` and `CallFailed`.
+"""
 
 from phone.calls.live import CallFailed, Heard, LiveCall
 from phone.calls.live_network import LiveNetwork, LivePerson

@@ -1,4 +1,4 @@
-"""A call that a test leads step by step: say, press, listen, hang up. Blocking, for plain tests."""
+"""A call controlled step by step by a test: say, press, listen, hang up. Blocking."""
 
 import asyncio
 import threading
@@ -32,7 +32,7 @@ class CallFailed(AssertionError):
 
 @dataclass(frozen=True)
 class Heard:
-    """The answer to "was it heard?": true or false, and readable when an assertion shows it."""
+    """Whether a sound was heard: true or false, with a readable text for failed assertions."""
 
     found: bool
     what: str
@@ -49,7 +49,7 @@ class LiveCall:
     """One call in a thread of its own; a context manager that hangs up.
 
     Args:
-        plan: what to call; `audio`, `seconds` and `dtmf` are the test's to say, and do not count.
+        plan: what to call; `audio`, `seconds` and `dtmf` are ignored: the test says and presses.
 
     Raises:
         CallFailed: the socket did not open.
@@ -128,11 +128,11 @@ class LiveCall:
 
     @property
     def report(self) -> CallReport:
-        """The call's report; hangs up if the call still runs."""
+        """The call's report; hangs up first if the call still runs."""
         return self.hang_up()
 
     def hang_up(self) -> CallReport:
-        """Hang up, and return the call's report; again and again, if need be."""
+        """Hang up, and return the call's report; may be called again."""
         if self._loop is not None and self._hang_up is not None and not self._over.is_set():
             self._loop.call_soon_threadsafe(self._hang_up.set)
         self._thread.join(HANGUP_SECONDS)

@@ -22,7 +22,7 @@ POLL_SECONDS = 0.05
 
 
 class LiveNetwork:
-    """A network, and the people on it; a context manager that hangs everybody up.
+    """A network and the people on it; a context manager that hangs up all calls.
 
     Args:
         settings: those of `Network`, by name.
@@ -50,7 +50,7 @@ class LiveNetwork:
 
     @property
     def network(self) -> Network:
-        """The network; touch it on its own loop only."""
+        """The network; use it only on its own event loop."""
         if self._network is None:
             raise CallFailed("the network did not start")
         return self._network
@@ -65,7 +65,7 @@ class LiveNetwork:
         self._on_loop(lambda: self.network.subscribe(number, callee or Callee()))
 
     def dial(self, number: str, *, caller: str, behaves: Callee | None = None) -> "LivePerson":
-        """Let somebody call the application; see `Network.dial`."""
+        """Place a call to the application; see `Network.dial`."""
         telephone = self._on_loop(lambda: self.network.dial(number, caller=caller, behaves=behaves))
         return LivePerson(self, telephone)
 
@@ -73,7 +73,7 @@ class LiveNetwork:
         """Wait until a subscriber is called and has answered.
 
         Raises:
-            CallFailed: nobody called, or it was not answered.
+            CallFailed: the number was not called, or the call was not answered.
         """
 
         async def wait() -> Telephone:
@@ -86,7 +86,9 @@ class LiveNetwork:
         try:
             return LivePerson(self, self.run(wait()))
         except TimeoutError:
-            raise CallFailed(f"nobody spoke with {number} within {within:g} s") from None
+            raise CallFailed(
+                f"{number} was not called, or did not answer, within {within:g} s"
+            ) from None
 
     def members(self, room: str) -> int:
         """Return how many are in a room."""
@@ -99,9 +101,9 @@ class LiveNetwork:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     def close(self) -> None:
-        """Hang everybody up, and end."""
+        """Hang up all calls, and end."""
         if self._loop is not None and self._over is not None and self._thread.is_alive():
-            with contextlib.suppress(RuntimeError):  # it ended meanwhile
+            with contextlib.suppress(RuntimeError):  # it has ended
                 self._loop.call_soon_threadsafe(self._over.set)
         self._thread.join(START_SECONDS)
 
@@ -130,7 +132,7 @@ class LiveNetwork:
 
 
 class LivePerson:
-    """Somebody on the network, led by a test.
+    """A person on the network, controlled by a test.
 
     Args:
         network: their network.
@@ -195,7 +197,7 @@ class LivePerson:
 
     @property
     def keys_heard(self) -> str:
-        """The keys that somebody else pressed, until now."""
+        """The keys that others have pressed so far."""
         return "".join(self._telephone.keys_heard)
 
     @property

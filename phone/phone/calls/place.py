@@ -1,4 +1,4 @@
-"""The library's entry: place one call and report what happened."""
+"""Places one call, and reports what happened."""
 
 import asyncio
 from collections.abc import Callable
@@ -42,8 +42,8 @@ async def call(
     Args:
         plan: what to call and how.
         hang_up: set it to hang up early, as a caller does.
-        on_progress: told about each frame sent.
-        on_moment: told about each step as it happens.
+        on_progress: called for each frame sent.
+        on_moment: called with each step as it happens.
 
     Raises:
         PlanError: the plan cannot be carried out; nothing was dialled.
@@ -59,7 +59,7 @@ async def call(
 
 
 def place_call(plan: CallPlan) -> CallReport:
-    """Place one call without an event loop of one's own; see `call`."""
+    """Place one call from blocking code; see `call`."""
     return uvloop.run(call(plan))
 
 
@@ -73,16 +73,16 @@ async def place(
     log: CallLog | None = None,
     directory: Directory | None = None,
 ) -> CallReport:
-    """Place a checked plan's call with a caller of one's own; see `call`.
+    """Place the call of a checked plan with a given caller; see `call`.
 
     Args:
         plan: what to call and how.
         caller: who calls.
         hang_up: set it to hang up early, as a caller does.
-        on_progress: told about each frame sent.
-        on_moment: told about each step, unless there is a log of one's own.
+        on_progress: called for each frame sent.
+        on_moment: called with each step, unless `log` is given.
         log: takes what happens; None: a new one.
-        directory: of the network that it runs in; None: nobody else is there.
+        directory: of the network that it runs in; None: no other parties.
     """
     log = log or CallLog(on_moment)
     behaviour = _behaviour(plan)

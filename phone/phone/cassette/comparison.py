@@ -1,4 +1,4 @@
-"""Making a recorded call again: its plan, and what differs from then."""
+"""Comparison of a recorded call with the same call made again."""
 
 import json
 import re
@@ -48,7 +48,7 @@ def plan_of(cassette: Cassette, answer_url: str | None = None) -> CallPlan:
 
 
 def compared(cassette: Cassette, report: CallReport) -> CallReport:
-    """Return the report of the call made again; what differs from then is a failure in it.
+    """Return the report of the call made again, in which each difference is a failure.
 
     Args:
         cassette: of the call then.

@@ -1,4 +1,4 @@
-"""A call on disk: what was asked and answered, said and heard; numbers masked, secrets left out.
+"""A cassette on disk: webhooks, messages and sound; numbers masked, secrets left out.
 
 A cassette is a folder with `cassette.json`, `sent.wav` and `heard.wav`. The sound is the caller's
 own: mind who may have it.
@@ -129,7 +129,7 @@ def read_cassette(folder: Path) -> Cassette:
     """Read a cassette.
 
     Raises:
-        CassetteError: it is none, or of another version.
+        CassetteError: the folder is no cassette, or one of another version.
     """
     path = folder / DOCUMENT
     try:

@@ -9,7 +9,7 @@ __all__ = ["add_answer_url"]
 
 
 def add_answer_url(parser: argparse.ArgumentParser) -> None:
-    """Add the positional argument; the environment names it where nobody gives it."""
+    """Add the positional argument; by default the environment names it."""
     parser.add_argument(
         "answer_url",
         nargs="?",

@@ -1,4 +1,4 @@
-"""`phone doctor`: what would stand in the way of a real call."""
+"""`phone doctor`: checks whether a real call would work."""
 
 import argparse
 import json

@@ -1,4 +1,4 @@
-"""What the doctor found: one line a check."""
+"""Results of the examination: one line for each check."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -32,7 +32,7 @@ class Diagnosis:
 
     Args:
         url: what was examined.
-        on_check: told about each check when it is done.
+        on_check: called with each check when it is done.
     """
 
     url: str
@@ -40,7 +40,7 @@ class Diagnosis:
     checks: list[Check] = field(default_factory=list)
 
     def add(self, name: str, verdict: Verdict, seen: str, advice: str = "") -> None:
-        """Note a check."""
+        """Add a check, and report it."""
         check = Check(name, verdict, seen, advice)
         self.checks.append(check)
         if self.on_check is not None:

@@ -1,4 +1,4 @@
-"""The examination: every check in the order in which a call would meet it."""
+"""The examination: runs every check, in the order of a call."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -42,11 +42,11 @@ class DoctorPlan:
 
 
 async def examine(plan: DoctorPlan, on_check: Callable[[Check], None] | None = None) -> Diagnosis:
-    """Go through everything that a call needs; a check that fails may spare those behind it.
+    """Check everything that a call needs, in order; some failures end the examination.
 
     Args:
         plan: what to examine.
-        on_check: told about each check when it is done.
+        on_check: called with each check when it is done.
 
     Raises:
         PlanError: the plan cannot be carried out.

@@ -1,4 +1,4 @@
-"""Names and certificates."""
+"""Checks of host names and TLS certificates."""
 
 import asyncio
 import socket
@@ -40,7 +40,7 @@ async def check_name(diagnosis: Diagnosis, url: str) -> bool:
 
 
 async def check_tls(diagnosis: Diagnosis, name: str, url: str, tls: ssl.SSLContext | None) -> bool:
-    """Open a TLS connection as strictly as the platform; return whether a call could go on."""
+    """Open a TLS connection as strictly as the platform; return whether a call could continue."""
     parts = urlsplit(url)
     if parts.scheme in ("http", "ws"):
         secure = parts.scheme.replace("http", "https").replace("ws", "wss")

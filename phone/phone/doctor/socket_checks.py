@@ -45,7 +45,7 @@ async def check_socket(
     """
     uri = endpoint.uri
     if public and is_local(uri):
-        seen = f"{printable(uri)} is only reachable from there"
+        seen = f"{printable(uri)} is only reachable from its own machine or network"
         diagnosis.add("socket", "failure", seen, "put the public wss:// URL into the NCCO's uri")
         return
     if urlsplit(uri).netloc and not await check_name(diagnosis, uri):
@@ -59,20 +59,22 @@ async def check_socket(
 async def _check_authorization(
     diagnosis: Diagnosis, endpoint: WebSocket, tls: ssl.SSLContext | None
 ) -> None:
-    """Knock without the right key: whoever opens then opens to everybody."""
+    """Try to open the socket without valid authorization; success means anyone can."""
     name = "authorization"
     key = WRONG if endpoint.authorization is not None else None
     try:
         connection = await dial(endpoint.uri, HANDSHAKE_TIMEOUT, key, tls)
     except DialError as error:
         if error.http in (401, 403):
-            diagnosis.add(name, "ok", f"HTTP {error.http} to a stranger")
+            diagnosis.add(name, "ok", f"HTTP {error.http} without valid authorization")
         else:
-            diagnosis.add(name, "skipped", f"a stranger was not told: {error.seen}")
+            diagnosis.add(
+                name, "skipped", f"not checked, because the socket did not answer: {error.seen}"
+            )
         return
     await connection.close()
     if endpoint.authorization is not None:
-        seen = "the NCCO sends authorization, and the server opens to a wrong one, too"
+        seen = "the NCCO sends authorization, but the server accepts a wrong one, too"
         advice = "check the Authorization header in the handshake, and answer 401"
     elif urlsplit(endpoint.uri).query:
         diagnosis.add(name, "ok", "the URL carries a query, perhaps a token of the call's own")

@@ -37,12 +37,12 @@ async def check_readiness(diagnosis: Diagnosis, webhooks: WebhookClient, url: st
         reply = await webhooks.ask("GET", ready, {}, ANSWER)
     except WebhookError as error:
         if error.status == 503:
-            advice = "the application says itself what is missing"
+            advice = "the application's own check reports what is missing"
             diagnosis.add("readiness", "failure", f"not ready: {error.seen}", advice)
         elif error.status is None:
             diagnosis.add("readiness", "failure", error.seen, error.advice)
         else:
-            diagnosis.add("readiness", "skipped", "the application has no /readyz")
+            diagnosis.add("readiness", "skipped", "the application serves no /readyz")
         return
     body = printable(" ".join(reply.body[:200].decode("utf-8", "replace").split()))
     diagnosis.add("readiness", "ok", body or "ready")
@@ -95,7 +95,7 @@ async def check_latency(
         except WebhookError as error:
             failed += 1
             if failed > 3:
-                diagnosis.add("latency", "failure", f"again and again: {error.seen}", error.advice)
+                diagnosis.add("latency", "failure", f"repeatedly: {error.seen}", error.advice)
                 return
             continue
         times.append(reply.milliseconds)
@@ -105,7 +105,9 @@ async def check_latency(
     if failed:
         diagnosis.add("latency", "warning", f"{seen}, {failed} failed", "look at its log")
     elif p99 > SLOW_SECONDS * 1000:
-        diagnosis.add("latency", "warning", seen, f"{budget}; callers hear silence meanwhile")
+        diagnosis.add(
+            "latency", "warning", seen, f"{budget}; callers hear silence during that time"
+        )
     else:
         diagnosis.add("latency", "ok", f"{seen}; {budget}")
 
@@ -130,11 +132,14 @@ async def check_events(
 ) -> None:
     """Post one event, as a call does first."""
     if target is None:
-        advice = "name one in the NCCO, or give --event-url; without, failures cannot be helped"
-        diagnosis.add("events", "warning", "nobody names an event URL", advice)
+        advice = (
+            "set one in the NCCO, or give --event-url; without it the application cannot react to "
+            "failures"
+        )
+        diagnosis.add("events", "warning", "no event URL is set", advice)
         return
     if public and is_local(target.url):
-        seen = f"{printable(target.url)} is only reachable from there"
+        seen = f"{printable(target.url)} is only reachable from its own machine or network"
         diagnosis.add("events", "failure", seen, "put the public URL into the NCCO's eventUrl")
         return
     identity = Identity()
@@ -157,7 +162,7 @@ async def check_stream(
 ) -> None:
     """Fetch a file that the NCCO plays."""
     if public and is_local(url):
-        seen = f"{printable(url)} is only reachable from there"
+        seen = f"{printable(url)} is only reachable from its own machine or network"
         diagnosis.add("stream", "failure", seen, "put the public URL into the NCCO's streamUrl")
         return
     try:

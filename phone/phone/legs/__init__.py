@@ -1,1 +1,4 @@
-"""Who takes part in a call: sockets, telephones, callers with a script; and the log of a call."""
+"""Legs of a call: the socket, telephones and callers, and the log of what happened to them.
+
+Public: the modules; the platform and the load use them one by one.
+"""

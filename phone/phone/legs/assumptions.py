@@ -12,7 +12,7 @@ KEY_MS_MAX = 60_000
 
 
 class AssumptionError(ValueError):
-    """Something that cannot be assumed, or a value that it does not take."""
+    """An unknown assumption, or a value that it does not take."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Assumptions:
             name, _, value = text.partition("=")
             if name not in ASSUMPTIONS:
                 known = ", ".join(ASSUMPTIONS)
-                raise AssumptionError(f"nothing is assumed of {name!r}; there are {known}")
+                raise AssumptionError(f"there is no assumption {name!r}; there are {known}")
             allowed = ASSUMPTIONS[name]
             if allowed and value not in allowed:
                 raise AssumptionError(f"{text!r}: give {name}={' or '.join(allowed)}")

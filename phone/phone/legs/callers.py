@@ -1,4 +1,4 @@
-"""Callers that follow a script, and such that a test leads, one socket after the other."""
+"""Callers that follow a script or a test, on one socket after the other."""
 
 import asyncio
 import threading
@@ -26,7 +26,7 @@ class Speech:
     Args:
         frames: 20 ms each.
         name: for the timeline.
-        length: how many frames; None: nobody knows yet.
+        length: how many frames; None: not known yet.
         keys: pressed on the way.
         wait: seconds for the rest of an echo after the last frame.
     """
@@ -51,7 +51,7 @@ class Speech:
     def of(
         cls, frames: Sequence[bytes], name: str, keys: Sequence[Key] = (), wait: float = 0.0
     ) -> "Speech":
-        """Return a speech of frames that are there."""
+        """Return a speech of given frames."""
         return cls(iter(frames), name, len(frames), keys, wait)
 
     def rest(self) -> "Speech":
@@ -101,7 +101,7 @@ class Caller(Participant, Protocol):
 
 @dataclass
 class _Speaker:
-    """Says a speech, and hears without keeping it: the socket's leg keeps what was heard."""
+    """Says a speech; what is heard is not kept here, but by the socket's leg."""
 
     rate: None = field(default=None, init=False)
     _speech: Speech | None = field(default=None, init=False)
@@ -115,10 +115,10 @@ class _Speaker:
         return self._speech.next() if self._speech else None
 
     def hear(self, frame: bytes | None, rate: int, due: float) -> None:
-        """Hear it."""
+        """Ignore it: the socket's leg keeps what is heard."""
 
     def hear_key(self, digit: str) -> None:
-        """Hear it."""
+        """Ignore it: the socket's leg keeps what is heard."""
 
 
 @dataclass
@@ -149,7 +149,7 @@ class ScriptedCaller(_Speaker):
         super().end()
 
     def take_digits(self, most: int) -> str:
-        """Press the keys without a time of their own."""
+        """Press the keys that have no time."""
         if not self.dtmf or "@" in self.dtmf:
             return ""
         digits, self.dtmf = self.dtmf[:most], self.dtmf[most:]
@@ -160,7 +160,7 @@ class ScriptedCaller(_Speaker):
         return self._speech.pressed() if self._speech else []
 
     def begin(self, trace: LegTrace, _: Sequence[PlatformSound], limit: int) -> Speech:
-        """Begin to say the file, or go on where the socket before it was lost.
+        """Begin to say the file, or continue where the previous socket was lost.
 
         Its keys are pressed once, on the first socket.
         """
@@ -173,7 +173,7 @@ class ScriptedCaller(_Speaker):
         name = f"{counted(len(frames), 'frame')} of {voice.name}"
         keys, self.dtmf = parse_keys(self.dtmf, len(frames) / FRAMES_PER_SECOND), ""
         if self.stays:
-            # Whoever answers hears the line go on: the platform never stops sending.
+            # The application hears the line continue: the platform never stops sending.
             rest = round(self.listening * FRAMES_PER_SECOND)
             frames += [bytes(frame_bytes(trace.rate))] * rest
         wait = 0.0 if self.stays else self.listening
@@ -183,7 +183,7 @@ class ScriptedCaller(_Speaker):
 
 @dataclass
 class LiveCaller(_Speaker):
-    """Led by a test in one thread, heard by the leg in another.
+    """A caller controlled by a test in one thread, on a leg in another.
 
     Between what is said there is silence: the platform never stops sending frames.
     """
@@ -200,7 +200,7 @@ class LiveCaller(_Speaker):
         self.quiet.set()
 
     def take_digits(self, _: int) -> str:
-        """Press nothing: the test presses keys when it wants to."""
+        """Press nothing: the test presses keys itself."""
         return ""
 
     def begin(self, trace: LegTrace, played: Sequence[PlatformSound], limit: int) -> Speech:

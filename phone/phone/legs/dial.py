@@ -1,4 +1,4 @@
-"""Opening the socket as the platform does, and explaining why it did not open."""
+"""Opens the socket as the platform does, and explains why it did not open."""
 
 import ssl
 from typing import Any, Literal

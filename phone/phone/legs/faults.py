@@ -1,4 +1,4 @@
-"""Faults on demand: the ways in which a line, or another platform version, may be worse than
+"""Faults on demand: ways in which a line, or another platform version, may be worse than
 usual.
 """
 
@@ -9,12 +9,12 @@ __all__ = ["FAULTS", "FaultError", "Faults"]
 
 
 class FaultError(ValueError):
-    """A fault that does not exist, or a value that it does not take."""
+    """An unknown fault, or a value that it does not take."""
 
 
 @dataclass(frozen=True)
 class Faults:
-    """What goes wrong on purpose; nothing unless said.
+    """What goes wrong on purpose; nothing by default.
 
     Args:
         jitter: ms; each frame leaves up to so much late.

@@ -1,4 +1,4 @@
-"""What comes from the application over the socket, held against the platform's rules. No I/O."""
+"""Messages from the application over the socket, checked against the platform's rules. No I/O."""
 
 import json
 from typing import Protocol
@@ -19,14 +19,14 @@ __all__ = ["EndLeg", "Incoming"]
 
 
 class EndLeg(Protocol):
-    """Ends the leg: by whom, what was seen, what to try."""
+    """Function that ends the leg."""
 
     def __call__(self, by: EndedBy, seen: str = "", advice: str = "") -> None:
-        """End it."""
+        """End the leg: by whom, what was seen, what to try."""
 
 
 class Incoming:
-    """Takes messages, notes them in the trace, plays audio, and obeys `clear` and `notify`.
+    """Receives messages, records them in the trace, plays audio, obeys `clear` and `notify`.
 
     Args:
         trace: of the leg.

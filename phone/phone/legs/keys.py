@@ -1,4 +1,4 @@
-"""Keys that somebody presses on a telephone, and when."""
+"""Keys pressed on a telephone, and when."""
 
 from dataclasses import dataclass
 

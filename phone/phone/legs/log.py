@@ -1,4 +1,4 @@
-"""What happened in a call, as plain data: written on the way, read when it is over."""
+"""Log of a call, as plain data: written during the call, read when it is over."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -63,7 +63,7 @@ class Problem:
     severity: Severity = "failure"
 
     def as_warning(self) -> "Problem":
-        """Return the same problem, which something else made good."""
+        """Return a copy marked as recovered."""
         return replace(self, severity="warning")
 
 
@@ -96,12 +96,12 @@ class Exchange:
 
 @dataclass(frozen=True)
 class Posted:
-    """One event and what became of it.
+    """One event, and the result of posting it.
 
     Args:
         status: its status, or "error", "notify" and the like where it has none.
         to: the leg's `to`.
-        url: where it went; empty when nobody had named an event URL.
+        url: where it went; empty when no event URL was set.
         reply: the HTTP status; None when there was none.
         seen: what went wrong; empty when nothing did.
         advice: what to try then.
@@ -119,7 +119,7 @@ class Posted:
 
 @dataclass(frozen=True)
 class PlatformSound:
-    """Something that the platform itself said or played to the caller.
+    """A sound that the platform itself spoke or played to the caller.
 
     Args:
         kind: the action.
@@ -163,12 +163,12 @@ class CallLog:
     """A call's log; its clock is monotonic and starts with it.
 
     Args:
-        on_moment: told about each moment as it happens.
+        on_moment: called with each moment as it happens.
         moments: the timeline.
         records: problems and sockets, in the order in which they came.
         spoken: what `talk` actions said, aloud or not.
         played: what of it, and of `stream`, the caller heard.
-        posted: every event and what became of it.
+        posted: every event, and the result of posting it.
         exchanges: every webhook's request and reply.
         actions: the names of the answer's actions; None without a valid answer.
     """

@@ -1,4 +1,4 @@
-"""What goes to the application: frames, keys and the platform's texts, in order."""
+"""Messages to the application: frames, keys and the platform's texts, in order."""
 
 import asyncio
 import json
@@ -36,14 +36,14 @@ def first_message(
 
 
 class Outgoing:
-    """Sends what is put into it, and notes in the trace what left and when.
+    """Sends queued messages, and records in the trace what was sent and when.
 
     Args:
         trace: of the leg.
         send: takes one message to the socket.
         faults: what goes wrong on purpose.
         key_ms: how long a key is pressed.
-        on_text: told about each text message, in either direction, while they are few.
+        on_text: called with each text message, in either direction, while they are few.
         end: ends the leg.
     """
 
@@ -70,22 +70,22 @@ class Outgoing:
         self._frames = 0
 
     def put_frame(self, frame: bytes, due: float) -> None:
-        """Send a frame behind what waits; it is due at `due` seconds of `perf_counter`."""
+        """Queue a frame; it is due at `due` seconds of `perf_counter`."""
         if self._queue.qsize() < UNSENT_MAX:
             self._queue.put_nowait((frame, due))
 
     def put_text(self, text: str) -> None:
-        """Send a text message of the platform behind what waits."""
+        """Queue a text message of the platform."""
         if self._queue.qsize() < UNSENT_MAX:
             self._queue.put_nowait(text)
 
     def put_key(self, digit: str) -> None:
-        """Tell about a key behind what waits."""
+        """Queue the message about a key."""
         event = {"event": "websocket:dtmf", "digit": digit, "duration": self._key_ms}
         self.put_text(json.dumps(event))
 
     async def flushed(self) -> None:
-        """Return when nothing waits."""
+        """Wait until the queue is empty."""
         await self._queue.join()
 
     async def say(self, text: str) -> None:
@@ -108,7 +108,7 @@ class Outgoing:
         self.bytes += len(frame)
 
     async def run(self) -> None:
-        """Send what is put in until the leg ends."""
+        """Send queued messages until the leg ends."""
         try:
             while True:
                 item = await self._queue.get()

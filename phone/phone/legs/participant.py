@@ -1,4 +1,4 @@
-"""What a conversation asks of whoever takes part in it."""
+"""Interface of a member of a conversation."""
 
 from typing import Protocol
 
@@ -10,7 +10,7 @@ class Participant(Protocol):
 
     @property
     def rate(self) -> int | None:
-        """Hz of its frames; None: it speaks and hears at any of the platform's rates."""
+        """Sample rate of its frames in Hz; None: any of the platform's rates."""
 
     def pressed(self) -> list[str]:
         """Return the keys pressed since the last time."""
@@ -27,10 +27,10 @@ class Participant(Protocol):
         """
 
     def hear(self, frame: bytes | None, rate: int, due: float) -> None:
-        """Take what it hears in these 20 ms; None while nobody says anything."""
+        """Take what it hears in these 20 ms; None during silence."""
 
     def hear_key(self, digit: str) -> None:
-        """Take a key that somebody else pressed."""
+        """Take a key that another member pressed."""
 
 
 class Nobody:

@@ -179,7 +179,7 @@ class PlayBuffer:
         return reached
 
     def end(self, at: float) -> None:
-        """Play what is due at `at`, and note what nobody will hear: the socket is closed."""
+        """Play what is due at `at`, and count what is left unplayed: the socket is closed."""
         self._advance(at)
         self.playback.unplayed = self._waiting
 

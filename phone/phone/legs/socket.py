@@ -42,8 +42,8 @@ class SocketLeg:
         faults: what goes wrong on purpose.
         assume: what is not published.
         strict: end the leg where the platform has been seen to.
-        on_text: told about each text message, in either direction, while they are few.
-        steady: send silence while nobody speaks, as the platform does; otherwise nothing.
+        on_text: called with each text message, in either direction, while they are few.
+        steady: send silence while no one speaks, as the platform does; otherwise nothing.
         keeps: keep every frame in the trace; otherwise only their number.
     """
 
@@ -94,7 +94,7 @@ class SocketLeg:
 
     @property
     def rate(self) -> int:
-        """Hz."""
+        """Sample rate in Hz."""
         return self._rate
 
     @property
@@ -194,7 +194,7 @@ class SocketLeg:
             await asyncio.sleep(FRAME_SECONDS)
 
     async def close(self) -> None:
-        """End the leg, however far it came; bounded."""
+        """End the leg, in any state; takes a bounded time."""
         for task in self._tasks:
             task.cancel()
         results = await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""A telephone on the network: somebody who talks, presses keys, listens and hangs up."""
+"""A telephone on the network: talks, presses keys, listens and hangs up."""
 
 import asyncio
 from collections import deque
@@ -114,7 +114,7 @@ class Telephone:
         self.answered.set()
 
     def say(self, source: str | Path) -> None:
-        """Say something behind what is being said.
+        """Say something after what is being said.
 
         Raises:
             AudioError: there is no such sound.
@@ -169,7 +169,7 @@ class Telephone:
         self.tape.add(frame, rate)
 
     def hear_key(self, digit: str) -> None:
-        """Keep a key that somebody pressed."""
+        """Keep a key that another member pressed."""
         self.keys_heard.append(digit)
 
     def _put(self, voice: Voice) -> None:

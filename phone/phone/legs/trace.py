@@ -1,4 +1,4 @@
-"""Everything that went over one socket, as plain data."""
+"""Trace of one socket: every frame and message, as plain data."""
 
 from dataclasses import dataclass, field
 from typing import Literal

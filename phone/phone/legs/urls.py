@@ -20,13 +20,13 @@ def checked_url(url: str, *schemes: str) -> str:
         schemes: those allowed, such as "ws" and "wss".
 
     Raises:
-        ValueError: it is none; the message says what is wrong, as in "must …" or "has …".
+        ValueError: the URL is wrong; the message says how, as in "must …" or "has …".
     """
     rest = url.partition("://")[2]
     place = PLACEHOLDER.search(rest)
     if place is not None and not set("/?#") & set(rest[: place.start()]):
         raise ValueError(
-            f"has {place[0]} in its host and port: a placeholder that nobody filled in"
+            f"has {place[0]} in its host and port: a placeholder that was not filled in"
         )
     if blank := re.search(r"[\s\x00-\x1f\x7f]", url):
         raise ValueError(f"has {_name(blank[0])} {_place(blank.start(), url)}")

@@ -1,4 +1,8 @@
-"""Many calls at once, and how the application took them."""
+"""Places many calls at once and measures the result.
+
+Public: `run_load`, of a `LoadPlan`, with `Live` (its progress), `LoadResult` and `LATE_MS`; for
+other measurements `Histogram`, `stolen_seconds` and `waited_seconds`.
+"""
 
 from phone.load.histogram import Histogram
 from phone.load.load_leg import LATE_MS

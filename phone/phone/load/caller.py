@@ -176,7 +176,7 @@ class LoadCaller:
 
 @dataclass(frozen=True)
 class _End:
-    """How a socket ended: why the call fails with it; events whose reply may say how it goes on."""
+    """How a socket ended: why the call failed; events whose reply may connect it again."""
 
     failure: str
     event: dict[str, Any] | None = None

@@ -47,7 +47,7 @@ async def place_load(
 
 class _QuietLog(CallLog):
     def add(self, kind: str, text: str) -> None:
-        """Leave out what nobody will read; hundreds of calls would spend much on it."""
+        """Record nothing: no one reads it, and for hundreds of calls it costs much."""
 
 
 class _Load:

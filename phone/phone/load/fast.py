@@ -1,4 +1,4 @@
-"""A leg cheap enough for hundreds in one process.
+"""WebSocket connection cheap enough for hundreds in one process.
 
 `websockets` handles every frame with objects and coroutines; at 20,000 frames a second in each
 direction that is a core and a half. Here audio passes it by: frames are masked once, before the
@@ -66,7 +66,7 @@ def _file_of(transport: asyncio.Transport) -> int:
 
 
 class FastConnection(ClientConnection):
-    """A connection whose audio passes `websockets` by.
+    """A connection whose audio bypasses `websockets`.
 
     Set `on_audio` after the handshake: it is called with each binary message and its arrival.
     """
@@ -82,7 +82,7 @@ class FastConnection(ClientConnection):
         return self.protocol.state is State.OPEN and not self.transport.is_closing()
 
     def write_frame(self, frame: bytes) -> bool:
-        """Write a frame made by `masked`; return whether it was taken without a jam.
+        """Write a frame made by `masked`; return whether the connection keeps up.
 
         It goes straight to the kernel where nothing waits before it and there is no TLS: the
         transport would keep it until the loop has done all else.
@@ -102,7 +102,7 @@ class FastConnection(ClientConnection):
         return transport.get_write_buffer_size() < STREAM_MAX
 
     def data_received(self, data: bytes) -> None:
-        """Take audio out of the stream, leave the rest to `websockets`."""
+        """Take audio out of the stream; pass the rest to `websockets`."""
         if self.response is None:
             data = self._handshake(data)
             if not data:
@@ -129,7 +129,7 @@ class FastConnection(ClientConnection):
             self._step_aside()
 
     def _handshake(self, data: bytes) -> bytes:
-        """Give `websockets` the handshake and nothing behind it; return what is behind it."""
+        """Give `websockets` the handshake only; return the data that follows it."""
         self._rest += data
         end = self._rest.find(b"\r\n\r\n")
         if end < 0:
@@ -148,6 +148,6 @@ class FastConnection(ClientConnection):
         super().data_received(rest)
 
     def eof_received(self) -> None:
-        """Pass on what was held back, then the end."""
+        """Pass on data that was held back, then the end of the stream."""
         self._step_aside()
         super().eof_received()

@@ -33,7 +33,7 @@ class Sound:
 
 @dataclass
 class Course:
-    """How far a call is, over all its sockets.
+    """Progress of a call, over all its sockets.
 
     Args:
         count: frames to send in all.
@@ -49,12 +49,12 @@ class Course:
 
 
 class LoadLeg:
-    """Sends a call's frames when told to, matches what comes back in order.
+    """Sends a call's frames in its turn, and matches what comes back in order.
 
     Args:
         connection: after its handshake and first message.
         sound: what is said.
-        course: of the call; goes on with what it has left.
+        course: of the call; continues with the frames it has left.
         result: where the counts go.
         wheel: tells it when to send.
     """
@@ -88,7 +88,7 @@ class LoadLeg:
         return self.sent == self._count
 
     def start(self) -> None:
-        """Let the wheel tell it to send."""
+        """Start to send, in turn with the wheel's other legs."""
         self._wheel.add(self.turn)
 
     def turn(self, due: float) -> bool:

@@ -1,4 +1,4 @@
-"""A load's settings, and how it goes."""
+"""A load's settings, and its progress."""
 
 from dataclasses import dataclass
 
@@ -28,7 +28,7 @@ class LoadPlan:
 
 @dataclass
 class Live:
-    """How a load goes, while it goes: calls open, over and failed; frames sent and late."""
+    """Progress of a load: calls open, finished and failed; frames sent and late."""
 
     open: int = 0
     finished: int = 0

@@ -1,4 +1,4 @@
-"""Processor time that a measurement wanted and others had, as the kernel (Linux) tells it."""
+"""Processor time that other work took from a measurement, as the Linux kernel reports it."""
 
 import os
 from collections.abc import Iterable
@@ -47,7 +47,7 @@ def _waited_seconds(pid: int) -> float:
 
 @dataclass(frozen=True)
 class OtherWork:
-    """What this machine did for others since it, or this process, started.
+    """Processor time taken by other work, since the machine or this process started.
 
     Args:
         stolen: seconds that the hypervisor took from all cores together; None: not known.
@@ -59,7 +59,7 @@ class OtherWork:
 
     @classmethod
     def now(cls) -> "OtherWork":
-        """Read both."""
+        """Read both figures from the kernel."""
         pid = os.getpid()
         try:
             stolen = stolen_seconds()

@@ -80,7 +80,7 @@ async def _tell(stop: asyncio.Event, workers: "list[_Worker]") -> None:
 
 
 class _Worker:
-    """One process, seen from the first."""
+    """One worker process, as the main process sees it."""
 
     def __init__(self, number: int, plan: LoadPlan) -> None:
         self._number = number
@@ -94,7 +94,7 @@ class _Worker:
         )
 
     def tell(self) -> None:
-        """Let it hang up all its calls."""
+        """Tell the process to hang up all its calls."""
         try:
             self._orders.send(None)
         except OSError:
@@ -103,7 +103,7 @@ class _Worker:
     async def follow(
         self, lives: list[Live], on_live: Callable[[], None], threads: Executor
     ) -> LoadResult:
-        """Return its result, or one that says why there is none."""
+        """Return the process's result, or one that says why it gave none."""
         loop = asyncio.get_running_loop()
         try:
             self._process.start()
@@ -126,7 +126,7 @@ class _Worker:
             on_live()
 
     def _end(self) -> str:
-        """Wait for its end; return how it ended."""
+        """Wait for the process to end; return how it ended."""
         self._process.join(END_SECONDS)
         code = self._process.exitcode
         if code is None:

@@ -1,4 +1,4 @@
-"""What a load showed: counts that add up across processes."""
+"""Result of a load: counts that add up across processes."""
 
 import os
 from collections import Counter
@@ -34,7 +34,7 @@ class Gap:
 
 @dataclass
 class LoadResult:
-    """What many calls showed.
+    """Result of many calls.
 
     Args:
         calls: how many were placed, `worked` of them without a failure.
@@ -52,7 +52,7 @@ class LoadResult:
         seconds: from the first call to the end of the last.
         opening_seconds: from the first handshake to the last.
         cpu_seconds: of this program, of all processes together.
-        other_work: what the machine did for others meanwhile.
+        other_work: what the machine did for other processes during the load.
         processes: how many it ran in.
     """
 
@@ -85,13 +85,13 @@ class LoadResult:
 
     @property
     def handshakes_per_second(self) -> float:
-        """How fast sockets opened."""
+        """Sockets opened per second."""
         opened = self.handshakes.total
         return opened / self.opening_seconds if self.opening_seconds > 0 else float(opened)
 
     @property
     def own_fault(self) -> str:
-        """Why the measurement shows this program rather than the server; empty when it does not."""
+        """Why the measurement reflects this program, not the server; empty when it does not."""
         if self.cpu > OWN_CPU:
             return f"it used {self.cpu:.0%} of a core"
         if self._lag > LAG_MS and self.others_share < OTHERS_SHARE:
@@ -100,7 +100,7 @@ class LoadResult:
 
     @property
     def machine_fault(self) -> str:
-        """Why the measurement shows a machine with other work; empty when it does not."""
+        """Why the measurement reflects other work on the machine; empty when it does not."""
         if self._lag <= LAG_MS or self.own_fault:
             return ""
         return (
@@ -134,7 +134,7 @@ class LoadResult:
         return self.calls > 0 and self.worked == self.calls and not self.lost and not self.strange
 
     def merge(self, other: "LoadResult") -> None:
-        """Add what another process showed at the same time."""
+        """Add the result of another process of the same load."""
         for name in COUNTS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for name in TIMES:

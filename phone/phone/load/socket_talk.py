@@ -1,4 +1,4 @@
-"""What a call of a load says on its socket, until the echo is complete or cannot be any more."""
+"""Talks on a socket of a load until the echo is complete, or cannot become so."""
 
 import asyncio
 import contextlib
@@ -92,7 +92,7 @@ class SocketTalk:
 
 
 async def _wait(waits: list[asyncio.Task[Any]], leg: LoadLeg, seconds: float) -> None:
-    """Wait for the end of a leg: of its echo, of the connection, or of patience."""
+    """Wait until a leg's echo is complete, its connection is closed, or time runs out."""
     latest = perf_counter() + PATIENCE * seconds + ECHO_QUIET
     while (left := latest - perf_counter()) > 0:
         timeout = min(left, seconds if not leg.all_sent else ECHO_QUIET)
@@ -103,7 +103,7 @@ async def _wait(waits: list[asyncio.Task[Any]], leg: LoadLeg, seconds: float) ->
 
 
 async def _drain(connection: FastConnection) -> None:
-    """Take texts off the connection, so that it never stops reading."""
+    """Discard texts, so that the connection never stops reading."""
     with contextlib.suppress(ConnectionClosed, UnicodeDecodeError):
         while True:
             await connection.recv()

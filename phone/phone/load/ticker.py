@@ -59,7 +59,7 @@ def ticking(first: float, step: float, on_tick: Callable[[], None]) -> Iterator[
 
 
 def _timer(first: float, step: float) -> int | None:
-    """Return a timer of the kernel's as a file; None where there is none.
+    """Return a kernel timer as a file; None where the system has no such timers.
 
     The loops' own timers count in whole milliseconds. Python has `os.timerfd_create` from 3.13 on.
     """

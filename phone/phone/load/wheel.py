@@ -28,18 +28,18 @@ class Wheel:
         self._count = 0
 
     def add(self, turn: Turn) -> None:
-        """Let a leg take part, in the emptiest slot."""
+        """Add a leg, in the slot with the fewest."""
         min(self._slots, key=len).append(turn)
 
     @contextlib.contextmanager
     def turning(self) -> Iterator[None]:
-        """Turn, in the running loop."""
+        """Run the clock in the running event loop."""
         self._begin = self.due = perf_counter() + self._step
         with ticking(self._begin, self._step, self.turn):
             yield
 
     def turn(self) -> None:
-        """Let the legs send whose time has come.
+        """Let the legs of the slot that is due send.
 
         Whoever is busy with other work may call it, so that no frame waits for its end.
         """

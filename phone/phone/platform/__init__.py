@@ -1,5 +1,5 @@
-"""The simulated Vonage, as a whole network: what runs in it, and the API that steers it.
+"""The simulated Vonage: conversations and their mixer, the NCCO runner, webhooks, the Voice API.
 
-`network` is the top, with `switch` under it; `inbound` and `outbound` see a call through; `leg` is
-what a call consists of. Below are the rooms: `api`, `running`, `ncco`, `mixing`, `webhooks`.
+`network` is the top, with `switch` under it; `inbound` and `outbound` run a call to its end; a call
+consists of legs (`leg`). Below are the rooms: `api`, `running`, `ncco`, `mixing`, `webhooks`.
 """

@@ -27,29 +27,29 @@ KEYS_KEPT = 100  # pressed before an `input` asks for them
 
 @dataclass(frozen=True)
 class Progress:
-    """How far the audio of a socket is."""
+    """Progress of a socket's audio."""
 
     frames: int
     of: int
 
 
 class Directory(Protocol):
-    """What a call asks of the network that it runs in."""
+    """Interface of the network that a call runs in."""
 
     def callee(self, number: str) -> tuple[Telephone, Callee] | None:
-        """Return the telephone of a subscriber, and how it takes calls; None: nobody's number."""
+        """Return a subscriber's telephone, and how it takes calls; None: unknown number."""
 
     def room(self, name: str) -> Conversation:
         """Return the application's conversation of that name, a new one if there is none."""
 
     def conversation(self, uuid: str) -> Conversation | None:
-        """Return a conversation that somebody is in."""
+        """Return a conversation that has members; None if there is none."""
 
     def add(self, leg: "Leg") -> None:
-        """Note a leg that begins."""
+        """Register a leg that begins."""
 
     def ended(self, leg: "Leg") -> None:
-        """Note a leg on which nothing more will happen."""
+        """Register that a leg has ended."""
 
     def may_connect(self) -> bool:
         """Return whether one more `connect` is within the limit of new calls a second."""
@@ -69,7 +69,7 @@ class CallContext:
         events: takes the events.
         log: takes what happens.
         directory: of the network.
-        on_progress: told about the audio's progress.
+        on_progress: called with the audio's progress.
     """
 
     application: Application
@@ -81,7 +81,7 @@ class CallContext:
     on_progress: Callable[[Progress], None] | None = None
 
     def problem(self, step: str, seen: str, advice: str, severity: Severity = "failure") -> None:
-        """Note that something went wrong; strictly, a warning is a failure."""
+        """Record a problem; in strict mode a warning is a failure."""
         severity = "failure" if self.behaviour.strict else severity
         self.log.record(Problem(step, seen, advice, severity))
 
@@ -125,12 +125,12 @@ class Leg:
 
     @property
     def uuid(self) -> str:
-        """Its own."""
+        """The leg's uuid."""
         return self.events.uuid
 
     @property
     def is_over(self) -> bool:
-        """Whether it is to end, or has ended."""
+        """Whether the leg is to end, or has ended."""
         return self.over.is_set()
 
     def answer_fields(self) -> dict[str, str]:
@@ -144,7 +144,7 @@ class Leg:
         return self.call.events.post(event, self.target)
 
     def becomes(self, status: str, **extra: Any) -> asyncio.Future[Reply | None]:
-        """Change its status, and post the event that says so."""
+        """Change the leg's status, and post the event."""
         self.status = status
         if status == "answered":
             return self.post(self.events.answered())
@@ -152,18 +152,18 @@ class Leg:
 
     @property
     def has_ended(self) -> bool:
-        """Whether nothing more will happen on it."""
+        """Whether the leg has ended."""
         return self.ended_at is not None
 
     def fails(self, status: str, **extra: Any) -> dict[str, Any]:
-        """End it before it was answered; return the event that says why, not posted yet."""
+        """End the leg before it was answered; return the event that says why, not posted yet."""
         self.status = status
         self.ended_at = datetime.now(UTC)
         self.call.directory.ended(self)
         return self.events.event(status, **extra)
 
     def complete(self, by: Literal["platform", "user"]) -> None:
-        """End it: leave the conversation, and post the last event."""
+        """End the leg: leave the conversation, and post the last event."""
         self.leave()
         self.status = "completed"
         self.ended_at = datetime.now(UTC)
@@ -171,10 +171,10 @@ class Leg:
         self.call.directory.ended(self)
 
     def join(self, conversation: Conversation) -> None:
-        """Go into a conversation, out of the one before.
+        """Join a conversation, and leave the previous one.
 
         Raises:
-            ConversationFull: there are too many in it.
+            ConversationFull: the conversation has the maximum of members.
         """
         if self.conversation is not conversation:
             conversation.join(self.member)
@@ -188,7 +188,7 @@ class Leg:
             self.conversation = None
 
     def hang_up(self, by: Literal["platform", "user"] = "platform") -> None:
-        """Let it end."""
+        """Ask the leg to end."""
         if not self.over.is_set():
             self.ended_by = by
             self.over.set()

@@ -117,7 +117,7 @@ class Network:
         return self.switch.room(name)
 
     def dial(self, number: str, *, caller: str, behaves: Callee | None = None) -> Telephone:
-        """Let somebody call the application.
+        """Place a call to the application.
 
         Args:
             number: the application's.

@@ -1,4 +1,4 @@
-"""What a single call finds around it: nobody else."""
+"""A network with no other parties, for a single call."""
 
 from phone.legs.telephone import Callee, Telephone
 from phone.platform.leg import Leg
@@ -15,27 +15,27 @@ class NoNetwork:
         self._rooms: dict[str, Conversation] = {}
 
     def callee(self, _: str) -> tuple[Telephone, Callee] | None:
-        """Return nobody."""
+        """Return None: no number has a subscriber."""
         return None
 
     def room(self, name: str) -> Conversation:
-        """Return a room that nobody else will enter."""
+        """Return a conversation that no other call can join."""
         return self._rooms.setdefault(name, Conversation(name=name, started=False))
 
     def conversation(self, _: str) -> Conversation | None:
-        """Return none: there is only the call's own."""
+        """Return None: there is no other conversation."""
         return None
 
     def add(self, leg: Leg) -> None:
-        """Note nothing."""
+        """Ignore the leg."""
 
     def ended(self, leg: Leg) -> None:
-        """Note nothing."""
+        """Ignore the leg."""
 
     def may_connect(self) -> bool:
-        """Return that it may: one caller makes no limit."""
+        """Return True: a single call cannot exceed the limit."""
         return True
 
     def publish(self, recording: Recording) -> str:
-        """Return an address at which nothing is served."""
+        """Return a URN: nothing is served."""
         return f"urn:uuid:{recording.uuid}"

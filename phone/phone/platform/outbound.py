@@ -1,4 +1,4 @@
-"""A call that the API has asked for, from the first ring to the last event."""
+"""An outbound call, created through the API: from the first ring to the last event."""
 
 import asyncio
 import contextlib
@@ -25,14 +25,14 @@ FLUSH_SECONDS = 2 * EVENT_TIMEOUT
 
 @dataclass(frozen=True)
 class OutboundPlan:
-    """What the API has asked for.
+    """Settings of an outbound call.
 
     Args:
         ncco: run once answered; None: the answer URL is asked.
         ringing: seconds of ringing at most.
         length: seconds from the answer at most.
-        detection: what becomes of a call to a machine; None: nobody asks.
-        detects_beep: tell when a machine beeps.
+        detection: action when a machine answers; None: no detection.
+        detects_beep: report an answering machine's beep.
         keys: pressed for the callee once they have answered.
     """
 
@@ -118,7 +118,7 @@ async def _to_socket(leg: Leg, endpoint: WebSocket, plan: OutboundPlan) -> None:
 
 
 async def _run(leg: Leg, plan: OutboundPlan) -> None:
-    """Get the NCCO, and run it within the call's longest time."""
+    """Get the NCCO, and run it for at most the call's maximum length."""
     source = NccoSource(leg)
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(plan.length):

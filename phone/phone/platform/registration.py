@@ -93,9 +93,9 @@ class Registration(_Model):
 
     Args:
         id: the `application_id` in its tokens.
-        public_key: PEM; its owner signs with the private one. None: nobody can use the Voice API.
+        public_key: PEM; clients sign with the private one. None: the Voice API refuses everyone.
         api_key: the account's, for the Application API and in signatures.
-        api_secret: the account's; None: nobody can use the Application API.
+        api_secret: the account's; None: the Application API refuses everyone.
         signature_secret: signs webhooks; None: they are not signed.
         name: of the application.
         numbers: the application's own.

@@ -1,4 +1,4 @@
-"""Who is called, and how the simulated platform behaves."""
+"""The application that is called, and the behaviour of the simulated platform."""
 
 import ssl
 from dataclasses import dataclass, field

@@ -39,7 +39,7 @@ CLOSING_SECONDS = 5.0  # for calls that are hung up because the network closes
 
 @dataclass
 class _NetworkLog(CallLog):
-    """Passes moments and problems on, and keeps nothing: a network may run for weeks."""
+    """Passes moments and problems on without keeping them: a network may run for weeks."""
 
     on_problem: Callable[[Problem], None] | None = None
 
@@ -115,7 +115,7 @@ class Switch:
         return room
 
     def conversation(self, uuid: str) -> Conversation | None:
-        """Return a conversation that somebody is in."""
+        """Return a conversation that has members; None if there is none."""
         for leg in self.legs.values():
             if leg.conversation is not None and leg.conversation.uuid == uuid:
                 return leg.conversation
@@ -152,7 +152,7 @@ class Switch:
     # What the API and the library ask of it.
 
     def dial(self, number: str, called: str, telephone: Telephone) -> Leg:
-        """Let somebody call the application; return the leg, which rings.
+        """Place a call to the application; return the leg, which rings.
 
         Raises:
             RegistrationError: the application has no answer URL.
@@ -201,7 +201,7 @@ class Switch:
     def play(
         self, leg: Leg, kind: str, work: Callable[[Announcer], Coroutine[Any, Any, None]]
     ) -> None:
-        """Say or play something to a leg, in place of what is said or played so.
+        """Say or play something to a leg, replacing what is being said or played.
 
         Args:
             leg: who hears it.
@@ -221,7 +221,7 @@ class Switch:
             leg.member.playout.stop()
 
     async def close(self) -> None:
-        """Hang everybody up, and wait for the last events; bounded."""
+        """Hang up all calls, and wait for the last events for a bounded time."""
         for leg in list(self.legs.values()):
             if not leg.has_ended:
                 leg.hang_up()
@@ -263,7 +263,7 @@ class Switch:
         return task
 
     async def _watched(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run a call; a fault of this program in one of them ends no other."""
+        """Run a call; an error of this program in one call does not end another."""
         try:
             await work
         except Exception as error:

@@ -1,4 +1,8 @@
-"""The report of a call: judged from its log, and written for people, programs and browsers."""
+"""Report of a call: judged from its log, and written for people, programs and browsers.
+
+Public: `conclude` (from a log to a `CallReport` with its `SocketReport`s), `summary` (as text), and
+`Problem` with its `Severity`.
+"""
 
 from phone.legs.log import Problem, Severity
 from phone.report.call_report import CallReport, SocketReport

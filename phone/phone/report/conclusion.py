@@ -1,4 +1,4 @@
-"""From a call's log to its report: did the call do what was expected of it?"""
+"""Judges a call's log: makes the report, and decides whether the call worked."""
 
 from collections.abc import Iterator, Sequence
 
@@ -89,7 +89,7 @@ def _other_calls(moves: Sequence[Move]) -> Iterator[Problem]:
     if others := sum(not move.same_call for move in moves):
         yield Problem(
             "socket",
-            f"{counted(others, 'socket')} went on with another `uuid` in the headers",
+            f"{counted(others, 'socket')} continued with another `uuid` in the headers",
             "give the new socket the headers of the old one: they say which call it is",
             "warning",
         )
@@ -113,7 +113,7 @@ def _events(events: Sequence[Posted]) -> Iterator[Problem]:
             "event",
             f"{', '.join(posted.status for posted in lost)} to {url}: {seen}",
             lost[0].advice,
-            # The platform shrugs at a refused event; one that nobody took, or that a gateway
+            # The platform ignores a refused event; one that was not received, or that a gateway
             # answered in the application's place, means a dead application.
             "failure" if lost[0].reply in (None, *RETRIED_STATUSES) else "warning",
         )

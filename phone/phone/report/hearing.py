@@ -1,4 +1,4 @@
-"""What the caller hears, from the platform itself and over sockets, on one clock. Pure."""
+"""Sound that the caller heard, from the platform and from sockets, on one clock. Pure."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ __all__ = ["heard"]
 
 
 def heard(sounds: Sequence[PlatformSound], traces: Sequence[LegTrace], rate: int) -> Samples:
-    """Return everything that was heard, in its place, with silence between; mono at `rate` Hz.
+    """Return everything heard on one time line, with silence between; mono at `rate` Hz.
 
     Args:
         sounds: from the platform.

@@ -12,7 +12,7 @@ __all__ = ["Move", "moved_from", "moves_of"]
 
 @dataclass(frozen=True)
 class Move:
-    """A socket that the application closed or lost, and the one that the call went on with.
+    """A socket that the application closed or lost, and the one that continued the call.
 
     Args:
         close_code: of the old socket; 1006 when there was no closing handshake.
@@ -40,7 +40,7 @@ def moves_of(records: Sequence[SocketRecord | Problem]) -> list[Move]:
 
 
 def moved_from(records: Sequence[SocketRecord | Problem]) -> set[int]:
-    """Return the places of what a move made good: the old sockets, and dials that failed."""
+    """Return the indices of what a move recovered: the old sockets, and dials that failed."""
     good: set[int] = set()
     waiting: list[int] = []
     for place, record in enumerate(records):

@@ -1,4 +1,4 @@
-"""Did a socket leg do what was expected? Turns measurements into problems with advice."""
+"""Judges a socket leg: turns measurements into problems with advice."""
 
 from collections.abc import Iterator
 

@@ -15,7 +15,7 @@ SAID_FRAMES = 6 * FRAMES_PER_SECOND  # what was sent before it
 
 
 def figures(socket: SocketLeg) -> dict[str, Any]:
-    """Return what is known at once."""
+    """Return the figures that need no alignment."""
     trace = socket.trace
     return {
         "rate": trace.rate,
@@ -29,7 +29,7 @@ def figures(socket: SocketLeg) -> dict[str, Any]:
 
 
 async def recent_delay(socket: SocketLeg) -> float | None:
-    """Return the echo's delay in the last seconds, in ms; None while nothing alike comes back."""
+    """Return the echo's delay in the last seconds, in ms; None without an echo."""
     trace = socket.trace
     heard, heard_at = trace.received[-HEARD_FRAMES:], trace.received_at[-HEARD_FRAMES:]
     said, said_at = trace.sent[-SAID_FRAMES:], trace.sent_at[-SAID_FRAMES:]

@@ -1,4 +1,4 @@
-"""Who may ask: the page itself, under a name that leads to this program, and nobody else.
+"""Access check: only the page itself, under a host name of this program.
 
 A page of another origin can make a browser send requests to loopback, and a name under a
 stranger's control can be made to lead there (DNS rebinding). The `Host` says by which name the
@@ -29,7 +29,7 @@ HEADERS = {
 
 
 def guard(names: frozenset[str]) -> Middleware:
-    """Return the middleware that refuses strangers.
+    """Return the middleware that refuses all other requests.
 
     Args:
         names: hosts by which the program may be called, besides loopback's.

@@ -1,4 +1,4 @@
-"""Jitter buffer for what a page says: frames come from a browser, the call takes one every 20 ms.
+"""Jitter buffer of a page's audio: a browser's frames in, one frame every 20 ms out.
 
 Pure: nothing runs in it. It adapts by itself. A frame that comes too late leaves a gap of silence,
 and stays behind as one more in the buffer; those that nobody needed for a second are left out.

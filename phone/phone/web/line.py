@@ -15,16 +15,16 @@ FRAME_RATES = {frame_bytes(rate): rate for rate in RATES}
 
 
 class Page(Protocol):
-    """What a telephone asks of the page that holds it."""
+    """Interface of the page that a telephone is in."""
 
     def hear(self, frame: bytes) -> None:
         """Take 20 ms of what is heard."""
 
     def hear_key(self, digit: str) -> None:
-        """Take a key that somebody else pressed."""
+        """Take a key that another member pressed."""
 
     def rate_is(self, rate: int) -> None:
-        """Take the Hz at which the call wants its frames."""
+        """Set the sample rate of the call's frames, in Hz."""
 
     async def ring(self, caller: str, conversation: str, telephone: "PageTelephone") -> Takes:
         """Ring until the person decides."""
@@ -60,7 +60,7 @@ class PageTelephone(Telephone):
         return keys
 
     def speak(self, rate: int, due: float) -> bytes | None:
-        """Return the next frame; silence while none is there: a line is never still."""
+        """Return the next frame; silence while there is none, since a line always sends."""
         if rate != self._wanted:
             self._wanted = rate
             self._page.rate_is(rate)

@@ -44,7 +44,7 @@ class PageCall:
         self._log = PageLog(tell)
 
     async def run(self) -> None:
-        """Place the call and see it through; tell the page what became of it."""
+        """Place the call, run it to its end, and send the page its result."""
         watching = asyncio.create_task(self._watch(), name="figures")
         try:
             report = await place(

@@ -1,4 +1,4 @@
-"""A call's log that tells a page of everything as it happens, with the whole JSON behind it."""
+"""A call's log that sends a page every step as it happens, with its full JSON."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ ABOUT_EXCHANGES = ("answer", "fallback", "event", "transfer")  # moments that re
 
 
 class PageLog(CallLog):
-    """Tells a page.
+    """A call's log whose entries are sent to a page.
 
     Args:
         tell: takes a message for the page.

@@ -1,4 +1,4 @@
-"""The calls that are over: their summaries, reports and sounds, as long as the program runs."""
+"""Store of ended calls: their summaries, reports and sounds, while the program runs."""
 
 import io
 from collections import OrderedDict

@@ -1,4 +1,4 @@
-"""What a page asks for when it calls: read, checked, turned into a plan."""
+"""A page's request for a call: parsed, checked, turned into a plan."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal

@@ -1,4 +1,4 @@
-"""The softphone's server: the page, its files, its socket, and what it asks beside."""
+"""The softphone's server: the page, its files, its socket, and its other requests."""
 
 import asyncio
 import contextlib

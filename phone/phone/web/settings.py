@@ -13,7 +13,7 @@ PORT = 8091
 
 @dataclass(frozen=True)
 class SoftphoneSettings:
-    """What `phone serve` is told.
+    """Settings of `phone serve`.
 
     Args:
         answer_url: what the page calls unless its user says otherwise.

@@ -51,7 +51,7 @@ class StackStatus:
             await self._session.close()
 
     async def look(self) -> dict[str, Any]:
-        """Return what the services say of themselves."""
+        """Return the readiness that the services report."""
         names, urls = list(self._settings.readiness), list(self._settings.readiness.values())
         replies = await asyncio.gather(*map(self._get, urls))
         services = [

@@ -1,4 +1,4 @@
-"""What all pages share: the network with its meetings, their numbers, the calls that are over."""
+"""State that all pages share: the network with its meetings, numbers, and ended calls."""
 
 import shutil
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ FIRST_NUMBER = 447700900100
 
 @dataclass
 class Switchboard:
-    """Shared by the pages.
+    """State that all pages share.
 
     Args:
         settings: of the softphone.

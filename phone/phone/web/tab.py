@@ -1,4 +1,4 @@
-"""One page: what it asks for and says, what it is told and hears."""
+"""One open page: its requests and audio, and the messages and audio sent to it."""
 
 import asyncio
 import contextlib
@@ -60,7 +60,7 @@ class Tab:
     # What the telephone asks of its page (`Page`), and the switchboard.
 
     def tell(self, message: Mapping[str, Any]) -> None:
-        """Tell the page something."""
+        """Send the page a message."""
         with contextlib.suppress(asyncio.QueueFull):
             self._queue.put_nowait(json.dumps(message, default=str))
 
@@ -70,7 +70,7 @@ class Tab:
             self._queue.put_nowait(frame)
 
     def hear_key(self, digit: str) -> None:
-        """Tell the page of a key that somebody else pressed."""
+        """Tell the page of a key that another member pressed."""
         self.tell({"type": "key", "digit": digit})
 
     def rate_is(self, rate: int) -> None:
@@ -97,7 +97,7 @@ class Tab:
         return takes
 
     def network_exchange(self, exchange: Exchange) -> None:
-        """Tell of a webhook, if it belongs to the call that has come in here."""
+        """Report a webhook, if it belongs to the incoming call."""
         if self._conversation and exchange.fields.get("conversation_uuid") == self._conversation:
             name = exchange.fields.get("status", "webhook")
             text = f"{name} → {exchange.seen or exchange.status}"
@@ -108,7 +108,7 @@ class Tab:
                 self.tell(ncco)
 
     def network_problem(self, problem: Problem) -> None:
-        """Tell of a problem while a call that came in goes on."""
+        """Report a problem during an incoming call."""
         if self._telephone is not None and self._call is None:
             self.tell(
                 {

@@ -1,4 +1,4 @@
-"""An NCCO as it came, field by field, each with what the platform says of it."""
+"""An NCCO as received, field by field, each with the platform's verdict."""
 
 import json
 import re
@@ -18,7 +18,7 @@ Verdict = Literal["taken", "refused", "warning"]
 
 @dataclass(frozen=True)
 class Row:
-    """One field.
+    """One field of an NCCO, with its verdict.
 
     Args:
         where: its path, such as `[1].endpoint[0].uri`; empty for the document itself.

@@ -1,1 +1,1 @@
-"""The Voice API and the Application API, served over HTTP as in their references."""
+"""Serves the Voice API and the Application API over HTTP, as their references describe."""

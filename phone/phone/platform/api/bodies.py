@@ -34,7 +34,7 @@ class From(_Body):
 
 
 class MachineDetection(_Body):
-    """How a machine is told from a person."""
+    """Detection of answering machines."""
 
     behavior: Literal["continue", "hangup"] = "continue"
     mode: Literal["default", "detect", "detect_beep"] = "default"
@@ -97,13 +97,13 @@ class CallBody(_Body):
 
     @property
     def detection(self) -> Literal["continue", "hangup"] | None:
-        """What becomes of a call to a machine; None: nobody asks."""
+        """Action when a machine answers; None: no detection."""
         advanced = self.advanced_machine_detection
         return advanced.behavior if advanced else self.machine_detection
 
     @property
     def detects_beep(self) -> bool:
-        """Whether a machine's beep is told."""
+        """Whether to report an answering machine's beep."""
         advanced = self.advanced_machine_detection
         return advanced is not None and advanced.mode == "detect_beep"
 
@@ -123,7 +123,7 @@ class Destination(_Body):
 
 
 class SteerBody(_Body):
-    """What happens to a call."""
+    """Change to a running call."""
 
     action: Literal["hangup", "mute", "unmute", "earmuff", "unearmuff", "transfer"]
     destination: Destination | None = None
@@ -166,7 +166,7 @@ class DtmfBody(_Body):
 
 
 class AsyncInputBody(_Body):
-    """Where keys go while an asynchronous `input` runs."""
+    """Target of keys while an asynchronous `input` runs."""
 
     event_url: Url
     event_method: Method = "POST"

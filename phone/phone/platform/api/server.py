@@ -80,7 +80,7 @@ class _Server:
 
     @web.middleware
     async def guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Check who asks and how often; answer errors in the API's shape."""
+        """Check authentication and rate; answer errors in the API's shape."""
         try:
             registration = self._switch.registration
             authorization = request.headers.get("Authorization")

@@ -1,4 +1,4 @@
-"""Who may use the API: tokens of the Voice API, and Basic for the Application API."""
+"""Authentication of API requests: tokens of the Voice API, Basic for the Application API."""
 
 import base64
 import binascii
@@ -19,7 +19,7 @@ LEEWAY_SECONDS = 5  # for clocks that differ; not published
 
 
 class Unauthorized(Exception):
-    """The request may not be made; the message says why."""
+    """The request is not authenticated; the message says why."""
 
 
 def check_token(authorization: str | None, registration: Registration) -> None:

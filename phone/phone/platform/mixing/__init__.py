@@ -1,1 +1,1 @@
-"""Conversations: their members, the clock, the mixer, and what is played and recorded."""
+"""Conversations: their members, clock and mixer, playout and recording."""

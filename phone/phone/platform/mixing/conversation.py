@@ -18,7 +18,7 @@ __all__ = ["Conversation", "ConversationFull", "Member"]
 
 
 class ConversationFull(Exception):
-    """It has as many members as the platform allows."""
+    """The conversation has as many members as the platform allows."""
 
 
 @dataclass(eq=False)
@@ -28,9 +28,9 @@ class Member:
     Args:
         uuid: the leg's.
         participant: who speaks and hears.
-        on_key: told about each key that the participant presses.
-        muted: nobody hears it.
-        earmuffed: it hears nobody.
+        on_key: called with each key that the participant presses.
+        muted: no other member hears it.
+        earmuffed: it hears no other member.
         can_speak: the only legs that hear it; None: all.
         can_hear: the only legs that it hears; None: all.
         ends_conversation: when it leaves, all others are ended.
@@ -99,17 +99,17 @@ class Conversation:
 
     @property
     def members(self) -> tuple[Member, ...]:
-        """Who is in it."""
+        """The members of the conversation."""
         return tuple(self._members.values())
 
     @property
     def rate(self) -> int:
-        """Hz at which it is mixed: the highest of its sockets', so that two stay bit-exact."""
+        """Sample rate of the mix in Hz: the highest of its sockets', so that two stay bit-exact."""
         rates = [m.participant.rate for m in self._members.values()]
         return max((rate for rate in rates if rate is not None), default=PLATFORM_RATE)
 
     def join(self, member: Member) -> None:
-        """Take a member in.
+        """Add a member.
 
         Raises:
             ConversationFull: there are as many as the platform allows.
@@ -123,7 +123,7 @@ class Conversation:
             self._clock = asyncio.create_task(self._run(), name="conversation")
 
     def leave(self, uuid: str) -> None:
-        """Let a member go; the clock stops with the last one."""
+        """Remove a member; the clock stops with the last one."""
         member = self._members.pop(uuid, None)
         if member is not None and member.ends_conversation:
             for other in self._members.values():

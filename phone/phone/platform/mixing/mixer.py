@@ -33,7 +33,7 @@ EVERYONE = Hearing({}, {})
 
 
 def mix(frames: Sequence[bytes | None], hearing: Hearing = EVERYONE) -> list[bytes | None]:
-    """Return what each member hears; None where nobody that it hears says anything.
+    """Return what each member hears; None where no one that it hears is speaking.
 
     Args:
         frames: what each member says, all of one rate; None: nothing.
@@ -69,7 +69,7 @@ def mix(frames: Sequence[bytes | None], hearing: Hearing = EVERYONE) -> list[byt
 
 
 def _lone(frames: Sequence[bytes | None], speaking: list[int]) -> list[bytes | None]:
-    """Return what is heard of one speaker, or of none: the very bytes."""
+    """Return what is heard of one speaker, byte for byte, or of none."""
     if not speaking:
         return [None] * len(frames)
     return [None if place == speaking[0] else frames[speaking[0]] for place in range(len(frames))]

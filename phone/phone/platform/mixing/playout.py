@@ -17,7 +17,7 @@ class Playout:
 
     @property
     def busy(self) -> bool:
-        """Whether something is played."""
+        """Whether a sound is playing."""
         return self._samples is not None
 
     def play(self, samples: Samples, *, loops: bool = False) -> None:
@@ -33,7 +33,7 @@ class Playout:
         self._at_rate = {}
 
     def stop(self) -> None:
-        """Play nothing more."""
+        """Stop playing."""
         self._samples = None
 
     def next(self, rate: int) -> bytes | None:

@@ -47,7 +47,7 @@ class Recording:
         self.tape.erase()
 
     def event(self, url: str, conversation_uuid: str) -> dict[str, Any]:
-        """Return the event that tells of it (Webhook reference, record)."""
+        """Return the event about the recording (Webhook reference, record)."""
         return {
             "start_time": timestamp(self.start),
             "recording_url": url,

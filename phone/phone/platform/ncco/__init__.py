@@ -1,1 +1,1 @@
-"""The NCCO: its actions and endpoints, and what the platform refuses or ignores of them."""
+"""The NCCO: its actions and endpoints, and their validation as the platform does it."""

@@ -116,7 +116,7 @@ class Connect(_WithEvents):
 
     @property
     def detection(self) -> Literal["continue", "hangup"] | None:
-        """What becomes of a call to a machine; None: nobody asks."""
+        """Action when a machine answers; None: no detection."""
         behaviour = self._advanced.get("behavior", self.machine_detection)
         if behaviour is None and self._advanced:
             return "continue"
@@ -124,7 +124,7 @@ class Connect(_WithEvents):
 
     @property
     def detects_beep(self) -> bool:
-        """Whether a machine's beep is told."""
+        """Whether to report an answering machine's beep."""
         return bool(self._advanced.get("mode") == "detect_beep")
 
     @property
@@ -154,7 +154,7 @@ class Record(_WithEvents):
 
     @property
     def has_end(self) -> bool:
-        """Whether it ends by itself; the NCCO goes on beside one that does not."""
+        """Whether the recording has an end of its own; otherwise the NCCO continues beside it."""
         return any((self.end_on_silence, self.end_on_key, self.time_out))
 
 

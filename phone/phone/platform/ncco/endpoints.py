@@ -100,7 +100,7 @@ class Authorization(Model):
 
 
 class WebSocket(Model):
-    """The endpoint that this program is about."""
+    """A WebSocket: the application's end of the audio."""
 
     type: Literal["websocket"]
     uri: str
@@ -110,7 +110,7 @@ class WebSocket(Model):
 
     @property
     def shown(self) -> dict[str, Any]:
-        """What others may see of it: no authorization."""
+        """The endpoint without its authorization, for logs and events."""
         return {
             "type": "websocket",
             "uri": self.uri,
@@ -120,7 +120,7 @@ class WebSocket(Model):
 
     @property
     def rate(self) -> int:
-        """Hz."""
+        """Sample rate in Hz."""
         return content_type_rate(self.content_type)
 
     @field_validator("uri")

@@ -1,1 +1,1 @@
-"""NCCOs as they run on a leg: one module an action that takes more than a line."""
+"""Runs NCCOs on a leg: one module for each larger action."""

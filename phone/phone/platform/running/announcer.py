@@ -1,4 +1,4 @@
-"""What the platform itself says and plays to the caller: `talk` and `stream` (NCCO reference)."""
+"""The actions `talk` and `stream`: what the platform says and plays (NCCO reference)."""
 
 import asyncio
 import contextlib
@@ -24,7 +24,7 @@ FORMATS = "give an MP3, or a WAV file of 16 bit"
 
 
 class Announcer:
-    """Says and plays; in the time that it takes, unless everything happens at once.
+    """Says and plays in real time, unless everything happens at once.
 
     Args:
         leg: who hears it.
@@ -40,7 +40,7 @@ class Announcer:
 
         Args:
             action: what is said.
-            endless: `loop` 0 goes on until it is cancelled, as the API's does.
+            endless: `loop` 0 repeats until it is cancelled, as the API's does.
         """
         self._call.log.add("talk", f"“{action.words}”")
         self._call.log.spoke(action.words)
@@ -58,7 +58,7 @@ class Announcer:
 
         Args:
             action: what is played.
-            endless: `loop` 0 goes on until it is cancelled, as the API's does.
+            endless: `loop` 0 repeats until it is cancelled, as the API's does.
         """
         call, url = self._call, action.stream_url[0]
         endless = endless and action.loop == 0
@@ -85,7 +85,7 @@ class Announcer:
             await self._play("stream", url, sound, action.loop, endless=endless)
 
     async def pass_time(self, seconds: float, *, always: bool = False) -> None:
-        """Let time pass until it is over or the caller hangs up; none when all is at once.
+        """Wait, unless everything happens at once, for a time or until the caller hangs up.
 
         Args:
             seconds: how much.

@@ -61,7 +61,7 @@ async def connect_phone(
         root=False,
     )
     if found is None:
-        seen = f"{printable(endpoint.number)} rang, and nobody has that number here"
+        seen = f"{printable(endpoint.number)} rang, but no subscriber has that number"
         advice = "give it to a subscriber of `phone platform`"
         call.problem("ncco", seen, advice, "warning")
     if not call.directory.may_connect():
@@ -132,14 +132,14 @@ async def _asked(leg: Leg, telephone: Rung, seconds: float) -> str:
 async def detect_machine(
     leg: Leg, telephone: Telephone, callee: Callee, detection: Detection | None, beep: bool
 ) -> None:
-    """Tell whether a machine answered, if that was asked for (advanced-machine-detection).
+    """Post whether a machine answered, if detection was requested (advanced-machine-detection).
 
     Args:
         leg: the telephone's.
         telephone: it.
         callee: how it takes calls.
-        detection: what becomes of a call to a machine; None: nobody asked.
-        beep: tell when a machine beeps.
+        detection: action when a machine answers; None: no detection.
+        beep: report an answering machine's beep.
     """
     if detection is None:
         return

@@ -1,4 +1,4 @@
-"""The action `record`: records what a leg says and hears, and tells where it can be fetched."""
+"""The action `record`: records what a leg says and hears, and publishes the recording."""
 
 import asyncio
 import contextlib
@@ -24,7 +24,7 @@ LONGEST_SECONDS = 7200.0  # of `timeOut` (NCCO reference, record)
 async def record(
     leg: Leg, tapes: list[Tape], action: Record, begun: asyncio.Event, stop: asyncio.Event
 ) -> None:
-    """Record until the action's end, or the leg's; an event tells of the recording.
+    """Record until the action or the leg ends, then post the event of the recording.
 
     Args:
         leg: whose.
@@ -49,7 +49,7 @@ async def record(
 
 
 async def publish(leg: Leg, recording: Recording, action: Record) -> None:
-    """Encode a recording, let it be served, and post its event."""
+    """Encode a recording, publish it, and post its event."""
     await asyncio.to_thread(recording.finish)
     url = leg.call.directory.publish(recording)
     if not url.startswith("http"):

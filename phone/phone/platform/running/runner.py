@@ -123,7 +123,7 @@ class NccoRunner:
         return None
 
     async def _input(self, action: Input) -> Ncco | None:
-        """Collect keys; hear no speech, for there is no recogniser."""
+        """Collect keys. Speech is not recognised."""
         if action.mode == "asynchronous":
             self._leg.async_input = event_target(action) or self._call.events.default
             return None
@@ -195,7 +195,7 @@ class NccoRunner:
         await self._stay()
 
     def _moved(self, conversation: Conversation | None) -> None:
-        """Put the leg into a conversation, and tell of it (Webhook reference, transfer)."""
+        """Move the leg into a conversation, and post the event (Webhook reference, transfer)."""
         leg = self._leg
         if conversation is None:
             return

@@ -1,1 +1,1 @@
-"""Webhooks as the platform sends them: signed, retried, in order; and their events' shapes."""
+"""Sends webhooks as the platform does: signed, retried, in order; and builds their events."""

@@ -38,7 +38,7 @@ __all__ = [
     "WebhookError",
 ]
 
-PUBLIC = "start the platform with --public, if it shall call there"
+PUBLIC = "start the platform with --public to let it call there"
 REPLY_KEPT = 8192  # characters
 
 
@@ -61,7 +61,7 @@ class WebhookClient:
         tls: the trusted certificates; None: the system's.
         signer: signs every webhook; None: they are unsigned.
         clock: for the times of exchanges.
-        on_exchange: told about each request and its reply.
+        on_exchange: called with each request and its reply.
         local_only: refuse hosts on the internet.
         fresh_tokens: sign a second attempt anew. Whether the platform does is not published; with
             the same token an application that refuses tokens it has seen before is found out.

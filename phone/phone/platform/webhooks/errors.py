@@ -102,7 +102,7 @@ def explain(error: Exception, url: str, connect: float, total: float) -> Attempt
             return AttemptFailed(
                 "Socket timeout.",
                 f"no complete reply within {total:g} s",
-                "answer first, work later: a caller hears silence meanwhile",
+                "answer first, work later: the caller hears silence in the meantime",
                 True,
             )
         case aiohttp.ServerDisconnectedError() | aiohttp.ClientPayloadError():

@@ -1,4 +1,4 @@
-"""What an application answered to a webhook: a reply, or why there was none."""
+"""An application's reply to a webhook, or why there was none."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ __all__ = ["Attempt", "Reply", "WebhookError"]
 
 @dataclass(frozen=True)
 class Attempt:
-    """One attempt: what came of it and how long it took in ms."""
+    """One attempt: its result, and how long it took in ms."""
 
     seen: str
     milliseconds: float

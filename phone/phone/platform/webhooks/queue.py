@@ -37,7 +37,7 @@ class WebhookQueue:
 
     Args:
         webhooks: the HTTP client.
-        log: told about each event.
+        log: records each event.
         default: the application's event URL.
     """
 
@@ -53,11 +53,11 @@ class WebhookQueue:
 
     @property
     def default(self) -> EventTarget | None:
-        """Where events go that name no URL."""
+        """URL of events that have none of their own."""
         return self._default
 
     def set_default(self, target: EventTarget) -> None:
-        """Name the application's event URL, unless there is one, and let waiting events go
+        """Set the application's event URL, unless there is one, and post waiting events
         there.
         """
         if self._default is None:
@@ -89,7 +89,7 @@ class WebhookQueue:
         return answer
 
     async def close(self, within: float) -> None:
-        """Post what waits, for at most `within` seconds, and stop."""
+        """Post waiting events for at most `within` seconds, then stop."""
         try:
             async with asyncio.timeout(within):
                 await self._queue.join()
