@@ -45,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns:
         The exit status.
+
     """
     namespace = parser().parse_args(arguments)
     try:

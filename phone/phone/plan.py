@@ -64,6 +64,7 @@ class CallPlan:
         faults: what goes wrong on purpose.
         assume: what the platform does where it does not say.
         ca_file: PEM file of an authority to trust besides the system's.
+
     """
 
     answer_url: str = ANSWER_URL
@@ -93,6 +94,7 @@ class CallPlan:
 
         Raises:
             PlanError: the first setting that is wrong.
+
         """
         _check_url("the answer URL", self.answer_url)
         if self.event_url is not None:
@@ -131,6 +133,7 @@ class CallPlan:
 
         Raises:
             PlanError: the file of the authority cannot be used.
+
         """
         if self.ca_file is None:
             return None

@@ -42,6 +42,7 @@ class FakeApplication:
         rate: Hz, in the NCCO of its own.
         files: what lies under `/files/`, by name.
         tls: serve https:// and wss:// on the name localhost; None: http:// and ws://.
+
     """
 
     def __init__(

@@ -62,6 +62,7 @@ class Client:
     Args:
         url: of the platform.
         session: of aiohttp.
+
     """
 
     def __init__(self, url: str, session: aiohttp.ClientSession) -> None:

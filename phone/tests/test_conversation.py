@@ -28,6 +28,7 @@ class Voice:
     Args:
         level: of its samples.
         rate: Hz of its own; None: any.
+
     """
 
     def __init__(self, level: int, rate: int | None = None) -> None:

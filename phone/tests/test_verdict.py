@@ -27,6 +27,7 @@ def trace(
         ended_by: who ended the leg.
         late: seconds by which the phone's own frames leave later, one after the other.
         heard_until: when the leg ends; None: when everything was played.
+
     """
     leg = LegTrace(16000, received=received, ended_by=ended_by, close_code=1000)
     leg.received_at = [number * every for number in range(len(received))]

@@ -28,6 +28,7 @@ class Sdk:
         kind: "python" or "node".
         network: that it calls.
         process: of the SDK.
+
     """
 
     def __init__(self, kind: str, network: Network, process: asyncio.subprocess.Process) -> None:

@@ -36,6 +36,7 @@ def align(
         received: the binary messages in their order, of any size.
         received_at: when each arrived, on the same clock.
         rate: Hz.
+
     """
     if not sent or not any(received):
         return _nothing(len(sent), len(received))

@@ -32,6 +32,7 @@ class Alignment:
         delay_frames: which sent frame each of `delays_ms` belongs to.
         last: the index of the last frame sent.
         similarity: 1.0 for the same bytes; else the median correlation of the sound.
+
     """
 
     method: Literal["exact", "correlation", "none"]

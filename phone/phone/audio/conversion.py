@@ -14,6 +14,7 @@ class RateConverter:
     Args:
         old: Hz.
         new: Hz.
+
     """
 
     def __init__(self, old: int, new: int) -> None:

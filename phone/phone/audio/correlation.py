@@ -24,6 +24,7 @@ def best_place(window: Sound, sound: Sound, expected: int | None = None) -> tupl
         window: what is looked for.
         sound: where; shorter than the window means nowhere.
         expected: of equally good places the nearest to this one is taken; None: the best alone.
+
     """
     if not len(window) or len(sound) < len(window):
         return 0, 0.0

@@ -28,6 +28,7 @@ def file_kind(data: bytes) -> str | None:
 
     Args:
         data: the first bytes; an MP3 without tags is known by two frames, of up to 1,441 bytes.
+
     """
     for kind, beginning in KINDS:
         if beginning.match(data):

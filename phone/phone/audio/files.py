@@ -54,6 +54,7 @@ class Voice:
         samples: mono, 16 bit.
         rate: Hz.
         name: where it came from, for reports.
+
     """
 
     samples: Samples
@@ -74,6 +75,7 @@ class Voice:
 
         Args:
             seconds: the length wanted: cuts, or loops from the start; None: as long as it is.
+
         """
         samples = self.samples
         if seconds is not None:
@@ -95,6 +97,7 @@ def load(source: str | Path, rate: int) -> Voice:
 
     Raises:
         AudioError: there is no such file, or it is no audio, empty, or too long.
+
     """
     name = str(source)
     if name == TONE:
@@ -118,6 +121,7 @@ def save(path: Path, frames: Sequence[bytes], rate: int) -> None:
 
     Raises:
         OSError: the folder is missing, not writable, or the disk is full.
+
     """
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     os.close(handle)
@@ -144,6 +148,7 @@ def decode(data: bytes, rate: int) -> Samples:
 
     Raises:
         AudioError: it is no audio, empty, or too long.
+
     """
     return _decoded(data, rate, "it")
 
@@ -156,6 +161,7 @@ def decode_stream(data: bytes, rate: int) -> tuple[Samples, str]:
 
     Raises:
         AudioError: it is another format, no audio at all, empty, or too long.
+
     """
     with _opened(io.BytesIO(data), "it") as file:
         wav = file.format in ("WAV", "WAVEX") and file.subtype == "PCM_16"

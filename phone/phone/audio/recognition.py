@@ -24,6 +24,7 @@ class Match:
         share: of its loud windows that were found in their place.
         at: seconds into the other sound where it begins.
         likeness: the median correlation of its windows.
+
     """
 
     share: float

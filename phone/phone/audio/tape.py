@@ -18,6 +18,7 @@ class Tape:
 
     Args:
         seconds: what is kept at most; the rest is counted in `left_out`.
+
     """
 
     def __init__(self, seconds: float = TAPE_SECONDS) -> None:
@@ -63,5 +64,6 @@ class Tape:
 
         Raises:
             OSError: it cannot be written.
+
         """
         save(path, [self.samples(rate).astype("<i2").tobytes()], rate)

@@ -24,6 +24,7 @@ class VoiceError(Exception):
     Args:
         seen: what happened.
         advice: what to try.
+
     """
 
     def __init__(self, seen: str, advice: str) -> None:
@@ -42,6 +43,7 @@ async def speak(words: str, language: str, rate: int) -> Samples:
 
     Raises:
         VoiceError: no program, no voice for the language, or it failed.
+
     """
     program = next(filter(None, map(shutil.which, PROGRAMS)), None)
     if program is None:

@@ -18,6 +18,7 @@ def mended(data: bytes) -> bytes | None:
     Returns:
         None when `data` is no WAV file, has no format or no audio, or joins files of different
         formats.
+
     """
     formats: set[bytes] = set()
     audio: list[bytes] = []

@@ -54,6 +54,7 @@ class LiveCall:
     Raises:
         CallFailed: the socket did not open.
         PlanError: the plan cannot be carried out.
+
     """
 
     def __init__(self, plan: CallPlan) -> None:
@@ -84,6 +85,7 @@ class LiveCall:
 
         Raises:
             CallFailed: the call is over.
+
         """
         frames = load(source, self._trace.rate).frames()
         self._caller.say(frames)
@@ -95,6 +97,7 @@ class LiveCall:
 
         Raises:
             PlanError: something that is no key.
+
         """
         try:
             pressed = parse_keys(keys, 1.0)
@@ -113,6 +116,7 @@ class LiveCall:
         Args:
             source: a file, or "speech", "tone"; None: any sound at all.
             within: seconds to wait for it.
+
         """
         deadline = time.monotonic() + within
         while True:

@@ -26,6 +26,7 @@ class LiveNetwork:
 
     Args:
         settings: those of `Network`, by name.
+
     """
 
     def __init__(self, **settings: Any) -> None:
@@ -74,6 +75,7 @@ class LiveNetwork:
 
         Raises:
             CallFailed: the number was not called, or the call was not answered.
+
         """
 
         async def wait() -> Telephone:
@@ -137,6 +139,7 @@ class LivePerson:
     Args:
         network: their network.
         telephone: theirs.
+
     """
 
     def __init__(self, network: LiveNetwork, telephone: Telephone) -> None:
@@ -152,6 +155,7 @@ class LivePerson:
 
         Raises:
             AudioError: there is no such sound.
+
         """
 
         async def say() -> None:
@@ -167,6 +171,7 @@ class LivePerson:
 
         Raises:
             ValueError: something that is no key.
+
         """
 
         async def press() -> None:
@@ -180,6 +185,7 @@ class LivePerson:
         Args:
             source: an audio file, or "speech", "tone"; None: any sound at all.
             within: seconds to wait for it.
+
         """
 
         async def listen() -> Heard:

@@ -47,6 +47,7 @@ async def call(
 
     Raises:
         PlanError: the plan cannot be carried out; nothing was dialled.
+
     """
     plan.check()
     try:
@@ -83,6 +84,7 @@ async def place(
         on_moment: called with each step, unless `log` is given.
         log: takes what happens; None: a new one.
         directory: of the network that it runs in; None: no other parties.
+
     """
     log = log or CallLog(on_moment)
     behaviour = _behaviour(plan)

@@ -53,6 +53,7 @@ def compared(cassette: Cassette, report: CallReport) -> CallReport:
     Args:
         cassette: of the call then.
         report: of the call now, placed with `plan_of`.
+
     """
     return replace(report, problems=[*report.problems, *_differences(cassette, report)])
 

@@ -76,6 +76,7 @@ class Cassette:
     Args:
         folder: where it is.
         document: what was asked, answered and said in text.
+
     """
 
     folder: Path
@@ -104,6 +105,7 @@ def write_cassette(plan: CallPlan, report: CallReport, folder: Path) -> None:
 
     Raises:
         CassetteError: there is something already, or the folder cannot be written.
+
     """
     if folder.exists():
         raise CassetteError(f"{folder} exists; name a new folder, or remove it")
@@ -130,6 +132,7 @@ def read_cassette(folder: Path) -> Cassette:
 
     Raises:
         CassetteError: the folder is no cassette, or one of another version.
+
     """
     path = folder / DOCUMENT
     try:

@@ -71,6 +71,7 @@ def plan_from(namespace: argparse.Namespace) -> LoadPlan:
 
     Raises:
         PlanError: a number out of range, or no audio.
+
     """
     if not 1 <= namespace.calls <= 100_000 or not 1 <= namespace.processes <= 256:
         raise PlanError("give 1 to 100000 --calls and 1 to 256 --processes")

@@ -50,6 +50,7 @@ def signing_from(namespace: argparse.Namespace) -> Signing:
 
     Raises:
         SecretError: the file cannot be read, or is empty.
+
     """
     environ = os.environ
     secret = namespace.signature_secret

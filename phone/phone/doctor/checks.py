@@ -18,6 +18,7 @@ class Check:
         verdict: how it is.
         seen: what was seen.
         advice: what to do; empty where nothing is to be done.
+
     """
 
     name: str
@@ -33,6 +34,7 @@ class Diagnosis:
     Args:
         url: what was examined.
         on_check: called with each check when it is done.
+
     """
 
     url: str

@@ -35,6 +35,7 @@ class DoctorPlan:
     Args:
         call: the call that shall work.
         requests: how many answers are timed.
+
     """
 
     call: CallPlan
@@ -50,6 +51,7 @@ async def examine(plan: DoctorPlan, on_check: Callable[[Check], None] | None = N
 
     Raises:
         PlanError: the plan cannot be carried out.
+
     """
     call = plan.call
     call.check()

@@ -42,6 +42,7 @@ async def check_socket(
         public: whether the answer URL is public, so that the socket must be, too.
         signer: signs handshakes of type vonage.
         tls: trusted certificates; None: the system's.
+
     """
     uri = endpoint.uri
     if public and is_local(uri):

@@ -30,6 +30,7 @@ class Assumptions:
         handshake_hash: whether a handshake's token has "none" for a `payload_hash`, or the one of
             an "empty" payload.
         connects: whether a `connect` is "counted" among the new calls of a second, or "free".
+
     """
 
     disconnected: str = "synchronous"
@@ -46,6 +47,7 @@ class Assumptions:
 
         Raises:
             AssumptionError: an unknown name, or a value that it does not take.
+
         """
         changes: dict[str, Any] = {}
         for text in texts:

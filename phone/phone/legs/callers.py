@@ -29,6 +29,7 @@ class Speech:
         length: how many frames; None: not known yet.
         keys: pressed on the way.
         wait: seconds for the rest of an echo after the last frame.
+
     """
 
     def __init__(
@@ -93,6 +94,7 @@ class Caller(Participant, Protocol):
             trace: of the socket's leg.
             played: what the platform itself let the caller hear before.
             limit: seconds that the connection may last.
+
         """
 
     def end(self) -> None:
@@ -132,6 +134,7 @@ class ScriptedCaller(_Speaker):
         listening: seconds on the line after the last frame.
         stays: stay on the line in silence for all of `listening`; else hang up as soon as as much
             came back as was said.
+
     """
 
     audio: str | Path = "speech"

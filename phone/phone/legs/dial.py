@@ -20,6 +20,7 @@ class DialError(Exception):
         seen: what happened.
         advice: what to try.
         http: the HTTP status of a handshake that was refused.
+
     """
 
     def __init__(
@@ -63,6 +64,7 @@ async def dial(
 
     Raises:
         DialError: the socket did not open.
+
     """
     headers = {"Authorization": authorization} if authorization else None
     # `connect` hands what it does not know to the event loop, which alone knows `ssl`.

@@ -27,6 +27,7 @@ class Faults:
         early_audio: frames sent before the first message.
         slow_reader: ms to wait before each message is read.
         odd_frames: every so many frames, one is cut in half.
+
     """
 
     jitter: float = 0.0
@@ -46,6 +47,7 @@ class Faults:
 
         Raises:
             FaultError: an unknown name, or a value that is no positive number up to 600.
+
         """
         faults = cls()
         for text in texts:

@@ -31,6 +31,7 @@ class Identity:
         uuid: the phone leg's.
         conversation_uuid: the call's, shared by all legs.
         region_url: where REST control of this call would go.
+
     """
 
     caller: str = CALLER

@@ -33,6 +33,7 @@ class Incoming:
         buffer: what the caller hears.
         strict: end the leg where the platform has been seen to.
         end: ends the leg.
+
     """
 
     def __init__(self, trace: LegTrace, buffer: PlayBuffer, strict: bool, end: EndLeg) -> None:

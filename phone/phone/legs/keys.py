@@ -14,6 +14,7 @@ class Key:
     Args:
         digit: one of `0123456789*#`.
         at: seconds after the first frame.
+
     """
 
     digit: str
@@ -25,6 +26,7 @@ def parse_keys(text: str, seconds: float) -> list[Key]:
 
     Raises:
         ValueError: something that is no key, or no time.
+
     """
     if "@" not in text:
         for digit in text:

@@ -38,6 +38,7 @@ class Moment:
         kind: "answer", "ncco", "talk", "stream", "socket", "message", "audio", "event", "hangup",
             "skipped", "fault".
         text: one line for people.
+
     """
 
     seconds: float
@@ -55,6 +56,7 @@ class Problem:
         seen: what was seen.
         advice: what to try.
         severity: a failure means that the call did not work.
+
     """
 
     step: str
@@ -81,6 +83,7 @@ class Exchange:
         reply: the beginning of its body, without secrets.
         seen: what went wrong; empty when nothing did.
         milliseconds: how long it took.
+
     """
 
     seconds: float
@@ -106,6 +109,7 @@ class Posted:
         seen: what went wrong; empty when nothing did.
         advice: what to try then.
         milliseconds: the last attempt's.
+
     """
 
     status: str
@@ -126,6 +130,7 @@ class PlatformSound:
         text: what was said, or the file's URL.
         at: when it began, in seconds of `perf_counter`.
         samples: as much of it as was heard, at `PLATFORM_RATE`.
+
     """
 
     kind: Literal["talk", "stream"]
@@ -149,6 +154,7 @@ class SocketRecord:
         handshake_ms: how long opening it took; None when it never opened.
         hung_up: whether the caller had hung up early by then.
         headers: of its endpoint.
+
     """
 
     uri: str
@@ -171,6 +177,7 @@ class CallLog:
         posted: every event, and the result of posting it.
         exchanges: every webhook's request and reply.
         actions: the names of the answer's actions; None without a valid answer.
+
     """
 
     on_moment: Callable[[Moment], None] | None = None

@@ -45,6 +45,7 @@ class Outgoing:
         key_ms: how long a key is pressed.
         on_text: called with each text message, in either direction, while they are few.
         end: ends the leg.
+
     """
 
     def __init__(

@@ -24,6 +24,7 @@ class Participant(Protocol):
 
         Returns:
             A frame of the wire, or None while it says nothing.
+
         """
 
     def hear(self, frame: bytes | None, rate: int, due: float) -> None:

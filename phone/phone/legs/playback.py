@@ -35,6 +35,7 @@ class Playback:
         deepest: the most messages that waited at once.
         unplayed: messages that still waited when the application closed the socket.
         late: 20 ms of silence between sounds, because nothing had come in time.
+
     """
 
     frames: list[bytes | None] = field(default_factory=list)
@@ -73,6 +74,7 @@ class Playback:
 
         Args:
             size: bytes of a frame.
+
         """
         return [bytes(size) if frame is None else frame for frame in self.frames]
 
@@ -97,6 +99,7 @@ class PlayBuffer:
         loses_oldest: what a full buffer loses: the oldest message, or the newest.
         keeps: keep what was played; otherwise only its figures.
         on_play: gets each frame as it is played.
+
     """
 
     def __init__(
@@ -136,6 +139,7 @@ class PlayBuffer:
 
         Returns:
             Whether there was room for it.
+
         """
         self._advance(at)
         full = self._waiting >= self._limit

@@ -45,6 +45,7 @@ class SocketLeg:
         on_text: called with each text message, in either direction, while they are few.
         steady: send silence while no one speaks, as the platform does; otherwise nothing.
         keeps: keep every frame in the trace; otherwise only their number.
+
     """
 
     def __init__(
@@ -120,6 +121,7 @@ class SocketLeg:
 
         Raises:
             DialError: the socket did not open.
+
         """
         begin = now()
         self._socket = await dial(self.uri, within, authorization, tls)
@@ -139,6 +141,7 @@ class SocketLeg:
         Args:
             length: how many frames there will be, if it is known.
             on_frame: told how many frames were sent.
+
         """
         if length is not None:
             self._outgoing.stall_at = length // 2
@@ -181,6 +184,7 @@ class SocketLeg:
         Args:
             wait: seconds; it ends sooner when as much came back as was sent and was heard, or
                 nothing came for a while.
+
         """
         await self._outgoing.flushed()
         last_sent = now()

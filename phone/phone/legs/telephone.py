@@ -34,6 +34,7 @@ class Callee:
         keys: pressed once answered: "12#" one after the other, "1@0.5" at that second.
         hang_up_after: seconds after the answer; None: stays.
         keep: where what was heard is written as WAV at the end.
+
     """
 
     takes: Takes = "answer"
@@ -54,6 +55,7 @@ class Rung(Protocol):
         Args:
             caller: who calls.
             conversation: the call's `conversation_uuid`.
+
         """
 
 
@@ -69,6 +71,7 @@ class Telephone:
         behaves: what a caller's owner does once they are answered.
         ended: set when nothing more will happen in its call.
         keep: where what it has heard is written in the end.
+
     """
 
     number: str
@@ -118,6 +121,7 @@ class Telephone:
 
         Raises:
             AudioError: there is no such sound.
+
         """
         self._put(load(source, PLATFORM_RATE))
 
@@ -126,6 +130,7 @@ class Telephone:
 
         Raises:
             ValueError: something that is no key.
+
         """
         now = self._ticks * FRAME_SECONDS
         self._keys.extend(Key(key.digit, now) for key in parse_keys(keys, 1.0))

@@ -18,6 +18,7 @@ class Message:
         at: when, in seconds of `perf_counter`.
         ours: from the platform to the application, or the other way.
         text: as it was.
+
     """
 
     at: float
@@ -46,6 +47,7 @@ class LegTrace:
         frames_sent: how many, kept or not; `frames_received` likewise.
         seen: what went wrong on the leg; empty when nothing did.
         advice: what to try then.
+
     """
 
     rate: int

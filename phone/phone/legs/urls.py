@@ -21,6 +21,7 @@ def checked_url(url: str, *schemes: str) -> str:
 
     Raises:
         ValueError: the URL is wrong; the message says how, as in "must …" or "has …".
+
     """
     rest = url.partition("://")[2]
     place = PLACEHOLDER.search(rest)

@@ -47,6 +47,7 @@ class LoadCaller:
         conversation: talks on the sockets.
         result: where the times go.
         live: where the open sockets are counted.
+
     """
 
     def __init__(

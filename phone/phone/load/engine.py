@@ -39,6 +39,7 @@ async def place_load(
 
     Raises:
         PlanError: the plan cannot be carried out; nothing was dialled.
+
     """
     plan.call.check()
     stop = stop or asyncio.Event()

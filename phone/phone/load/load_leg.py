@@ -24,6 +24,7 @@ class Sound:
     Args:
         frames: what is said, 20 ms each; it loops.
         wires: the same frames as they go over the wire.
+
     """
 
     def __init__(self, frames: Sequence[bytes], wires: Sequence[bytes]) -> None:
@@ -40,6 +41,7 @@ class Course:
         sent: so many left.
         heard_at: when the last one came back, in seconds of `perf_counter`; 0 before the first.
         moved: whether nothing has come back since the last socket was lost.
+
     """
 
     count: int
@@ -57,6 +59,7 @@ class LoadLeg:
         course: of the call; continues with the frames it has left.
         result: where the counts go.
         wheel: tells it when to send.
+
     """
 
     def __init__(
@@ -151,6 +154,7 @@ class LoadLeg:
             forgive: the caller hung up, so frames on their way are not lost.
             gone: the application closed the socket, so those are in the gap of a move, if one
                 follows; frames that were overtaken are lost all the same.
+
         """
         result = self._result
         result.matched += self.matched

@@ -17,6 +17,7 @@ class LoadPlan:
         ramp: seconds over which they start.
         processes: how many share them; see `processes`.
         events: whether events are posted.
+
     """
 
     call: CallPlan

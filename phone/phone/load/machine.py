@@ -20,6 +20,7 @@ def stolen_seconds(cores: Iterable[int] | None = None) -> float:
 
     Raises:
         OSError: this system has no /proc/stat.
+
     """
     names = {"cpu"} if cores is None else {f"cpu{core}" for core in cores}
     lines = (line.split() for line in (PROC / "stat").read_text("ascii").splitlines())
@@ -52,6 +53,7 @@ class OtherWork:
     Args:
         stolen: seconds that the hypervisor took from all cores together; None: not known.
         waited: seconds that this process's threads waited for a processor; None: not known.
+
     """
 
     stolen: float | None

@@ -40,6 +40,7 @@ async def run_load(
 
     Raises:
         PlanError: the plan cannot be carried out; nothing was dialled.
+
     """
     plan.call.check()
     stop = stop or asyncio.Event()

@@ -26,6 +26,7 @@ class Gap:
     Args:
         at: when it was over, in seconds of the machine's monotonic clock.
         ms: from the last frame heard to the next one.
+
     """
 
     at: float
@@ -54,6 +55,7 @@ class LoadResult:
         cpu_seconds: of this program, of all processes together.
         other_work: what the machine did for other processes during the load.
         processes: how many it ran in.
+
     """
 
     calls: int = 0

@@ -32,6 +32,7 @@ class SocketTalk:
         wheel: their clock.
         result: where the counts go.
         stop: set when all hang up.
+
     """
 
     def __init__(

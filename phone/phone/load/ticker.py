@@ -34,6 +34,7 @@ def ticking(first: float, step: float, on_tick: Callable[[], None]) -> Iterator[
         first: on `time.perf_counter()`'s clock.
         step: in seconds.
         on_tick: it looks at the time itself.
+
     """
     loop = asyncio.get_running_loop()
     timer = _timer(first, step)

@@ -49,6 +49,7 @@ def init_folder(folder: Path) -> list[Path]:
 
     Raises:
         CredentialsError: a file is there already, or cannot be written.
+
     """
     files = [folder / name for name in (APPLICATION, PRIVATE_KEY, AUTHORITY, AUTHORITY_KEY)]
     there = next((path for path in files if path.exists()), None)
@@ -95,6 +96,7 @@ def server_context(folder: Path, names: Iterable[str]) -> tuple[ssl.SSLContext, 
 
     Raises:
         CredentialsError: the authority cannot be read or made.
+
     """
     authority, signing_key = _authority(folder)
     key = ec.generate_private_key(ec.SECP256R1())

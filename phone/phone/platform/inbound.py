@@ -19,6 +19,7 @@ async def run_inbound(leg: Leg) -> None:
 
     Args:
         leg: the caller's, which has not begun.
+
     """
     call, source = leg.call, NccoSource(leg)
     try:

@@ -70,6 +70,7 @@ class CallContext:
         log: takes what happens.
         directory: of the network.
         on_progress: called with the audio's progress.
+
     """
 
     application: Application
@@ -99,6 +100,7 @@ class Leg:
         target: where its events go; None: to the application.
         root: whether an NCCO runs on it.
         async_input: where each key goes while an asynchronous `input` runs.
+
     """
 
     call: CallContext
@@ -175,6 +177,7 @@ class Leg:
 
         Raises:
             ConversationFull: the conversation has the maximum of members.
+
         """
         if self.conversation is not conversation:
             conversation.join(self.member)

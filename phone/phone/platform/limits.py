@@ -13,6 +13,7 @@ class RollingLimit:
     Args:
         limit: how many.
         clock: tells the time, in seconds.
+
     """
 
     def __init__(self, limit: int, clock: Callable[[], float] = time.monotonic) -> None:

@@ -43,6 +43,7 @@ class Network:
         on_moment: told what happens in any call.
         on_problem: told what goes wrong in any call.
         on_exchange: told about each webhook and its reply.
+
     """
 
     def __init__(
@@ -129,6 +130,7 @@ class Network:
 
         Raises:
             RegistrationError: the application has no answer URL.
+
         """
         behaves = behaves or Callee()
         telephone = Telephone(caller, behaves=behaves, keep=behaves.keep)

@@ -34,6 +34,7 @@ class OutboundPlan:
         detection: action when a machine answers; None: no detection.
         detects_beep: report an answering machine's beep.
         keys: pressed for the callee once they have answered.
+
     """
 
     ncco: Ncco | None
@@ -53,6 +54,7 @@ async def run_outbound(
         leg: which has not begun.
         party: who is called: a telephone and how it takes calls, or a socket's endpoint.
         plan: what happens then.
+
     """
     try:
         if isinstance(party, WebSocket):

@@ -101,6 +101,7 @@ class Registration(_Model):
         numbers: the application's own.
         webhooks: where calls to these numbers are answered.
         subscribers: the other numbers of the network.
+
     """
 
     id: str = Field(default_factory=lambda: str(uuid.uuid4()), min_length=1)
@@ -132,6 +133,7 @@ class Registration(_Model):
 
         Raises:
             RegistrationError: it cannot be read, or a field of it is wrong.
+
         """
         try:
             with path.open("rb") as file:
@@ -162,6 +164,7 @@ class Registration(_Model):
 
         Raises:
             RegistrationError: there is no answer URL.
+
         """
         hooks = self.webhooks
         if hooks.answer_url is None:

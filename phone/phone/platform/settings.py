@@ -20,6 +20,7 @@ class Application:
         method: of the answer webhook and its fallback.
         event_url: gets events; None: the one that the NCCO names first.
         fallback_url: asked when others fail.
+
     """
 
     answer_url: str
@@ -44,6 +45,7 @@ class Behaviour:
         keeps: keep every frame of a socket, for a report.
         local_only: open no socket on the internet.
         tls: the trusted certificates; None: the system's.
+
     """
 
     talk: TalkMode = "at-once"

@@ -74,6 +74,7 @@ class Switch:
         url: where recordings are served; set once it is known.
         telephones: of subscribers that were called, the latest last.
         held: the numbers of those who decide themselves at each call, and their telephones.
+
     """
 
     registration: Registration
@@ -156,6 +157,7 @@ class Switch:
 
         Raises:
             RegistrationError: the application has no answer URL.
+
         """
         self._know(telephone)
         application = self.registration.application()
@@ -181,6 +183,7 @@ class Switch:
             application: its answer URL is asked, unless the plan has an NCCO.
             target: where the events go; None: to the application's event URL.
             plan: what happens.
+
         """
         called = endpoint.number if isinstance(endpoint, Phone) else endpoint.uri
         headers = None if isinstance(endpoint, Phone) else endpoint.headers
@@ -207,6 +210,7 @@ class Switch:
             leg: who hears it.
             kind: "talk" or "stream".
             work: what the announcer does.
+
         """
         self.stop(leg, kind)
         task = self._begin(work(Announcer(leg)))

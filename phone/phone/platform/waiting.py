@@ -12,6 +12,7 @@ async def first_of(*work: Coroutine[Any, Any, object]) -> None:
 
     Raises:
         Exception: what the one that is done has raised.
+
     """
     tasks = [asyncio.create_task(one) for one in work]
     try:

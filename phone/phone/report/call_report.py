@@ -24,6 +24,7 @@ class SocketReport:
         trace: everything that went over it.
         alignment: what came back against what was sent.
         handshake_ms: None when the socket never opened.
+
     """
 
     uri: str
@@ -115,6 +116,7 @@ class CallReport:
         seconds: the call's length.
         saved: the WAV file with what was heard.
         interrupted: the caller hung up before the end.
+
     """
 
     answer_url: str

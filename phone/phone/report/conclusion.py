@@ -34,6 +34,7 @@ def conclude(
         strict: count warnings as failures.
         hung_up: whether the caller hung up before the end.
         seconds: how long the call took.
+
     """
     sockets: list[SocketReport] = []
     problems: list[Problem] = []

@@ -26,6 +26,7 @@ class Axis:
 
     Args:
         seconds: its length.
+
     """
 
     seconds: float
@@ -74,6 +75,7 @@ def waveform(
         axis: of the picture.
         rate: Hz.
         start: when the first frame was, in seconds on the axis.
+
     """
     middle = WAVE_HEIGHT / 2
     parts = [_open(WAVE_HEIGHT), *axis.draw(WAVE_HEIGHT)]
@@ -117,6 +119,7 @@ def delays(alignment: Alignment, axis: Axis) -> str:
     Args:
         alignment: of the call.
         axis: of the picture.
+
     """
     high = DELAY_HEIGHT - 10
     most = _round_up(max(*alignment.delays_ms, 1.0))

@@ -19,6 +19,7 @@ def heard(sounds: Sequence[PlatformSound], traces: Sequence[LegTrace], rate: int
         sounds: from the platform.
         traces: of the sockets.
         rate: of the result.
+
     """
     pieces = [(sound.at, resampled(sound.samples, PLATFORM_RATE, rate)) for sound in list(sounds)]
     for trace in traces:

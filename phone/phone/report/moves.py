@@ -20,6 +20,7 @@ class Move:
             on the new one; None when nothing was heard on one of them.
         attempts: how many sockets were dialled for it.
         same_call: whether both sockets had the same `uuid` in their headers.
+
     """
 
     close_code: int | None

@@ -36,6 +36,7 @@ def write_page(report: CallReport, path: Path) -> None:
 
     Raises:
         OSError: it cannot be written.
+
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:

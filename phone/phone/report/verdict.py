@@ -28,6 +28,7 @@ def judge(
         alignment: what came back against what was sent.
         expect: what the caller wanted.
         moved: whether the call went on with another socket.
+
     """
     if not moved:
         yield from _ending(trace, expect)

@@ -33,6 +33,7 @@ def guard(names: frozenset[str]) -> Middleware:
 
     Args:
         names: hosts by which the program may be called, besides loopback's.
+
     """
     allowed = LOOPBACK | names
 

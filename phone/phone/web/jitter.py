@@ -21,6 +21,7 @@ class JitterBuffer:
     Args:
         late: ticks of a running stream that found no frame.
         dropped: frames left out to keep the delay short.
+
     """
 
     def __init__(self) -> None:

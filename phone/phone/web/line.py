@@ -36,6 +36,7 @@ class PageTelephone(Telephone):
     Args:
         number: its own.
         page: the page.
+
     """
 
     def __init__(self, number: str, page: Page) -> None:

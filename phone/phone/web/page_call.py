@@ -28,6 +28,7 @@ class PageCall:
         plan: what to call.
         telephone: the page's.
         tell: takes messages for the page.
+
     """
 
     def __init__(

@@ -19,6 +19,7 @@ class PageLog(CallLog):
 
     Args:
         tell: takes a message for the page.
+
     """
 
     def __init__(self, tell: Tell) -> None:

@@ -30,6 +30,7 @@ class PastCall:
         summary: the same for people.
         page: what `phone call --report` writes.
         wav: what the caller heard; empty when that was nothing.
+
     """
 
     id: str

@@ -26,6 +26,7 @@ class CallRequest(BaseModel):
         signed: sign as Vonage does.
         expect: what makes the call a success.
         faults: such as "jitter=20".
+
     """
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -44,6 +45,7 @@ class CallRequest(BaseModel):
 
         Raises:
             PlanError: a field is wrong.
+
         """
         try:
             return cls.model_validate(message)
@@ -62,6 +64,7 @@ class CallRequest(BaseModel):
 
         Raises:
             PlanError: it cannot be carried out.
+
         """
         if self.signed and not settings.signature_secret:
             raise PlanError("there is no secret to sign with; start phone serve with one")

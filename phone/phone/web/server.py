@@ -55,6 +55,7 @@ class Softphone:
         registration: the application that the network in it knows; None: one without webhooks.
         platform_port: where the network's API is served; 0: any that is free.
         folder: where the files lie that subscribers name.
+
     """
 
     def __init__(

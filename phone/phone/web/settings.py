@@ -27,6 +27,7 @@ class SoftphoneSettings:
         ca_file: PEM file of an authority to trust besides the system's.
         readiness: services whose readiness the page shows: URLs by name.
         calls_url: echo-service's list of live calls; None: not shown.
+
     """
 
     answer_url: str = ANSWER_URL

@@ -26,6 +26,7 @@ class StackStatus:
 
     Args:
         settings: which services, and what `doctor` examines.
+
     """
 
     def __init__(self, settings: SoftphoneSettings) -> None:

@@ -24,6 +24,7 @@ class Switchboard:
         settings: of the softphone.
         network: in which their calls run.
         past: the calls that are over.
+
     """
 
     settings: SoftphoneSettings

@@ -31,6 +31,7 @@ class Tab:
     Args:
         switchboard: of the softphone.
         number: the page's.
+
     """
 
     def __init__(self, switchboard: Switchboard, number: str) -> None:

@@ -25,6 +25,7 @@ class Row:
         value: as JSON; empty where the field is missing.
         verdict: of the platform.
         words: what is wrong, or may be.
+
     """
 
     where: str
@@ -38,6 +39,7 @@ def judged(body: str) -> list[Row]:
 
     Args:
         body: the reply's text.
+
     """
     if not body.lstrip().startswith("["):
         return []

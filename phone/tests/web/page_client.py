@@ -17,6 +17,7 @@ class PageClient:
 
     Args:
         softphone: whose page it is.
+
     """
 
     def __init__(self, softphone: Softphone) -> None:

@@ -35,6 +35,7 @@ def put_application(registration: Registration, document: Any) -> Registration:
 
     Raises:
         ApiError: a field is wrong or missing.
+
     """
     if not isinstance(document, dict) or not isinstance(document.get("name"), str):
         raise ApiError(400, "name is required", [{"name": "name", "reason": "is required"}])

@@ -91,6 +91,7 @@ class CallBody(_Body):
 
         Raises:
             ValidationError: a field of it is wrong.
+
         """
         model = Phone if self.to[0]["type"] == "phone" else WebSocket
         return model.model_validate(self.to[0])

@@ -37,6 +37,7 @@ class ApiError(Exception):
         status: HTTP.
         detail: why.
         parameters: which fields are wrong, and why.
+
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Calls:
 
     Args:
         switch: the network's.
+
     """
 
     def __init__(self, switch: Switch) -> None:

@@ -27,6 +27,7 @@ def check_token(authorization: str | None, registration: Registration) -> None:
 
     Raises:
         Unauthorized: it is missing, wrong, or too old.
+
     """
     scheme, _, token = (authorization or "").partition(" ")
     if scheme.lower() != "bearer" or not token:
@@ -61,6 +62,7 @@ def check_basic(authorization: str | None, registration: Registration) -> None:
 
     Raises:
         Unauthorized: it is missing or wrong.
+
     """
     scheme, _, encoded = (authorization or "").partition(" ")
     try:

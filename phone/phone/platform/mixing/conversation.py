@@ -37,6 +37,7 @@ class Member:
         end: ends its leg.
         playout: what the platform plays to it.
         tapes: record what it says and hears.
+
     """
 
     uuid: str
@@ -83,6 +84,7 @@ class Conversation:
         uuid: its `conversation_uuid`.
         name: of a room; empty for a call's own.
         started: whether its members hear each other already; otherwise the music on hold.
+
     """
 
     def __init__(self, uuid: str = "", name: str = "", *, started: bool = True) -> None:
@@ -113,6 +115,7 @@ class Conversation:
 
         Raises:
             ConversationFull: there are as many as the platform allows.
+
         """
         if len(self._members) >= MEMBERS_MAX and member.uuid not in self._members:
             raise ConversationFull(f"{MEMBERS_MAX} members are in {self.name or self.uuid}")

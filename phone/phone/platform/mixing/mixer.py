@@ -23,6 +23,7 @@ class Hearing:
     Args:
         heard_by: for a speaker, the only members that hear it.
         hears: for a listener, the only members that it hears.
+
     """
 
     heard_by: dict[int, frozenset[int]]
@@ -38,6 +39,7 @@ def mix(frames: Sequence[bytes | None], hearing: Hearing = EVERYONE) -> list[byt
     Args:
         frames: what each member says, all of one rate; None: nothing.
         hearing: who hears whom, by the members' places in `frames`.
+
     """
     speaking = [place for place, frame in enumerate(frames) if frame is not None]
     restricted = hearing.heard_by or hearing.hears

@@ -26,6 +26,7 @@ class Playout:
         Args:
             samples: the sound.
             loops: play it until it is stopped.
+
         """
         self._samples = samples if len(samples) else None
         self._loops = loops

@@ -27,6 +27,7 @@ class Recording:
         format: "mp3", "wav" or "ogg".
         tape: what was heard.
         uuid: its `recording_uuid`.
+
     """
 
     format: str = "mp3"

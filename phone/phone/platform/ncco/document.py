@@ -39,6 +39,7 @@ class NccoFault:
         where: the field, such as `[1].endpoint[0].uri`; empty for the document itself.
         seen: what stands there.
         wrong: what the platform wants instead.
+
     """
 
     where: str
@@ -82,6 +83,7 @@ def parse(body: bytes) -> Ncco:
 
     Raises:
         NccoError: not JSON, not an array, or an action that breaks a rule.
+
     """
     try:
         document = json.loads(body.decode("utf-8"), parse_constant=_no_constant)
@@ -98,6 +100,7 @@ def parse_actions(document: object) -> Ncco:
 
     Raises:
         NccoError: it is not an array, or an action breaks a rule.
+
     """
     if not isinstance(document, list):
         raise NccoError([NccoFault("", _seen(document), "an NCCO is an array of actions")])

@@ -63,6 +63,7 @@ def content_type_rate(content_type: str) -> int:
 
     Raises:
         ValueError: another form, or a rate that the platform does not offer.
+
     """
     kind, *parameters = (part.strip().lower() for part in content_type.split(";"))
     found = [part.removeprefix("rate=") for part in parameters if part.startswith("rate=")]

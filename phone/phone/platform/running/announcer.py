@@ -28,6 +28,7 @@ class Announcer:
 
     Args:
         leg: who hears it.
+
     """
 
     def __init__(self, leg: Leg) -> None:
@@ -41,6 +42,7 @@ class Announcer:
         Args:
             action: what is said.
             endless: `loop` 0 repeats until it is cancelled, as the API's does.
+
         """
         self._call.log.add("talk", f"“{action.words}”")
         self._call.log.spoke(action.words)
@@ -59,6 +61,7 @@ class Announcer:
         Args:
             action: what is played.
             endless: `loop` 0 repeats until it is cancelled, as the API's does.
+
         """
         call, url = self._call, action.stream_url[0]
         endless = endless and action.loop == 0
@@ -90,6 +93,7 @@ class Announcer:
         Args:
             seconds: how much.
             always: even when all is at once.
+
         """
         if always or self._call.behaviour.talk != "at-once":
             with contextlib.suppress(TimeoutError):

@@ -30,6 +30,7 @@ async def offer(
         action: the connect.
         posted: the reply, when it comes.
         event: what was posted, for the fallback URL.
+
     """
     status = event.get("status")
     anyway = status == "disconnected" and leg.call.behaviour.assume.disconnected == "always"

@@ -41,6 +41,7 @@ async def connect_phone(
 
     Returns:
         The NCCO that replaces the rest, when an event's reply held one.
+
     """
     call = leg.call
     events = LegEvents(
@@ -103,6 +104,7 @@ async def reach(leg: Leg, callee: Callee, seconds: float) -> str:
         leg: the telephone's.
         callee: how it takes calls.
         seconds: how long it rings at most.
+
     """
     leg.becomes("started")
     leg.becomes("ringing")
@@ -140,6 +142,7 @@ async def detect_machine(
         callee: how it takes calls.
         detection: action when a machine answers; None: no detection.
         beep: report an answering machine's beep.
+
     """
     if detection is None:
         return

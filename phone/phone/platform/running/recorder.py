@@ -32,6 +32,7 @@ async def record(
         action: says how, and when it ends.
         begun: set as soon as it records.
         stop: set when the NCCO is over.
+
     """
     recording = Recording(action.format or "mp3")
     if action.beep_start:

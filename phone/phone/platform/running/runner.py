@@ -43,6 +43,7 @@ class NccoRunner:
     Args:
         leg: answered, and in a conversation.
         source: reads the replies to events.
+
     """
 
     def __init__(self, leg: Leg, source: NccoSource) -> None:

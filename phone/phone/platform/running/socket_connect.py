@@ -37,6 +37,7 @@ async def connect_socket(
 
     Returns:
         The NCCO that replaces the rest, when an event's reply held one.
+
     """
     call, wanted = leg.call, leg.call.behaviour.rate
     if wanted is not None and endpoint.rate != wanted:
@@ -202,6 +203,7 @@ async def open_socket(
 
     Raises:
         DialError: it did not open.
+
     """
     behaviour, wanted = call.behaviour, endpoint.authorization
     authorization: str | None = None

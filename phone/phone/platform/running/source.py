@@ -24,6 +24,7 @@ class NccoSource:
 
     Args:
         leg: on which they will run.
+
     """
 
     def __init__(self, leg: Leg) -> None:
@@ -36,6 +37,7 @@ class NccoSource:
 
         Args:
             fields: the webhook's.
+
         """
         call, application = self._call, self._call.application
         ncco, reason, problems = await self._ask(application.answer_url, fields, "answer")
@@ -56,6 +58,7 @@ class NccoSource:
         Args:
             event: its fields.
             url: where it went.
+
         """
         if self._call.application.fallback_url is None:
             return None

@@ -65,6 +65,7 @@ class WebhookClient:
         local_only: refuse hosts on the internet.
         fresh_tokens: sign a second attempt anew. Whether the platform does is not published; with
             the same token an application that refuses tokens it has seen before is found out.
+
     """
 
     def __init__(
@@ -127,6 +128,7 @@ class WebhookClient:
 
         Raises:
             WebhookError: no reply with status 2xx.
+
         """
         request = self._request(method, url, fields)
         attempts: list[Attempt] = []
@@ -167,6 +169,7 @@ class WebhookClient:
 
         Raises:
             WebhookError: no reply with status 2xx, or a larger file.
+
         """
         begun, start = self._clock(), time.perf_counter()
         reply: Reply | None = None

@@ -23,6 +23,7 @@ class AttemptFailed(Exception):
         advice: what to try.
         retried: whether the platform tries it once more (webhook retries).
         status: the HTTP status, if there was one.
+
     """
 
     def __init__(
@@ -66,6 +67,7 @@ def explain(error: Exception, url: str, connect: float, total: float) -> Attempt
         url: what was asked.
         connect: seconds that the connection was given.
         total: seconds that the whole attempt was given.
+
     """
     where = printable(urlsplit(url).netloc or url)
     match error:

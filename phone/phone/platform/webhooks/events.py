@@ -29,6 +29,7 @@ class LegEvents:
         direction: as the platform sees it.
         uuid: this leg's own.
         headers: of a websocket endpoint; None for a telephone.
+
     """
 
     caller: str

@@ -45,6 +45,7 @@ class WebhookError(Exception):
         advice: what to try.
         attempts: all that were made.
         status: the last HTTP status, if there was one.
+
     """
 
     def __init__(

@@ -39,6 +39,7 @@ class WebhookQueue:
         webhooks: the HTTP client.
         log: records each event.
         default: the application's event URL.
+
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class WebhookQueue:
 
         Returns:
             A future with the application's reply, or with None when there was none.
+
         """
         answer: asyncio.Future[Reply | None] = asyncio.get_running_loop().create_future()
         waiting = _Waiting(event, target, answer)

@@ -30,6 +30,7 @@ class Signer:
         secret: the signature secret, shared with the application.
         api_key: the account's.
         application_id: the application's; some callbacks carry none.
+
     """
 
     secret: str = field(repr=False)
@@ -47,6 +48,7 @@ class Signer:
         Args:
             payload: what `payload_hash` covers: a POST's body as sent, a GET's query as
                 `query_payload` writes it; None for a handshake, for which no hash is published.
+
         """
         claims: dict[str, object] = {
             "iat": int(time.time()),
