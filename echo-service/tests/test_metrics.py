@@ -160,6 +160,18 @@ async def test_other_paths(start: Start) -> None:
             assert (await peer.response())[0] == 404
 
 
+async def test_a_wrong_path_is_in_the_log(start: Start, lines: Callable[[], list[str]]) -> None:
+    """With method, path and status, at a bounded rate; a call that is unknown here is not."""
+    async with start() as service, MetricsServer(service.metrics, "127.0.0.1", 0) as metrics:
+        assert (await ask(metrics, "/calls/unknown"))[0] == 404
+        assert not [line for line in lines() if "request_refused" in line]
+        for _ in range(30):
+            assert (await ask(metrics, "/metric"))[0] == 404
+    refused = [line for line in lines() if "request_refused" in line]
+    assert 10 <= len(refused) < 30
+    assert "WARNING request_refused method=GET path=/metric status=404" in refused[0]
+
+
 async def test_lag_is_measured(start: Start) -> None:
     """A loop that was blocked for a while shows in the lag."""
     async with start() as service, Peer.connect(service.port):

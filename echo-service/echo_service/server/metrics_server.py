@@ -21,7 +21,7 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
 
 from ..handlers import METRICS
-from ..logs import get_logger
+from ..logs import TokenBucket, get_logger
 from . import responses
 from .listening import listening_socket, url_of
 from .metrics import Metrics
@@ -29,6 +29,9 @@ from .metrics import Metrics
 __all__ = ["MetricsServer"]
 
 logger = get_logger(__name__)
+
+LOGGED_AT_ONCE = 10
+"""Refusals that are logged at once; after them one a second."""
 
 REQUEST_SECONDS = 5.0
 """How long a request may take."""
@@ -51,6 +54,7 @@ class MetricsServer:
         self._metrics = metrics
         self._host = host
         self._port = port
+        self._log_lines = TokenBucket(LOGGED_AT_ONCE, 1)
         self._prometheus = CollectorRegistry()
         self._prometheus.register(metrics)
         ProcessCollector(registry=self._prometheus)
@@ -92,6 +96,15 @@ class MetricsServer:
             case "/healthz":
                 return responses.json_response(http.HTTPStatus.OK, {"status": "alive"})
             case path:
+                if self._log_lines.take():
+                    logger.warning(
+                        "request_refused",
+                        method=request.method,
+                        path=path[:80],
+                        status=404,
+                        message="the metrics' port has no such path",
+                        unlogged=self._log_lines.reset_denied(),
+                    )
                 return responses.not_found(
                     path, "the paths here are /metrics, /calls, /calls/{uuid} and /healthz"
                 )
