@@ -88,6 +88,7 @@ test-schemas: ## check the files for Kubernetes and Cloud Run (needs kubectl; do
 .PHONY: screenshot
 screenshot: demo ## renew the README's picture of a call (needs Chromium)
 	@phone/screenshot out/demo.html docs/call.png
+	@PICTURE=docs/softphone.png $(PYTEST) -q phone/tests/web/test_browser.py -k picture
 
 .PHONY: lint
 lint: setup ## check style, imports and types

@@ -1,7 +1,8 @@
 """Jitter buffer of a page's audio: a browser's frames in, one frame every 20 ms out.
 
 Pure: nothing runs in it. It adapts by itself. A frame that comes too late leaves a gap of silence,
-and stays behind as one more in the buffer; those that nobody needed for a second are left out.
+and stays behind as one more in the buffer. Those that nobody needed for a while are left out; after
+each gap that while is twice as long.
 """
 
 from collections import deque
@@ -11,15 +12,15 @@ from phone.constants import FRAME_MS
 __all__ = ["JitterBuffer"]
 
 FRAMES_MAX = 25  # half a second; a page that sends more at once loses the oldest
-SPARE_FRAMES = 1  # that may wait all the time
-WATCHED_TICKS = 50  # a second, in which fewer than the spare ones must have waited once
+WATCHED_TICKS = 50  # a second, in which the buffer must have been empty once
+WATCHED_MOST = 3000  # a minute
 
 
 class JitterBuffer:
     """Takes frames when they come, gives one at each tick.
 
     Args:
-        late: ticks of a running stream that found no frame.
+        late: gaps in a running stream.
         dropped: frames left out to keep the delay short.
 
     """
@@ -30,6 +31,7 @@ class JitterBuffer:
         self._frames: deque[bytes] = deque()
         self._least = FRAMES_MAX
         self._ticks = 0
+        self._watched = WATCHED_TICKS
         self._running = False
 
     @property
@@ -47,15 +49,18 @@ class JitterBuffer:
     def take(self) -> bytes | None:
         """Return the frame of this tick; None: silence."""
         if not self._frames:
-            self.late += self._running
+            if self._running:
+                self.late += 1
+                self._running = False  # one gap, however long
+                self._watched = min(2 * self._watched, WATCHED_MOST)
             self._least = 0
             return None
         self._running = True
         frame = self._frames.popleft()
         self._least = min(self._least, len(self._frames))
         self._ticks += 1
-        if self._ticks >= WATCHED_TICKS:
-            for _ in range(self._least - SPARE_FRAMES):
+        if self._ticks >= self._watched:
+            for _ in range(self._least):
                 self._frames.popleft()
                 self.dropped += 1
             self._ticks, self._least = 0, FRAMES_MAX

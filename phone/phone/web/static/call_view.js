@@ -138,7 +138,7 @@ export class CallView {
       "f-missing": figures.missing.toLocaleString("en"),
       "f-late": figures.late.toLocaleString("en"),
       "f-depth": `${figures.depth_ms} ms`,
-      "delay-now": figures.delay_ms === null ? "–" : `${Math.round(figures.delay_ms)} ms`,
+      "delay-now": figures.delay_ms === null ? "–" : `${figures.delay_ms.toFixed(figures.delay_ms < 10 ? 1 : 0)} ms`,
     };
     for (const [id, text] of Object.entries(texts)) byId(id).textContent = text;
     if (figures.delay_ms !== null) this._delay.add(figures.delay_ms);

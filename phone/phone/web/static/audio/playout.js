@@ -1,13 +1,15 @@
 /**
  * Jitter buffer of what is heard. Pure.
  *
- * It adapts by itself: samples that come too late leave a gap of silence, and stay behind in the
- * buffer; when more than needed have waited for a while, some are left out.
+ * It adapts by itself. Samples that come too late leave a gap of silence, and stay behind in the
+ * buffer. Those that nobody needed for a while are left out; after each gap that while is twice as
+ * long.
  */
 
-const SPARE_SECONDS = 0.02; // that may wait all the time
+const SPARE_SECONDS = 0.005; // that may wait all the time
 const MAX_SECONDS = 0.5;
-const WATCHED_SECONDS = 2; // in which less than the spare must have waited once
+const WATCHED_SECONDS = 1; // in which no more than twice the spare may have waited once
+const WATCHED_MOST = 60;
 
 export class Playout {
   /** @param {number} rate Hz. */
@@ -23,6 +25,7 @@ export class Playout {
     this._waiting = 0;
     this._least = Infinity;
     this._watched = 0;
+    this._patience = WATCHED_SECONDS;
     this._running = false;
   }
 
@@ -49,13 +52,14 @@ export class Playout {
     if (wanted < output.length && this._running) {
       this.gaps += 1;
       this._running = false; // one gap, however long
+      this._patience = Math.min(2 * this._patience, WATCHED_MOST);
     } else if (wanted === output.length) {
       this._running = true;
     }
     this._least = Math.min(this._least, this.depth);
     this._watched += output.length / this.rate;
-    if (this._watched >= WATCHED_SECONDS) {
-      if (this._least > SPARE_SECONDS) this._skip(this._least - SPARE_SECONDS / 2);
+    if (this._watched >= this._patience) {
+      if (this._least > 2 * SPARE_SECONDS) this._skip(this._least - SPARE_SECONDS);
       this._watched = 0;
       this._least = Infinity;
     }
