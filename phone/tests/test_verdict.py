@@ -111,6 +111,14 @@ def test_closed_at_once() -> None:
     assert judged(trace([], ended_by="application"), "any") == []
 
 
+def test_closed_behind_the_first_frames() -> None:
+    """A handler that does not wait has sent ten frames, and one is heard; fewer do not matter."""
+    burst = trace([FRAME] * 10, 0.0, ended_by="application", heard_until=0.01)
+    (problem,) = judged(burst)
+    assert "before its last 0.2 s of sound were played" in problem.seen
+    assert judged(trace([FRAME] * 5, 0.0, ended_by="application", heard_until=0.01)) == []
+
+
 def test_closed_before_the_end_was_played() -> None:
     """Sound that still waited when the application closed was not heard, and that is said."""
     leg = trace([FRAME] * 100, 0.0, ended_by="application", heard_until=0.199)
