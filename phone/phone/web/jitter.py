@@ -2,7 +2,7 @@
 
 Pure: nothing runs in it. It adapts by itself. A frame that comes too late leaves a gap of silence,
 and stays behind as one more in the buffer. Those that nobody needed for a while are left out; after
-each gap that while is twice as long.
+each gap that while is twice as long, after each without one half.
 """
 
 from collections import deque
@@ -13,7 +13,7 @@ __all__ = ["JitterBuffer"]
 
 FRAMES_MAX = 25  # half a second; a page that sends more at once loses the oldest
 WATCHED_TICKS = 50  # a second, in which the buffer must have been empty once
-WATCHED_MOST = 3000  # a minute
+WATCHED_MOST = 800  # 16 seconds
 
 
 class JitterBuffer:
@@ -33,6 +33,7 @@ class JitterBuffer:
         self._ticks = 0
         self._watched = WATCHED_TICKS
         self._running = False
+        self._gap = False
 
     @property
     def wait_ms(self) -> int:
@@ -52,6 +53,7 @@ class JitterBuffer:
             if self._running:
                 self.late += 1
                 self._running = False  # one gap, however long
+                self._gap = True
                 self._watched = min(2 * self._watched, WATCHED_MOST)
             self._least = 0
             return None
@@ -63,5 +65,7 @@ class JitterBuffer:
             for _ in range(self._least):
                 self._frames.popleft()
                 self.dropped += 1
-            self._ticks, self._least = 0, FRAMES_MAX
+            if not self._gap:
+                self._watched = max(self._watched // 2, WATCHED_TICKS)
+            self._ticks, self._least, self._gap = 0, FRAMES_MAX, False
         return frame

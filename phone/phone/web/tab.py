@@ -216,7 +216,7 @@ class Tab:
         task.add_done_callback(self._tasks.discard)
 
     async def _write(self, socket: web.WebSocketResponse) -> None:
-        with contextlib.suppress(ConnectionError, TimeoutError):
+        try:
             while True:
                 message = await self._queue.get()
                 async with asyncio.timeout(SEND_SECONDS):
@@ -224,3 +224,5 @@ class Tab:
                         await socket.send_bytes(message)
                     else:
                         await socket.send_str(message)
+        except (ConnectionError, TimeoutError):
+            await socket.close()  # the page reads nothing; it comes back by itself

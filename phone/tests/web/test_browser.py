@@ -295,9 +295,12 @@ async def test_a_call_that_comes_in(
     let_call(softphone, number, [application.connect()])
     await page.click("#answer")
     await expect(page.locator("#state")).to_have_text("In the call.")
-    await page.wait_for_timeout(2000)
+    await page.wait_for_timeout(4000)
     await page.click("#hang-up")
     await expect(page.locator("#call")).to_be_enabled()
+    _, heard, rate = await recording(page)
+    spoken = resampled(load("speech", 16000).samples, 16000, rate)[rate // 2 : 2 * rate]
+    assert recognise(spoken, heard, rate).found
     assert application.statuses().count("rejected") == 1
     assert application.statuses().count("completed") == 2
     assert await page.evaluate("window.broken") is None
@@ -384,7 +387,7 @@ async def test_a_call_of_five_minutes(softphone: Softphone, opened: Open) -> Non
         said, heard, rate = await recording(page)
     assert await page.inner_text("#verdict") == "The call worked."
     assert len(said) / rate > 295
-    assert abs(delays[-1] - delays[0]) < 60, delays
+    assert delays[-1] < delays[0] + 60, delays
     assert memory < 100_000_000
     first, last = slice(55 * rate, 62 * rate), slice(-7 * rate, None)
     for part in (first, last):

@@ -23,6 +23,7 @@ let busy = false; // from the click until the call is over
 let muted = false;
 let began = false; // to say the sound of the source
 let ringing = false;
+let cameIn = false; // the call in progress
 
 const connection = new Connection(
   take,
@@ -131,6 +132,8 @@ async function openLine() {
 }
 
 function ended() {
+  if (cameIn && line !== null) view.kept(line.recording);
+  cameIn = false;
   line?.close();
   line = null;
   busy = ringing = muted = false;
@@ -157,6 +160,7 @@ async function decide(takes) {
   view.ringing(null);
   const taken = takes === "answer" && (await openLine());
   connection.send({ type: "decide", takes: taken ? "answer" : "reject" });
+  cameIn = taken;
   if (taken) setTimeout(begin, 300); // there is no socket to wait for
 }
 

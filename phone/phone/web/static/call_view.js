@@ -204,6 +204,27 @@ export class CallView {
     byId("summary").textContent = report.summary;
     const links = [link("Call report", `/calls/${report.id}/report`)];
     if (report.heard) links.push(link("What you heard (WAV)", `/calls/${report.id}/heard.wav`, "heard.wav"));
+    this._links(links, recording);
+  }
+
+  /**
+   * A call that came in is over: there is no report, for it is the application's call.
+   * @param {Recording} recording the page's own.
+   */
+  kept(recording) {
+    const verdict = byId("verdict");
+    verdict.textContent = "The call is over.";
+    verdict.className = "";
+    byId("problems").replaceChildren();
+    byId("summary").textContent = "Calls that come in have no report; the timeline has their events.";
+    this._links([], recording);
+  }
+
+  /**
+   * @param {HTMLAnchorElement[]} links
+   * @param {Recording | null} recording
+   */
+  _links(links, recording) {
     if (recording !== null && recording.seconds > 0) {
       URL.revokeObjectURL(this._recordingUrl);
       this._recordingUrl = URL.createObjectURL(new Blob([recording.wav()], { type: "audio/wav" }));

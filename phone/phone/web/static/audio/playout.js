@@ -3,13 +3,13 @@
  *
  * It adapts by itself. Samples that come too late leave a gap of silence, and stay behind in the
  * buffer. Those that nobody needed for a while are left out; after each gap that while is twice as
- * long.
+ * long, after each without one half.
  */
 
 const SPARE_SECONDS = 0.005; // that may wait all the time
 const MAX_SECONDS = 0.5;
 const WATCHED_SECONDS = 1; // in which no more than twice the spare may have waited once
-const WATCHED_MOST = 60;
+const WATCHED_MOST = 16;
 
 export class Playout {
   /** @param {number} rate Hz. */
@@ -27,6 +27,7 @@ export class Playout {
     this._watched = 0;
     this._patience = WATCHED_SECONDS;
     this._running = false;
+    this._gap = false;
   }
 
   /** Seconds that wait. */
@@ -52,6 +53,7 @@ export class Playout {
     if (wanted < output.length && this._running) {
       this.gaps += 1;
       this._running = false; // one gap, however long
+      this._gap = true;
       this._patience = Math.min(2 * this._patience, WATCHED_MOST);
     } else if (wanted === output.length) {
       this._running = true;
@@ -60,8 +62,10 @@ export class Playout {
     this._watched += output.length / this.rate;
     if (this._watched >= this._patience) {
       if (this._least > 2 * SPARE_SECONDS) this._skip(this._least - SPARE_SECONDS);
+      if (!this._gap) this._patience = Math.max(this._patience / 2, WATCHED_SECONDS);
       this._watched = 0;
       this._least = Infinity;
+      this._gap = false;
     }
   }
 
