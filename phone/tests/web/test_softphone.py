@@ -2,12 +2,15 @@
 
 import asyncio
 import json
+import signal
+import sys
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import aiohttp
 import pytest
 from page_client import PageClient
+from phone.__main__ import main
 from phone.audio.files import load, to_samples
 from phone.audio.recognition import is_loud, recognise
 from phone.constants import frame_bytes
@@ -278,6 +281,60 @@ async def test_the_report_and_the_sound_can_be_fetched(softphone: Softphone) -> 
     assert HOSTILE not in text
     assert "&lt;img" in text
     assert wav[:4] == b"RIFF"
+
+
+async def test_the_stack_is_shown_with_reasons() -> None:
+    """A service that is ready, one that is not there, the live calls, and what the doctor finds."""
+    async with FakeApplication() as application:
+        settings = SoftphoneSettings(
+            application.answer_url,
+            port=0,
+            readiness={"there": application.answer_url, "gone": "http://127.0.0.1:9/readyz"},
+            calls_url=f"{application.url}/nothing",
+        )
+        async with Softphone(settings) as softphone, aiohttp.ClientSession() as session:
+            async with session.get(f"{softphone.url}status") as reply:
+                status = await reply.json()
+            origin = {"Origin": softphone.url.rstrip("/")}
+            async with session.post(f"{softphone.url}doctor", headers=origin) as reply:
+                found = await reply.json()
+    there, gone = status["services"]
+    assert (there["name"], there["status"]) == ("there", 200)
+    assert "is the service running?" in gone["seen"]
+    assert status["calls"]["status"] in (404, None)
+    assert found["error"] == ""
+    assert {check["name"] for check in found["checks"]} >= {"answer GET", "ncco", "events"}
+
+
+async def test_the_command_serves_until_it_is_interrupted() -> None:
+    """`phone serve` says where the page is, and ends with Ctrl-C as if nothing had happened."""
+    command = (sys.executable, "-m", "phone", "serve", "--port", "0")
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    assert process.stdout is not None
+    async with asyncio.timeout(30):
+        line = (await process.stdout.readline()).decode()
+        url = line.removeprefix("softphone ").strip()
+        async with aiohttp.ClientSession() as session, session.get(url) as reply:
+            assert reply.status == 200
+        process.send_signal(signal.SIGINT)
+        assert await process.wait() == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "seen"),
+    [
+        (["ftp://localhost/"], "the answer URL"),
+        (["--port", "70000"], "give 0 to 65535"),
+        (["--readiness", "http://localhost/"], "NAME=URL"),
+        (["--application", "/nowhere.json"], "cannot be read"),
+    ],
+)
+def test_a_wrong_command_line_is_explained(
+    arguments: list[str], seen: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is wrong is said in a line, with the status of a wrong command line."""
+    assert main(["serve", *arguments]) == 2
+    assert seen in capsys.readouterr().err
 
 
 def test_an_ncco_is_judged_field_by_field() -> None:
