@@ -9,6 +9,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
 from page_client import PageClient
 from phone.__main__ import main
 from phone.audio.files import load, to_samples
@@ -18,7 +19,7 @@ from phone.platform.ncco.document import parse_actions
 from phone.platform.ncco.endpoints import Phone
 from phone.platform.outbound import OutboundPlan
 from phone.platform.registration import Registration
-from phone.testing import FakeApplication
+from phone.testing import FakeApplication, closes_after, echo
 from phone.web import Softphone, SoftphoneSettings
 from phone.web.jitter import FRAMES_MAX, JitterBuffer
 from phone.web.verdicts import judged
@@ -64,6 +65,33 @@ async def test_what_a_page_says_comes_back(softphone: Softphone, rate: int) -> N
     frames = [frame for frame in page.heard if len(frame) == frame_bytes(rate)]
     spoken = load("speech", rate).samples[: 2 * rate]
     assert recognise(spoken, to_samples(b"".join(frames)), rate).found
+
+
+async def test_a_moved_call_goes_on(softphone: Softphone) -> None:
+    """It closes with 1012, and answers `disconnected` with an NCCO: the page hears on."""
+    sockets = iter((closes_after(40, 1012), echo))
+
+    async def socket(connection: web.WebSocketResponse) -> None:
+        await next(sockets)(connection)
+
+    async def event(request: web.Request) -> web.StreamResponse:
+        if (await request.json()).get("status") == "disconnected":
+            return web.json_response([application.connect()])
+        return web.Response(status=204)
+
+    async with (
+        FakeApplication(socket, event=event) as application,
+        PageClient(softphone) as page,
+    ):
+        await page.call(application.answer_url)
+        await page.told("figures")
+        await until(lambda: len(application.handshakes) == 2)
+        before = len(page.heard)
+        await page.say("speech", 16000, 2.0)
+        report = await ends(page)
+    assert [socket["close_code"] for socket in report["report"]["sockets"]] == [1012, 1000]
+    spoken = load("speech", 16000).samples[:16000]
+    assert recognise(spoken, to_samples(b"".join(page.heard[before:])), 16000).found
 
 
 async def test_keys_reach_the_application(softphone: Softphone) -> None:
