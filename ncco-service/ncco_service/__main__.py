@@ -11,10 +11,11 @@ import sys
 
 from gunicorn.app.wsgiapp import run  # type: ignore[import-untyped]  # gunicorn has no types
 
-from ncco_service import command, logs
+from ncco_service import logs
 from ncco_service.app import create_app
+from ncco_service.commands import place_call
+from ncco_service.commands.point_application import point_application
 from ncco_service.ncco import TemplateError
-from ncco_service.point_application import point_application
 from ncco_service.settings import Settings, SettingsError
 
 EX_CONFIG = 78  # sysexits.h: the configuration is wrong
@@ -24,7 +25,7 @@ def main() -> None:
     """Run the service until SIGTERM or SIGINT, or one command."""
     options = _arguments()
     if options.name == "call":
-        sys.exit(command.run(options))
+        sys.exit(place_call.run(options))
     try:
         settings = Settings.from_env(os.environ)
         create_app(settings)
@@ -63,7 +64,7 @@ def _arguments() -> argparse.Namespace:
         "changed. Needs VONAGE_APPLICATION_ID, VONAGE_API_KEY and VONAGE_API_SECRET.",
     )
     point.add_argument("--dry-run", action="store_true", help="show what would change")
-    command.add_parser(commands)
+    place_call.add_parser(commands)
     return parser.parse_args()
 
 

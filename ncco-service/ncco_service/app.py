@@ -4,7 +4,7 @@ import os
 
 from flask import Flask
 
-from ncco_service import errors
+from ncco_service.http import errors
 from ncco_service.service import Service
 from ncco_service.settings import Settings
 from ncco_service.views import health, operator, webhooks

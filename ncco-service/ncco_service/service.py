@@ -6,9 +6,9 @@ import structlog
 
 from ncco_service.calls import Bodies, Bot, Calls, Signals, VoiceApi
 from ncco_service.discovery import Discovery, NotKnown
-from ncco_service.errors import Problem
+from ncco_service.http.errors import Problem
+from ncco_service.http.refusals import Refusals
 from ncco_service.ncco import Documents
-from ncco_service.refusals import Refusals
 from ncco_service.settings import Settings
 from ncco_service.signature import Verifier
 from ncco_service.views.metrics import Metrics, MetricsServer

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from ncco_service.calls.dispatcher import QUEUE_SECONDS, Dispatcher
 from ncco_service.calls.voice_api import Call, NoAnswer, Throttled
-from ncco_service.errors import Problem
+from ncco_service.http.errors import Problem
 
 
 class Platform:

@@ -18,7 +18,7 @@ from ncco_service.calls.meetings import Meetings
 from ncco_service.calls.order import CallOrder
 from ncco_service.calls.requests import Bot, NewCall
 from ncco_service.calls.voice_api import NoAnswer, VoiceApi
-from ncco_service.errors import Problem
+from ncco_service.http.errors import Problem
 from ncco_service.ncco import TemplateError
 
 __all__ = ["EVENT_FIELDS", "Calls"]

@@ -15,7 +15,7 @@ import structlog
 
 from ncco_service.calls.voice_api import Call, NoAnswer, Throttled
 from ncco_service.calls.window import RollingSecond
-from ncco_service.errors import Problem
+from ncco_service.http.errors import Problem
 
 __all__ = ["Dispatcher", "Order", "Placement"]
 

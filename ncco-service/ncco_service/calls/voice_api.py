@@ -15,8 +15,8 @@ from urllib.parse import quote, urlencode, urlsplit
 import jwt
 
 from ncco_service.calls.window import RollingSecond
-from ncco_service.errors import Problem
-from ncco_service.fetch import FetchError, Response, send
+from ncco_service.discovery.fetch import FetchError, Response, send
+from ncco_service.http.errors import Problem
 
 __all__ = ["Call", "NoAnswer", "Throttled", "VoiceApi"]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from ncco_service import fetch
+from ncco_service.discovery import fetch
 from ncco_service.discovery.tunnel_choice import AgentError, Endpoint, choose, endpoints_in
 from ncco_service.settings import Settings
 

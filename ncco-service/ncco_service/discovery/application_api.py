@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import structlog
 
-from ncco_service import fetch
+from ncco_service.discovery import fetch
 from ncco_service.discovery.application import Change, DocumentError, differences, pointed, read
 from ncco_service.settings import Settings
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 from urllib.parse import quote, urlsplit
 
-from ncco_service import fetch
+from ncco_service.discovery import fetch
 from ncco_service.discovery.replicas import Replicas
 
 __all__ = ["CallStatus", "End"]

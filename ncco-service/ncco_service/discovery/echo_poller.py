@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from ncco_service import fetch
+from ncco_service.discovery import fetch
 
 __all__ = ["EchoPoller", "Readiness"]
 

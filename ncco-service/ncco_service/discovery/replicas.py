@@ -3,7 +3,7 @@
 import socket
 from urllib.parse import urlsplit
 
-from ncco_service import fetch
+from ncco_service.discovery import fetch
 
 __all__ = ["Replicas"]
 

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from ncco_service.urls import checked_url
+from ncco_service.settings.urls import checked_url
 
 
 class Strict(BaseModel):

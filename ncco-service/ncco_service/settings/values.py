@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from pydantic import BeforeValidator
 
-from ncco_service.urls import checked_url
+from ncco_service.settings.urls import checked_url
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 

@@ -7,7 +7,7 @@ from flask import Blueprint, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from ncco_service.discovery import Discovery, NotKnown, RequestOrigin
-from ncco_service.refusals import Refusals
+from ncco_service.http.refusals import Refusals
 from ncco_service.settings import Settings
 from ncco_service.views.signature_check import SignatureCheck
 

@@ -19,7 +19,7 @@ from prometheus_client.registry import Collector
 
 from ncco_service.calls import Calls
 from ncco_service.discovery import Discovery
-from ncco_service.refusals import Refusals
+from ncco_service.http.refusals import Refusals
 from ncco_service.views.signature_check import SignatureCheck
 
 __all__ = ["Metrics", "MetricsServer"]

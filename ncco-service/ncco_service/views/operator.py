@@ -8,8 +8,8 @@ from flask import Blueprint, Response, request
 from pydantic import BaseModel, ValidationError
 
 from ncco_service.calls import HANG_UP, Bot, Calls, Keys, NewCall, Sound, Talk, Transfer
-from ncco_service.errors import Problem
-from ncco_service.request_fields import object_of
+from ncco_service.http.errors import Problem
+from ncco_service.http.request_fields import object_of
 from ncco_service.views.openapi import document
 from ncco_service.views.operator_check import OperatorCheck
 

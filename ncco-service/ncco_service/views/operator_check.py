@@ -9,7 +9,7 @@ from collections.abc import Callable
 import structlog
 from flask import Request
 
-from ncco_service.errors import Problem
+from ncco_service.http.errors import Problem
 
 __all__ = ["OperatorCheck"]
 

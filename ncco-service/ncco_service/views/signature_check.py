@@ -8,8 +8,8 @@ from collections.abc import Callable
 import structlog
 from flask import Request
 
-from ncco_service.errors import Problem
-from ncco_service.request_fields import body_of
+from ncco_service.http.errors import Problem
+from ncco_service.http.request_fields import body_of
 from ncco_service.signature import SignatureError, Verifier, query_payloads
 
 __all__ = ["SignatureCheck"]

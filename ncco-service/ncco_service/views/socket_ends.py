@@ -8,8 +8,8 @@ from typing import Any
 import structlog
 
 from ncco_service.discovery import Discovery, NotKnown, RequestOrigin
+from ncco_service.http.request_fields import lenient_text
 from ncco_service.ncco import Documents, Reconnections, TemplateError, headers_of
-from ncco_service.request_fields import lenient_text
 
 __all__ = ["FAILED_STATUSES", "Reply", "SocketEnds"]
 

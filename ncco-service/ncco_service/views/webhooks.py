@@ -11,10 +11,10 @@ from werkzeug.exceptions import HTTPException
 
 from ncco_service.calls import EVENT_FIELDS, Calls
 from ncco_service.discovery import Discovery, NotKnown
-from ncco_service.errors import Problem
+from ncco_service.http.errors import Problem
+from ncco_service.http.request_fields import any_text, fields_of, lenient_text, text
 from ncco_service.logs import masked
 from ncco_service.ncco import Documents, TemplateError
-from ncco_service.request_fields import any_text, fields_of, lenient_text, text
 from ncco_service.settings import Settings
 from ncco_service.views.metrics import Metrics
 from ncco_service.views.plain_events import PlainEventsWarning

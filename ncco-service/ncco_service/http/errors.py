@@ -6,7 +6,7 @@ import structlog
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from ncco_service.refusals import Refusals
+from ncco_service.http.refusals import Refusals
 
 __all__ = ["Problem", "register", "reply"]
 

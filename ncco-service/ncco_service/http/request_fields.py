@@ -11,7 +11,7 @@ from typing import Any
 from flask import Request
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from ncco_service.errors import Problem
+from ncco_service.http.errors import Problem
 
 __all__ = ["any_text", "body_of", "fields_of", "lenient_text", "object_of", "text"]
 
