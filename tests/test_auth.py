@@ -78,8 +78,15 @@ def test_unsigned_webhook() -> None:
 
 
 def test_wrong_socket_secret() -> None:
-    """Services with different socket secrets refuse the handshake, naming the setting."""
-    settings = MODES["ticket"] | {"echo-service": {"SOCKET_SECRET": OTHER}}
+    """Services with different socket secrets refuse the handshake, naming the setting.
+
+    ncco-service's own probe would find that first, and say that it is not ready.
+    """
+    unprobed = MODES["ticket"]["ncco-service"] | {"PROBE_SOCKET": "0"}
+    settings: dict[Service, dict[str, str]] = {
+        "ncco-service": unprobed,
+        "echo-service": {"SOCKET_SECRET": OTHER},
+    }
     problem = failure(settings, "--signature-secret", SIGNATURE)
     assert problem["step"] == "socket"
     assert "401" in problem["seen"]

@@ -110,8 +110,7 @@ async def _attack(stack: Stack, kind: Kind) -> Battery:
         before = {name: Seen.of(processes) for name, processes in seen.items()}
         outcomes = await attack_socket(socket) | await attack_webhooks(webhooks)
         seconds = time.monotonic() - began
-        await _settle(seen, before, kind.settle_seconds)
-        after = {name: Seen.of(processes) for name, processes in seen.items()}
+        after = await _settled(seen, before, kind.settle_seconds)
         report = await call.hang_up()
     return Battery(
         kind,
@@ -144,12 +143,18 @@ def _memory(of: Iterable[Processes]) -> int:
     return sum(processes.memory() for processes in of)
 
 
-async def _settle(
+async def _settled(
     seen: Mapping[Part, Processes], before: Mapping[Part, Seen], seconds: float
-) -> None:
-    """Wait until no connection of the attacks is open, or for some seconds."""
+) -> dict[Part, Seen]:
+    """Wait until no connection of the attacks is open, or for some seconds; return what was seen.
+
+    That is, at the moment when it was so: a service that polls has a socket more now and then.
+    """
+    after = {name: Seen.of(processes) for name, processes in seen.items()}
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds * SLACK):
             for name, processes in seen.items():
-                while processes.files() > before[name].files:  # noqa: ASYNC110 - nobody tells us
+                while after[name].files > before[name].files:
                     await asyncio.sleep(0.1)
+                    after[name] = Seen.of(processes)
+    return after

@@ -41,7 +41,8 @@ class Prometheus:
         home = Path(self._folder.name)
         config = yaml.safe_load((HOME / "prometheus.yml").read_text())
         config["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
-        (job,) = config["scrape_configs"]
+        (job,) = (each for each in config["scrape_configs"] if each["job_name"] == "echo-service")
+        config["scrape_configs"] = [job]
         del job["dns_sd_configs"]
         job["static_configs"] = [{"targets": [target]}]
         (home / "prometheus.yml").write_text(yaml.safe_dump(config))

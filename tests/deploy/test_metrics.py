@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import re
@@ -75,6 +76,12 @@ def test_every_metric_that_is_asked_for_is_exported(stack: ProcessStack, target:
     assert {where: names for where, names in missing.items() if names} == {}
 
 
+def has_data(prometheus: Prometheus, expression: str) -> bool:
+    """Tell whether an expression has a value that is a number."""
+    values = [float(each["value"][1]) for each in prometheus.query(expression)]
+    return any(map(math.isfinite, values))
+
+
 def test_every_query_returns_data(stack: ProcessStack, target: str) -> None:
     """A real Prometheus has an answer to each panel during a call, and no rule fails.
 
@@ -87,9 +94,10 @@ def test_every_query_returns_data(stack: ProcessStack, target: str) -> None:
         for where, expression in expressions():
             if where in prometheus.rules():
                 continue
-            series = prometheus.query(expression.replace("$__rate_interval", "20s"))
-            values = [float(each["value"][1]) for each in series]
-            assert any(map(math.isfinite, values)), (where, expression, series)
+            asked = expression.replace("$__rate_interval", "20s")
+            # A rate needs two scrapes after the end of the call.
+            answered = functools.partial(has_data, prometheus, asked)
+            until(answered, f"{where} ({asked}) to have data")
         rules = prometheus.rules()
         assert {rule["health"] for rule in rules.values()} == {"ok"}, rules
         loud = [name for name, rule in rules.items() if rule["state"] != "inactive"]

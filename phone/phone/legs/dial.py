@@ -4,7 +4,7 @@ import ssl
 from typing import Any, Literal
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 
 from phone.constants import CLOSE_TIMEOUT, MESSAGE_MAX_BYTES, USER_AGENT
 from phone.words import excuse, printable
@@ -84,7 +84,7 @@ async def dial(
             create_connection=factory,
             **secure,
         )
-    except (OSError, InvalidHandshake, InvalidURI, ValueError, EOFError) as error:
+    except (OSError, InvalidHandshake, InvalidURI, ConnectionClosed, ValueError, EOFError) as error:
         raise _explain(error, uri, within) from error
 
 

@@ -1,0 +1,25 @@
+"""Opening a socket: whatever keeps it from opening is a DialError with advice."""
+
+import asyncio
+
+import pytest
+from phone.legs.dial import DialError, dial
+from phone.testing import FakeApplication
+from websockets.asyncio.client import ClientConnection
+
+
+class Reset(ClientConnection):
+    """A connection that is gone before the handshake's request is sent."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Lose it at once, as a server that is killed behind a proxy does."""
+        super().connection_made(transport)
+        self.connection_lost(ConnectionResetError(104, "Connection reset by peer"))
+
+
+async def test_a_connection_lost_before_the_request() -> None:
+    """It is a socket that failed, not a traceback."""
+    async with FakeApplication() as application:
+        uri = application.answer_url.replace("http:", "ws:")
+        with pytest.raises(DialError, match="no connection to ws://"):
+            await dial(uri, within=2.0, factory=Reset)
