@@ -91,7 +91,7 @@ async def test_it_hands_over(start: Start, caller: Caller) -> None:
     assert moment > 1
     assert "You are being connected to a colleague." in heard.report.spoken
     warned = "\n".join(problem.seen for problem in heard.report.warnings)
-    assert "447700900789 rang, and nobody has that number here" in warned
+    assert "447700900789 rang, but no subscriber has that number" in warned
 
 
 def samples_of_caller(name: str) -> Samples:
