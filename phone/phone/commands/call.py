@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import json
-import signal
 import sys
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from phone.calls import call
 from phone.cassette import CassetteError, write_cassette
 from phone.commands.answer_url import add_answer_url
+from phone.commands.interrupts import on_interrupt
 from phone.commands.signing import SecretError, add_signing, signing_from
 from phone.constants import HANDSHAKE_TIMEOUT
 from phone.legs.assumptions import ASSUMPTIONS, AssumptionError, Assumptions
@@ -201,7 +201,6 @@ def run(namespace: argparse.Namespace) -> int:
 async def _call(plan: CallPlan) -> CallReport:
     """Call; the first Ctrl-C hangs up, a second one leaves at once."""
     hang_up = asyncio.Event()
-    loop = asyncio.get_running_loop()
     task = asyncio.current_task()
 
     def interrupted() -> None:
@@ -209,8 +208,7 @@ async def _call(plan: CallPlan) -> CallReport:
             task.cancel()
         hang_up.set()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, interrupted)
+    on_interrupt(interrupted)
     console = Console(stderr=True)
     bar = Progress(
         TextColumn("{task.description}"),

@@ -4,7 +4,6 @@ import argparse
 import asyncio
 import json
 import os
-import signal
 import sys
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from phone.audio.files import AudioError, load
 from phone.commands.answer_url import add_answer_url
+from phone.commands.interrupts import on_interrupt
 from phone.commands.signing import SecretError, add_signing, signing_from
 from phone.constants import RATES
 from phone.legs.faults import FAULTS, FaultError, Faults
@@ -120,9 +120,7 @@ def run(namespace: argparse.Namespace) -> int:
 
 async def _load(plan: LoadPlan) -> LoadResult:
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+    on_interrupt(stop.set)
     console = Console(stderr=True)
     bar = Progress(
         TextColumn("{task.description}"),

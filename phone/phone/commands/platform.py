@@ -2,13 +2,13 @@
 
 import argparse
 import asyncio
-import signal
 import ssl
 import sys
 from pathlib import Path
 
 import uvloop
 
+from phone.commands.interrupts import on_interrupt
 from phone.legs.assumptions import ASSUMPTIONS, AssumptionError, Assumptions
 from phone.legs.log import Moment, Problem
 from phone.platform.credentials import CredentialsError, init_folder, server_context
@@ -139,9 +139,7 @@ def _network(namespace: argparse.Namespace) -> Network:
 
 async def _serve(network: Network, namespace: argparse.Namespace) -> None:
     over = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, over.set)
+    on_interrupt(over.set)
     async with network:
         print(f"serving {network.url} application={network.switch.registration.id}", flush=True)
         await over.wait()

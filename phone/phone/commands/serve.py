@@ -3,13 +3,13 @@
 import argparse
 import asyncio
 import ipaddress
-import signal
 import sys
 from pathlib import Path
 
 import uvloop
 
 from phone.commands.answer_url import add_answer_url
+from phone.commands.interrupts import on_interrupt
 from phone.commands.signing import SecretError, add_signing, signing_from
 from phone.legs.urls import checked_url
 from phone.platform.registration import Registration, RegistrationError
@@ -111,9 +111,7 @@ def _softphone(namespace: argparse.Namespace) -> Softphone:
 
 async def _serve(softphone: Softphone) -> None:
     over = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, over.set)
+    on_interrupt(over.set)
     async with softphone:
         print(f"softphone {softphone.url}", flush=True)
         if not _is_loopback(softphone.settings.host):
