@@ -110,6 +110,7 @@ class _Caller:
         self._placed: dict[str, Any] | None = None
         self._error: Exception | None = None
         self._interrupts = 0
+        self._announced = False
         signal.signal(signal.SIGINT, self._interrupt)
 
     def call(self, wanted: dict[str, Any]) -> int:
@@ -118,6 +119,7 @@ class _Caller:
         placing.start()
         while placing.is_alive():
             placing.join(POLL_SECONDS)
+            self._interrupted()
         if self._error is not None:
             raise self._error
         if self._placed is None:
@@ -127,10 +129,18 @@ class _Caller:
         return self._follow(name)
 
     def _interrupt(self, _number: int, _frame: object) -> None:
-        """Note a Ctrl-C: the first hangs up, the second does not wait for the end."""
+        """Note a Ctrl-C: the first hangs up, the second does not wait for the end.
+
+        It prints nothing: the signal may have stopped a `print`, and that is not reentrant.
+        """
         self._interrupts += 1
-        if self._interrupts == 1:
+
+    def _interrupted(self) -> bool:
+        """Return whether Ctrl-C was pressed; say so the first time."""
+        if self._interrupts and not self._announced:
+            self._announced = True
             print("hanging up", flush=True)
+        return self._announced
 
     def _place(self, wanted: dict[str, Any]) -> None:
         try:
@@ -143,7 +153,7 @@ class _Caller:
         told = failures = 0
         hung_up = False
         while self._interrupts < 2:
-            if self._interrupts and not hung_up:
+            if self._interrupted() and not hung_up:
                 self._hang_up(name)
                 hung_up = True
             try:
