@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from aiohttp import WSMsgType, web
 from phone.constants import FRAMES_PER_SECOND
+from phone.legs.faults import Faults
 from phone.load import LoadPlan, run_load
 from phone.report import summary
 from phone.testing import Answer, FakeApplication, Socket, echo
@@ -89,6 +90,37 @@ async def test_a_call_goes_on(code: int | None) -> None:
         *("started", "ringing", "answered", "disconnected"),
         *("completed", "started", "ringing", "answered", "completed"),
     ]
+
+
+MOVES = Faults(move=0.4)
+
+
+async def test_a_call_moves_on_demand() -> None:
+    """The phone closes the first socket with 1012, and goes on as if the application had."""
+    codes: list[int | None] = []
+
+    async def notes_close(socket: web.WebSocketResponse) -> None:
+        await echo(socket)
+        codes.append(socket.close_code)
+
+    async with FakeApplication(notes_close, event=again()) as application:
+        report = await call(CallPlan(application.answer_url, seconds=SECONDS, faults=MOVES))
+    assert report.ok, summary(report)
+    assert codes == [1012, 1000]
+    (move,) = report.moves
+    assert (move.close_code, move.same_call) == (1012, True)
+    assert move.gap_ms is not None
+    assert [socket.trace.ended_by for socket in report.sockets] == ["move", "caller"]
+    assert application.statuses("ws").count("disconnected") == 1
+
+
+async def test_an_application_that_does_not_go_on_is_told_how() -> None:
+    """Whoever leaves the event `disconnected` without an NCCO loses the call that moves."""
+    async with FakeApplication() as application:
+        report = await call(CallPlan(application.answer_url, seconds=SECONDS, faults=MOVES))
+    assert not report.ok
+    assert "did not go on" in report.failures[0].seen
+    assert "`disconnected`" in report.failures[0].advice
 
 
 async def test_a_call_goes_on_at_the_second_attempt() -> None:

@@ -20,6 +20,8 @@ class Faults:
         jitter: ms; each frame leaves up to so much late.
         stall: seconds in mid-call without a frame; those due follow at once.
         drop: seconds after which the connection is lost, without a close.
+        move: seconds after which the call's first socket is closed with 1012, as an application
+            does that restarts; the platform then asks it how to go on.
         late_close: seconds between the hang-up and the closing handshake.
         no_close: 1: the connection ends without a closing handshake.
         leading_space: 1: the first message starts with a space (seen on the old platform).
@@ -33,6 +35,7 @@ class Faults:
     jitter: float = 0.0
     stall: float = 0.0
     drop: float = 0.0
+    move: float = 0.0
     late_close: float = 0.0
     no_close: float = 0.0
     leading_space: float = 0.0
@@ -72,6 +75,7 @@ _DEFAULTS = {
     "jitter": 15.0,
     "stall": 1.0,
     "drop": 1.0,
+    "move": 1.0,
     "late_close": 2.0,
     "early_audio": 5.0,
     "slow_reader": 40.0,

@@ -136,6 +136,9 @@ class Outgoing:
         if faults.drop and index * FRAME_SECONDS >= faults.drop:
             self._end("fault")
             return False
+        if faults.move and index * FRAME_SECONDS >= faults.move:
+            self._end("move")
+            return False
         if faults.jitter:
             due += random.uniform(0, faults.jitter / 1000)  # noqa: S311 - no secret
             await asyncio.sleep(max(0.0, due - now()))

@@ -10,6 +10,7 @@ from typing import Any
 
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
+from websockets.frames import CloseCode
 
 from phone.constants import (
     ECHO_QUIET,
@@ -216,6 +217,10 @@ class SocketLeg:
             await asyncio.sleep(self._faults.late_close)
         if by_caller and self._faults.no_close:
             self.trace.ended_by = "fault"
+        if self.trace.ended_by == "move":
+            self.trace.close_code = CloseCode.SERVICE_RESTART
+            await socket.close(CloseCode.SERVICE_RESTART)
+            return
         if self.trace.ended_by not in ("caller", "application"):
             socket.transport.abort()
             self.trace.close_code = self.trace.close_code or WRONG_SIZE_CODE

@@ -5,9 +5,18 @@ from typing import Literal
 
 from phone.legs.playback import Playback
 
-__all__ = ["EndedBy", "LegTrace", "Message"]
+__all__ = ["ENDED_BY", "EndedBy", "LegTrace", "Message"]
 
-EndedBy = Literal["caller", "application", "platform", "fault", "failure"]
+EndedBy = Literal["caller", "application", "platform", "fault", "move", "failure"]
+ENDED_BY: dict[EndedBy, str] = {
+    "caller": "the caller",
+    "application": "the application",
+    "platform": "the platform",
+    "fault": "a fault on demand",
+    "move": "a move on demand",
+    "failure": "the phone, which gave up",
+}
+"""The same in words."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +50,9 @@ class LegTrace:
         texts: the first text messages from the application, and `text_count` of all.
         unknown_texts: how many of them the platform does not know.
         odd_sizes: how often each wrong message size came.
-        ended_by: who ended the leg: the caller by hanging up, the application, the platform
-        because a
-            rule was broken, a fault on demand, or a failure that left nothing else to do.
+        ended_by: who ended the leg: the caller by hanging up, the application, the platform because
+            a rule was broken, a fault on demand, a move on demand (as if the application had ended
+            it), or a failure that left nothing else to do.
         frames_sent: how many, kept or not; `frames_received` likewise.
         seen: what went wrong on the leg; empty when nothing did.
         advice: what to try then.
@@ -72,6 +81,11 @@ class LegTrace:
     advice: str = ""
     frames_sent: int = 0
     frames_received: int = 0
+
+    @property
+    def disconnected(self) -> bool:
+        """Whether the platform counts the leg as ended by the application."""
+        return self.ended_by in ("application", "move")
 
     def add_sent(self, frame: bytes, at: float, lag_ms: float) -> None:
         """Note a frame that left."""

@@ -112,7 +112,7 @@ async def _to_socket(leg: Leg, endpoint: WebSocket, plan: OutboundPlan) -> None:
         leg.leave()
         await socket.close()
     tell_late(leg.call, socket)
-    if socket.trace.ended_by == "application":
+    if socket.trace.disconnected:
         leg.post(leg.events.disconnected())
         leg.complete("user")
     else:

@@ -7,7 +7,7 @@ from phone.constants import FRAME_SECONDS
 from phone.legs.log import Problem, SocketRecord
 from phone.legs.trace import LegTrace
 
-__all__ = ["Move", "moved_from", "moves_of"]
+__all__ = ["Move", "gaps_ms", "moved_from", "moves_of"]
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,23 @@ def moved_from(records: Sequence[SocketRecord | Problem]) -> set[int]:
                 waiting.append(place)
         else:
             good.update(waiting)
-            waiting = [place] if record.trace.ended_by == "application" else []
+            waiting = [place] if record.trace.disconnected else []
     return good
+
+
+def gaps_ms(records: Sequence[SocketRecord | Problem], running: LegTrace) -> list[float | None]:
+    """Return the gaps of a running call's moves (see `Move`), in order.
+
+    Args:
+        records: of its log, with the sockets that are over.
+        running: the trace of the socket that is open.
+
+    """
+    gaps = [move.gap_ms for move in moves_of(records)]
+    sockets = [r for r in records if isinstance(r, SocketRecord) and r.handshake_ms is not None]
+    if sockets and sockets[-1].trace.disconnected:
+        gaps.append(_gap_ms(sockets[-1].trace, running))
+    return gaps
 
 
 def _pairs(sockets: Sequence[SocketRecord]) -> list[tuple[SocketRecord, SocketRecord, int]]:
@@ -67,7 +82,7 @@ def _pairs(sockets: Sequence[SocketRecord]) -> list[tuple[SocketRecord, SocketRe
             continue
         if old is not None:
             pairs.append((old, socket, attempts))
-        old = socket if socket.trace.ended_by == "application" else None
+        old = socket if socket.trace.disconnected else None
         attempts = 0
     return pairs
 

@@ -14,6 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from phone.constants import FRAME_MS, FRAME_SECONDS, PLATFORM_RATE
+from phone.legs.trace import ENDED_BY
 from phone.report.call_report import CallReport, SocketReport
 from phone.report.drawing import Axis, delays, waveform
 from phone.words import counted
@@ -86,7 +87,7 @@ def _rows(socket: SocketReport) -> list[tuple[str, str]]:
             f"{heard['frames']} frames, {counted(heard['gaps'], 'gap')} ({heard['gap_ms']} ms), "
             f"{heard['overflowed']} lost in the full buffer, at most {heard['deepest']} waited",
         ),
-        ("Ended", f"with {trace.close_code} by the {trace.ended_by}"),
+        ("Ended", f"with {trace.close_code} by {ENDED_BY[trace.ended_by]}"),
     ]
 
 

@@ -61,6 +61,10 @@ def _ending(trace: LegTrace, expect: Expect) -> Iterator[Problem]:
         ):
             seen = f"the application closed the socket with {trace.close_code}{reason} after {sent}"
             yield Problem("socket", seen, "look at the application's log; the caller still spoke")
+    elif trace.ended_by == "move":
+        seen = f"the application did not go on with the call that moved after {sent}"
+        advice = "answer the event `disconnected` with an NCCO that connects to a socket again"
+        yield Problem("socket", seen, advice)
     elif trace.ended_by == "caller" and not trace.closed_cleanly:
         seen = "the application did not answer the closing handshake"
         yield Problem("socket", seen, "close the socket when the caller does", "warning")

@@ -6,7 +6,9 @@ from typing import Any
 
 from phone.audio.align import align
 from phone.constants import FRAME_MS, FRAMES_PER_SECOND
+from phone.legs.log import CallLog
 from phone.legs.socket import SocketLeg
+from phone.report.moves import gaps_ms
 
 __all__ = ["figures", "recent_delay"]
 
@@ -14,8 +16,14 @@ HEARD_FRAMES = 2 * FRAMES_PER_SECOND  # of what came back, compared with
 SAID_FRAMES = 6 * FRAMES_PER_SECOND  # what was sent before it
 
 
-def figures(socket: SocketLeg) -> dict[str, Any]:
-    """Return the figures that need no alignment."""
+def figures(socket: SocketLeg, log: CallLog) -> dict[str, Any]:
+    """Return the figures that need no alignment.
+
+    Args:
+        socket: the one that is open.
+        log: the call's, with those that are over.
+
+    """
     trace = socket.trace
     return {
         "rate": trace.rate,
@@ -25,6 +33,7 @@ def figures(socket: SocketLeg) -> dict[str, Any]:
         "late": trace.playback.late,
         "overflowed": trace.playback.overflowed,
         "depth_ms": socket.waiting * FRAME_MS,
+        "gaps_ms": gaps_ms(log.records, trace),
     }
 
 

@@ -76,7 +76,7 @@ class PageCall:
                 if count % DELAY_EVERY == 0:
                     with contextlib.suppress(ValueError):  # too little sound to compare
                         delay = await recent_delay(socket)
-                self._tell({"type": "figures", **figures(socket), "delay_ms": delay})
+                self._tell({"type": "figures", **figures(socket, self._log), "delay_ms": delay})
             count += 1
             await asyncio.sleep(FIGURES_SECONDS)
 

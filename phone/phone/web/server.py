@@ -34,6 +34,7 @@ AUDIBLE_FAULTS = {
     "jitter": "jitter: frames leave up to so many ms late",
     "stall": "stall: so many seconds without a frame",
     "drop": "lost socket: the connection breaks after so many seconds",
+    "move": "moved call: the socket closes with 1012 after so many seconds, and the call goes on",
     "slow-reader": "slow reader: ms to wait before each message is read",
 }
 REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'"

@@ -94,6 +94,24 @@ async def test_a_moved_call_goes_on(softphone: Softphone) -> None:
     assert recognise(spoken, to_samples(b"".join(page.heard[before:])), 16000).found
 
 
+async def test_a_page_moves_its_call(softphone: Softphone) -> None:
+    """The phone closes the socket with 1012, dials the next, and tells the page of the gap."""
+
+    async def event(request: web.Request) -> web.StreamResponse:
+        if (await request.json()).get("status") == "disconnected":
+            return web.json_response([application.connect()])
+        return web.Response(status=204)
+
+    async with FakeApplication(event=event) as application, PageClient(softphone) as page:
+        await page.call(application.answer_url, faults=["move=0.5"])
+            await until(lambda: any(any(told["gaps_ms"]) for told in page.of("figures")))
+        report = await ends(page)
+    (gap,) = page.of("figures")[-1]["gaps_ms"]
+    (move,) = report["report"]["moves"]
+    assert gap == pytest.approx(move["gap_ms"], abs=0.01)
+    assert (move["close_code"], len(application.handshakes)) == (1012, 2)
+
+
 async def test_keys_reach_the_application(softphone: Softphone) -> None:
     """A key of the page's keypad becomes an event on the socket."""
     async with FakeApplication() as application, PageClient(softphone) as page:

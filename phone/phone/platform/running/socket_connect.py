@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 from phone.legs.callers import Caller, Speech
 from phone.legs.dial import DialError
 from phone.legs.log import SocketRecord
 from phone.legs.socket import SocketLeg
+from phone.legs.trace import ENDED_BY
 from phone.legs.urls import is_local
 from phone.platform.leg import CallContext, Leg, Progress
 from phone.platform.ncco.actions import Connect
@@ -20,8 +22,6 @@ from phone.platform.webhooks.events import LegEvents
 from phone.words import printable
 
 __all__ = ["connect_socket", "open_socket", "socket_of", "tell_late"]
-
-CLOSED_BY = {"failure": "the phone, which gave up", "fault": "a fault on demand"}
 
 
 async def connect_socket(
@@ -108,7 +108,7 @@ class _SocketConnect:
             other.leave()
             await self._socket.close()
         self._conclude(handshake)
-        if self._socket.trace.ended_by == "application":
+        if self._socket.trace.disconnected:
             event = other.events.disconnected()
             posted = other.post(event)
             replacement = await offer(leg, self._source, self._action, posted, event)
@@ -154,8 +154,7 @@ class _SocketConnect:
     def _conclude(self, handshake: float) -> None:
         trace = self._socket.trace
         code = f"{trace.close_code}" if trace.close_code is not None else "no code"
-        by = CLOSED_BY.get(trace.ended_by, f"the {trace.ended_by}")
-        self._leg.call.log.add("socket", f"closed with {code} by {by}")
+        self._leg.call.log.add("socket", f"closed with {code} by {ENDED_BY[trace.ended_by]}")
         tell_late(self._leg.call, self._socket)
         self._record(handshake)
 
@@ -169,12 +168,15 @@ class _SocketConnect:
 def socket_of(call: CallContext, endpoint: WebSocket) -> SocketLeg:
     """Return the socket's leg that an endpoint asks for, not opened yet."""
     behaviour = call.behaviour
+    faults = behaviour.faults
+    if any(isinstance(record, SocketRecord) for record in call.log.records):
+        faults = replace(faults, move=0.0)  # a call moves once
     return SocketLeg(
         endpoint.uri,
         endpoint.content_type,
         endpoint.rate,
         endpoint.headers,
-        faults=behaviour.faults,
+        faults=faults,
         assume=behaviour.assume,
         strict=behaviour.strict,
         on_text=call.log.message,

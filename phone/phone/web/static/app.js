@@ -10,6 +10,8 @@ import { StackView } from "./stack_view.js";
 
 const PING_MS = 500;
 const FRAMING_MS = 20; // a frame leaves when its last sample is there
+const ANOTHERS = "The call was placed by another telephone, which has its report.";
+const CUT_OFF = "The connection to the program broke, which hung up; its report is in the stack's view.";
 
 const view = new CallView();
 const stack = new StackView();
@@ -28,9 +30,12 @@ let cameIn = false; // the call in progress
 const connection = new Connection(
   take,
   (frame) => line?.hear(frame),
-  () => {
+  (reason) => {
+    if (busy && line !== null) view.kept(line.recording, "The call was cut off.", CUT_OFF);
+    cameIn = false;
     ended();
-    view.error("The program does not answer.", "Is `phone serve` still running? Trying again …");
+    if (reason) view.error(reason, "Close another tab; trying again …");
+    else view.error("The program does not answer.", "Is `phone serve` still running? Trying again …");
   },
 );
 
@@ -84,9 +89,14 @@ function take(message) {
       break;
     case "pong":
       if (line !== null && message.wait_ms !== undefined) {
-        const round = performance.now() - message.at;
-        const own = FRAMING_MS + message.wait_ms + round + 1000 * line.depth + line.outputMs;
-        view.ownDelay(own);
+        view.ownDelay({
+          microphone: line.inputMs,
+          framing: FRAMING_MS,
+          "the way to the program and back": performance.now() - message.at,
+          "the program's jitter buffer": message.wait_ms,
+          "the page's": 1000 * line.depth,
+          loudspeaker: line.outputMs,
+        });
       }
       break;
     case "report":
@@ -132,7 +142,7 @@ async function openLine() {
 }
 
 function ended() {
-  if (cameIn && line !== null) view.kept(line.recording);
+  if (cameIn && line !== null) view.kept(line.recording, "The call is over.", ANOTHERS);
   cameIn = false;
   line?.close();
   line = null;

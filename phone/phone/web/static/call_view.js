@@ -71,6 +71,7 @@ export class CallView {
   ended() {
     this.buttons({ busy: false, hasSound: false });
     this.ringing(null);
+    if ("speechSynthesis" in window) speechSynthesis.cancel();
     this.state("Ready.");
     typed("said-level", HTMLMeterElement).value = 0;
     typed("heard-level", HTMLMeterElement).value = 0;
@@ -138,15 +139,20 @@ export class CallView {
       "f-missing": figures.missing.toLocaleString("en"),
       "f-late": figures.late.toLocaleString("en"),
       "f-depth": `${figures.depth_ms} ms`,
+      "f-moved": figures.gaps_ms.map((gap) => (gap === null ? "unheard" : `${Math.round(gap)} ms`)).join(", ") || "–",
       "delay-now": figures.delay_ms === null ? "–" : `${figures.delay_ms.toFixed(figures.delay_ms < 10 ? 1 : 0)} ms`,
     };
     for (const [id, text] of Object.entries(texts)) byId(id).textContent = text;
     if (figures.delay_ms !== null) this._delay.add(figures.delay_ms);
   }
 
-  /** @param {number} milliseconds */
-  ownDelay(milliseconds) {
-    byId("f-own").textContent = `${Math.round(milliseconds)} ms`;
+  /** @param {Record<string, number>} parts in milliseconds, by what takes them. */
+  ownDelay(parts) {
+    const total = Object.values(parts).reduce((sum, part) => sum + part, 0);
+    byId("f-own").textContent = `${Math.round(total)} ms`;
+    byId("f-own").title = Object.entries(parts)
+      .map(([name, part]) => `${name} ${part.toFixed(1)} ms`)
+      .join(", ");
   }
 
   /** @param {import("./protocol.js").Moment} moment */
@@ -208,15 +214,16 @@ export class CallView {
   }
 
   /**
-   * A call that came in is over: there is no report, for it is the application's call.
+   * A call without a report is over.
    * @param {Recording} recording the page's own.
+   * @param {string} verdict
+   * @param {string} why there is no report.
    */
-  kept(recording) {
-    const verdict = byId("verdict");
-    verdict.textContent = "The call is over.";
-    verdict.className = "";
+  kept(recording, verdict, why) {
+    byId("verdict").textContent = verdict;
+    byId("verdict").className = "";
     byId("problems").replaceChildren();
-    byId("summary").textContent = "Calls that come in have no report; the timeline has their events.";
+    byId("summary").textContent = why;
     this._links([], recording);
   }
 

@@ -30,7 +30,8 @@
  * @typedef {{type: "error", seen: string, advice: string}} ErrorMessage
  * @typedef {{type: "pong", at: number, wait_ms?: number, late?: number, dropped?: number}} Pong
  * @typedef {{type: "figures", rate: number, sent: number, received: number, missing: number,
- *   late: number, overflowed: number, depth_ms: number, delay_ms: number | null}} Figures
+ *   late: number, overflowed: number, depth_ms: number, delay_ms: number | null,
+ *   gaps_ms: (number | null)[]}} Figures
  * @typedef {{type: "report", summary: string, report: unknown} & CallLine} Report
  *
  * @typedef {Hello | State | Rate | Ringing | Moment | Ncco | ProblemMessage | Caption | Key

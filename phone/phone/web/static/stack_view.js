@@ -132,9 +132,15 @@ function serviceSection(service) {
 function copyLine(name, url) {
   const button = made("button", "", "Copy");
   button.ariaLabel = `Copy the ${name} URL`;
+  const shown = made("code", "", url);
   button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(url);
-    button.textContent = "Copied";
+    try {
+      await navigator.clipboard.writeText(url);
+      button.textContent = "Copied";
+    } catch {
+      getSelection()?.selectAllChildren(shown); // the browser refuses: one key is left to press
+      button.textContent = "Press Ctrl+C";
+    }
   });
-  return made("div", "copy", made("span", "quiet", name), made("code", "", url), button);
+  return made("div", "copy", made("span", "quiet", name), shown, button);
 }

@@ -99,6 +99,13 @@ export class Line {
     return context === null ? 0 : 1000 * (context.baseLatency + (context.outputLatency || 0));
   }
 
+  /** Milliseconds that the browser takes to hand over what the microphone takes. */
+  get inputMs() {
+    /** @type {(MediaTrackSettings & {latency?: number}) | undefined} */
+    const settings = this._microphone?.getAudioTracks()[0]?.getSettings();
+    return 1000 * (settings?.latency ?? 0);
+  }
+
   /** @param {number} rate Hz at which the call wants its frames. */
   rateIs(rate) {
     this._node?.port.postMessage({ rate });
