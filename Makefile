@@ -52,7 +52,7 @@ test: setup ## run the tests (CI=1: also test-softphone, -swarm, -examples, -oth
 
 PYTEST = $(BIN)/python -m pytest
 test-ncco-service test-echo-service test-phone: test-%: setup
-	@$(PYTEST) $*/tests --ignore phone/tests/web/test_browser.py
+	@$(PYTEST) $*/tests --ignore phone/tests/web/test_browser.py --ignore phone/tests/others
 test-bite: setup
 	@$(PYTEST) tests/attacks/test_bite.py
 test-containers: setup
@@ -81,7 +81,7 @@ test-swarm: setup ## run the stack on a Docker Swarm of one node, which your eng
 test-examples: ## run the examples' tests (downloads 825 MB)
 	@$(MAKE) --no-print-directory -C examples lint test
 test-others: setup ## call voice applications written by others (needs npm)
-	@$(MAKE) --no-print-directory -C phone/others test
+	@$(MAKE) --no-print-directory -C phone/tests/others test
 test-schemas: ## check the files for Kubernetes and Cloud Run (needs kubectl; downloads 23 MB)
 	@$(MAKE) --no-print-directory -C deploy check
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-GUIDE = (Path(__file__).parents[3] / "docs/phone.md").read_text("utf-8")
+GUIDE = (Path(__file__).parents[4] / "docs/phone.md").read_text("utf-8")
 BLOCKS = [
     textwrap.dedent("".join(lines)).strip()
     for indented, lines in groupby(

@@ -58,4 +58,5 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], 
 def installed() -> None:
     """Fail with advice where the servers are not installed: nothing here installs them."""
     if not (HERE / ".venv/.ready").exists() or not (HERE / "node/node_modules/.ready").exists():
-        pytest.fail("the servers are not installed; run: make -C phone/others setup", pytrace=False)
+        advice = "make -C phone/tests/others setup"
+        pytest.fail(f"the servers are not installed; run: {advice}", pytrace=False)
