@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from phone.calls.live_network import LiveNetwork
 from phone.platform.registration import Registration
+from phone.testing.live_network import LiveNetwork
 
 from tests.engine import free_port
 from tests.waiting import until

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from bot import handler
 from echo_service.testing import FakeCall
-from phone.plan import CallPlan
+from phone.legs.plan import CallPlan
 
 from tests.attempts import best_of, in_time
 from tests.handlers.hearing import Samples, listen

@@ -33,7 +33,7 @@ def fast_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("phone.legs.callers.FRAME_SECONDS", 0.002)
     monkeypatch.setattr("phone.legs.outgoing.FRAME_SECONDS", 0.002)
     monkeypatch.setattr("phone.legs.playback.FRAME_SECONDS", 0.002)
-    monkeypatch.setattr("phone.plan.ANSWER_WAIT", 0.3)
+    monkeypatch.setattr("phone.legs.plan.ANSWER_WAIT", 0.3)
 
 
 @pytest.fixture

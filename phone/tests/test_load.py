@@ -15,10 +15,10 @@ from phone.__main__ import main
 from phone.commands.load import words
 from phone.legs.dial import DialError, dial
 from phone.legs.faults import Faults
+from phone.legs.plan import CallPlan, PlanError
 from phone.load import LoadPlan, LoadResult, run_load
 from phone.load.fast import STREAM_MAX, FastConnection, masked
 from phone.load.histogram import Histogram
-from phone.plan import CallPlan, PlanError
 from phone.testing import FakeApplication, closes_after, echo, every, loses_every
 from websockets.asyncio.server import ServerConnection, serve
 

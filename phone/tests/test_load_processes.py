@@ -9,8 +9,8 @@ import time
 
 import pytest
 from phone.__main__ import main
+from phone.legs.plan import CallPlan
 from phone.load import Live, LoadPlan, run_load
-from phone.plan import CallPlan
 from phone.testing import FakeApplication, every
 
 

@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from phone.audio import load, to_samples
-from phone.calls import call
 from phone.legs.log import Moment
-from phone.plan import CallPlan
+from phone.legs.plan import CallPlan
 from phone.report import CallReport
+
+from phone import call
 
 __all__ = ["Heard", "Samples", "listen", "sound"]
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from phone.audio import glide, load
+from phone.legs.plan import CallPlan
 from phone.load import stolen_seconds, waited_seconds
-from phone.plan import CallPlan
 
 from bench.processes import Cores
 from tests.attempts import best_of, in_time

@@ -10,8 +10,8 @@ from phone.audio.files import load, to_samples
 from phone.audio.recognition import is_loud, recognise
 from phone.cassette.folder import Cassette, masked
 from phone.constants import frame_bytes
+from phone.legs.plan import CallPlan
 from phone.legs.trace import Message
-from phone.plan import CallPlan
 from phone.platform.webhooks.redaction import without_secrets
 from phone.report import CallReport, Problem
 

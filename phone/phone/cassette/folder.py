@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from phone.audio.files import save
 from phone.constants import frame_bytes
-from phone.plan import CallPlan
+from phone.legs.plan import CallPlan
 from phone.platform.webhooks.redaction import without_secrets
 from phone.report import CallReport, SocketReport
 

@@ -3,7 +3,7 @@
 import argparse
 import os
 
-from phone.plan import ANSWER_URL
+from phone.legs.plan import ANSWER_URL
 
 __all__ = ["add_answer_url"]
 

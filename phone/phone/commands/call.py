@@ -10,7 +10,6 @@ import uvloop
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from phone.calls import call
 from phone.cassette import CassetteError, write_cassette
 from phone.commands.answer_url import add_answer_url
 from phone.commands.interrupts import on_interrupt
@@ -19,9 +18,10 @@ from phone.constants import HANDSHAKE_TIMEOUT
 from phone.legs.assumptions import ASSUMPTIONS, AssumptionError, Assumptions
 from phone.legs.faults import FAULTS, FaultError, Faults
 from phone.legs.identity import CALLED, CALLER, Identity
-from phone.plan import CallPlan, PlanError
+from phone.legs.plan import CallPlan, PlanError
 from phone.platform.leg import Progress as Sent
-from phone.report import CallReport, summary
+from phone.platform.place import place
+from phone.report import CallReport, conclude, summary
 from phone.report.page import write_page
 
 __all__ = ["add_parser"]
@@ -226,4 +226,5 @@ async def _call(plan: CallPlan) -> CallReport:
             if not sent.frames % 10 or sent.frames == sent.of:
                 bar.update(line, description="talking", total=sent.of, completed=sent.frames)
 
-        return await call(plan, hang_up=hang_up, on_progress=on_progress)
+        log = await place(plan, hang_up=hang_up, on_progress=on_progress)
+        return await conclude(plan, log)

@@ -13,7 +13,7 @@ from phone.commands.answer_url import add_answer_url
 from phone.commands.signing import SecretError, add_signing, signing_from
 from phone.doctor import Check, DoctorPlan, examine
 from phone.doctor.examine import REQUESTS
-from phone.plan import CallPlan, PlanError
+from phone.legs.plan import CallPlan, PlanError
 
 __all__ = ["add_parser"]
 

@@ -17,8 +17,8 @@ from phone.commands.interrupts import on_interrupt
 from phone.commands.signing import SecretError, add_signing, signing_from
 from phone.constants import RATES
 from phone.legs.faults import FAULTS, FaultError, Faults
+from phone.legs.plan import CallPlan, PlanError
 from phone.load import Live, LoadPlan, LoadResult, run_load
-from phone.plan import CallPlan, PlanError
 from phone.words import counted, printable
 
 __all__ = ["add_parser"]

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import uvloop
 
-from phone.calls import call
 from phone.cassette import CassetteError, compared, plan_of, read_cassette
 from phone.commands.signing import SecretError, add_signing, signing_from
-from phone.plan import PlanError
-from phone.report import summary
+from phone.legs.plan import CallPlan, PlanError
+from phone.platform.place import place
+from phone.report import CallReport, conclude, summary
 
 __all__ = ["add_parser"]
 
@@ -42,9 +42,13 @@ def run(namespace: argparse.Namespace) -> int:
         cassette = read_cassette(namespace.cassette)
         signing = signing_from(namespace)
         plan = replace(plan_of(cassette, namespace.answer_url), ca_file=namespace.ca, **signing)
-        report = compared(cassette, uvloop.run(call(plan)))
+        report = compared(cassette, uvloop.run(_call(plan)))
     except (CassetteError, PlanError, SecretError) as error:
         print(f"phone: {error}", file=sys.stderr)
         return 2
     print(json.dumps(report.as_dict(), indent=2) if namespace.json else summary(report))
     return 0 if report.ok else 1
+
+
+async def _call(plan: CallPlan) -> CallReport:
+    return await conclude(plan, await place(plan))

@@ -4,21 +4,26 @@ import argparse
 import asyncio
 import ipaddress
 import sys
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import uvloop
 
 from phone.commands.answer_url import add_answer_url
 from phone.commands.interrupts import on_interrupt
 from phone.commands.signing import SecretError, add_signing, signing_from
+from phone.doctor import DoctorPlan, examine
+from phone.legs.plan import CallPlan
 from phone.legs.urls import checked_url
 from phone.platform.registration import Registration, RegistrationError
 from phone.web import Softphone, SoftphoneSettings
 from phone.web.settings import PORT
 
-__all__ = ["add_parser"]
+__all__ = ["add_parser", "examined"]
 
 USAGE = 2
+DOCTOR_REQUESTS = 5  # a person waits for the page
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -106,7 +111,13 @@ def _softphone(namespace: argparse.Namespace) -> Softphone:
     file: Path | None = namespace.application
     registration = None if file is None else Registration.read(file)
     folder = None if file is None else file.absolute().parent
-    return Softphone(settings, registration, namespace.platform_port, folder)
+    return Softphone(settings, registration, namespace.platform_port, folder, examined)
+
+
+async def examined(call: CallPlan) -> list[dict[str, Any]]:
+    """Return what `phone doctor` finds, for the page."""
+    diagnosis = await examine(DoctorPlan(call, DOCTOR_REQUESTS))
+    return [asdict(check) for check in diagnosis.checks]
 
 
 async def _serve(softphone: Softphone) -> None:

@@ -14,8 +14,8 @@ from phone.doctor.webhook_checks import (
     check_readiness,
     check_stream,
 )
+from phone.legs.plan import CallPlan
 from phone.legs.urls import is_local
-from phone.plan import CallPlan
 from phone.platform.ncco.actions import Connect, Stream
 from phone.platform.ncco.endpoints import WebSocket
 from phone.platform.running.source import event_target

@@ -177,6 +177,8 @@ class CallLog:
         posted: every event, and the result of posting it.
         exchanges: every webhook's request and reply.
         actions: the names of the answer's actions; None without a valid answer.
+        hung_up: whether the caller hung up before the end.
+        length: seconds that the call took; 0 while it runs.
 
     """
 
@@ -188,11 +190,18 @@ class CallLog:
     posted: list[Posted] = field(default_factory=list)
     exchanges: list[Exchange] = field(default_factory=list)
     actions: str | None = None
+    hung_up: bool = False
+    length: float = 0.0
     _start: float = field(default_factory=time.perf_counter)
 
     def seconds(self) -> float:
         """Return the time since the call began."""
         return time.perf_counter() - self._start
+
+    def close(self, hung_up: bool) -> None:
+        """Note that the call is over, and whether the caller hung up before the end."""
+        self.hung_up = hung_up
+        self.length = self.seconds()
 
     def add(self, kind: str, text: str) -> None:
         """Note what happened just now."""

@@ -10,12 +10,12 @@ from phone.constants import NCCOS_PER_CALL
 from phone.legs.dial import DialError, dial
 from phone.legs.faults import Faults
 from phone.legs.identity import Identity
+from phone.legs.plan import CallPlan
 from phone.load.fast import FastConnection
 from phone.load.load_leg import Course
 from phone.load.load_plan import Live, LoadPlan
 from phone.load.result import LoadResult
 from phone.load.socket_talk import SocketTalk
-from phone.plan import CallPlan
 from phone.platform.ncco.actions import Connect, Wait, WebSocket
 from phone.platform.ncco.document import NccoError, parse
 from phone.platform.running.source import event_target

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from phone.plan import CallPlan
+from phone.legs.plan import CallPlan
 
 __all__ = ["Live", "LoadPlan"]
 

@@ -10,11 +10,11 @@ from websockets.exceptions import ConnectionClosed
 from phone.audio.files import load as load_audio
 from phone.constants import ECHO_QUIET, FRAMES_PER_SECOND, SEND_TIMEOUT
 from phone.legs.outgoing import first_message
+from phone.legs.plan import CallPlan
 from phone.load.fast import FastConnection, masked
 from phone.load.load_leg import Course, LoadLeg, Sound
 from phone.load.result import LoadResult
 from phone.load.wheel import Wheel
-from phone.plan import CallPlan
 from phone.platform.ncco.actions import WebSocket
 
 __all__ = ["SocketTalk"]

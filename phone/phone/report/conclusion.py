@@ -1,12 +1,15 @@
 """Judges a call's log: makes the report, and decides whether the call worked."""
 
+import asyncio
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from phone.audio.align import align
-from phone.constants import RETRIED_STATUSES, Expect
-from phone.legs.identity import Identity
+from phone.constants import RETRIED_STATUSES
 from phone.legs.log import CallLog, Posted, Problem, SocketRecord
+from phone.legs.plan import CallPlan
 from phone.report.call_report import CallReport, SocketReport
+from phone.report.hearing import save_heard
 from phone.report.moves import Move, moved_from, moves_of
 from phone.report.verdict import judge
 from phone.words import counted
@@ -14,55 +17,59 @@ from phone.words import counted
 __all__ = ["conclude"]
 
 
-def conclude(
-    log: CallLog,
-    *,
-    answer_url: str,
-    identity: Identity,
-    expect: Expect,
-    strict: bool,
-    hung_up: bool,
-    seconds: float,
-) -> CallReport:
-    """Judge a call that is over.
+async def conclude(plan: CallPlan, log: CallLog) -> CallReport:
+    """Judge a call that is over, and write what was heard if the plan says where.
 
     Args:
+        plan: what was called and how.
         log: what happened.
-        answer_url: what was called.
-        identity: who called whom.
-        expect: what had to come back for the call to have worked.
-        strict: count warnings as failures.
-        hung_up: whether the caller hung up before the end.
-        seconds: how long the call took.
 
     """
+    # Comparing the sound of a long call takes seconds, and so does writing it.
+    return await asyncio.to_thread(_conclude, plan, log)
+
+
+def _conclude(plan: CallPlan, log: CallLog) -> CallReport:
+    report = _judged(plan, log)
+    if plan.save is None:
+        return report
+    traces = [socket.trace for socket in report.sockets]
+    try:
+        saved = save_heard(plan.save, report.played, traces)
+    except OSError as error:
+        advice = "is the folder writable, and the disk not full?"
+        return replace(report, problems=[*report.problems, Problem("save", str(error), advice)])
+    return replace(report, saved=str(plan.save) if saved else None)
+
+
+def _judged(plan: CallPlan, log: CallLog) -> CallReport:
     sockets: list[SocketReport] = []
     problems: list[Problem] = []
 
     def judged(found: Iterator[Problem]) -> None:
         for problem in found:
-            severity = "failure" if strict else problem.severity
+            severity = "failure" if plan.strict else problem.severity
             problems.append(Problem(problem.step, problem.seen, problem.advice, severity))
 
     moved, moves = moved_from(log.records), moves_of(log.records)
     for place, record in enumerate(log.records):
         if isinstance(record, Problem):
-            made_good = place in moved and not strict
+            made_good = place in moved and not plan.strict
             problems.append(record.as_warning() if made_good else record)
             continue
         report = _socket(record, place in moved)
         sockets.append(report)
         if record.handshake_ms is not None:
-            judged(judge(record.trace, report.alignment, expect, moved=place in moved))
+            judged(judge(record.trace, report.alignment, plan.expect, moved=place in moved))
     judged(_other_calls(moves))
     refused = any(p.step == "ncco" and p.severity == "failure" for p in problems)
-    if log.actions is not None and not (sockets or refused or hung_up or expect == "any"):
+    if log.actions is not None and not (sockets or refused or log.hung_up or plan.expect == "any"):
         judged(_no_socket(log.actions))
     judged(_events(log.posted))
     return CallReport(
-        answer_url,
-        identity.uuid,
-        identity.conversation_uuid,
+        plan.answer_url,
+        plan.identity.uuid,
+        plan.identity.conversation_uuid,
         moments=log.moments,
         spoken=log.spoken,
         played=log.played,
@@ -71,8 +78,8 @@ def conclude(
         events=log.posted,
         exchanges=log.exchanges,
         problems=problems,
-        seconds=seconds,
-        interrupted=hung_up,
+        seconds=log.length,
+        interrupted=log.hung_up,
     )
 
 

@@ -1,15 +1,16 @@
-"""Sound that the caller heard, from the platform and from sockets, on one clock. Pure."""
+"""Sound that the caller heard, from the platform and from sockets, on one clock."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
-from phone.audio.files import Samples, resampled, to_samples
+from phone.audio.files import Samples, resampled, save, to_samples
 from phone.constants import PLATFORM_RATE, frame_bytes
 from phone.legs.log import PlatformSound
 from phone.legs.trace import LegTrace
 
-__all__ = ["heard"]
+__all__ = ["heard", "save_heard"]
 
 
 def heard(sounds: Sequence[PlatformSound], traces: Sequence[LegTrace], rate: int) -> Samples:
@@ -37,3 +38,24 @@ def heard(sounds: Sequence[PlatformSound], traces: Sequence[LegTrace], rate: int
         parts += [np.zeros(silence, np.int16), samples]
         length += silence + len(samples)
     return np.concatenate(parts)
+
+
+def save_heard(path: Path, sounds: Sequence[PlatformSound], traces: Sequence[LegTrace]) -> bool:
+    """Write what was heard as WAV; return whether there was any sound.
+
+    Args:
+        path: the file.
+        sounds: from the platform.
+        traces: of the sockets; the first that was heard gives the rate.
+
+    Raises:
+        OSError: the file cannot be written.
+
+    """
+    audible = [trace for trace in traces if trace.playback.frames]
+    rate = audible[0].rate if audible else PLATFORM_RATE
+    sound = heard(sounds, audible, rate)
+    if not len(sound):
+        return False
+    save(path, [sound.astype("<i2").tobytes()], rate)
+    return True

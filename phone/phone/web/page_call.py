@@ -5,9 +5,10 @@ import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from phone.calls.place import place
+from phone.legs.plan import CallPlan
 from phone.legs.socket import SocketLeg
-from phone.plan import CallPlan
+from phone.platform.place import place
+from phone.report import conclude
 from phone.web.figures import figures, recent_delay
 from phone.web.line import PageTelephone
 from phone.web.page_log import PageLog
@@ -48,16 +49,17 @@ class PageCall:
         """Place the call, run it to its end, and send the page its result."""
         watching = asyncio.create_task(self._watch(), name="figures")
         try:
-            report = await place(
+            log = await place(
                 self._plan,
                 self._telephone,
-                self._telephone.over,
+                hang_up=self._telephone.over,
                 log=self._log,
                 directory=self._board.network.switch,
             )
         finally:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
+        report = await conclude(self._plan, log)
         past = await asyncio.to_thread(PastCall.of, report)
         self._board.past.add(past)
         self._tell(

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from phone.constants import Expect, Method, TalkMode
 from phone.legs.faults import FaultError, Faults
 from phone.legs.identity import CALLED, Identity
-from phone.plan import CallPlan, PlanError
+from phone.legs.plan import CallPlan, PlanError
 from phone.web.settings import SoftphoneSettings
 
 __all__ = ["CallRequest"]

@@ -19,7 +19,7 @@ from phone.platform.registration import Registration
 from phone.web.guard import HEADERS, LOOPBACK, guard
 from phone.web.line import PageTelephone
 from phone.web.settings import SoftphoneSettings
-from phone.web.status import StackStatus
+from phone.web.status import Examine, StackStatus
 from phone.web.switchboard import Switchboard
 from phone.web.tab import Tab
 
@@ -56,6 +56,7 @@ class Softphone:
         registration: the application that the network in it knows; None: one without webhooks.
         platform_port: where the network's API is served; 0: any that is free.
         folder: where the files lie that subscribers name.
+        examine: returns the checks of a call, as JSON; None: there is no doctor.
 
     """
 
@@ -65,6 +66,7 @@ class Softphone:
         registration: Registration | None = None,
         platform_port: int = 0,
         folder: Path | None = None,
+        examine: Examine | None = None,
     ) -> None:
         self.settings = settings
         self.network = Network(
@@ -75,7 +77,7 @@ class Softphone:
             on_exchange=self._exchange,
         )
         self.board = Switchboard(settings, self.network)
-        self._status = StackStatus(settings)
+        self._status = StackStatus(settings, examine)
         self._tabs: dict[Tab, web.WebSocketResponse] = {}
         self._port = settings.port
         self._open = contextlib.AsyncExitStack()

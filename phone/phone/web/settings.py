@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from phone.constants import API_KEY
-from phone.plan import ANSWER_URL
+from phone.legs.plan import ANSWER_URL
 
 __all__ = ["PORT", "SoftphoneSettings"]
 

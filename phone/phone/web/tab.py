@@ -10,8 +10,8 @@ from aiohttp import WSMsgType, web
 
 from phone.constants import FRAME_MS, KEYS
 from phone.legs.log import Exchange, Moment, Problem
+from phone.legs.plan import PlanError
 from phone.legs.telephone import Takes
-from phone.plan import PlanError
 from phone.web.line import FRAME_RATES, PageTelephone
 from phone.web.page_call import PageCall
 from phone.web.page_log import exchange_message, ncco_message

@@ -14,6 +14,7 @@ from page_client import PageClient
 from phone.__main__ import main
 from phone.audio.files import load, to_samples
 from phone.audio.recognition import is_loud, recognise
+from phone.commands.serve import examined
 from phone.constants import frame_bytes
 from phone.platform.ncco.document import parse_actions
 from phone.platform.ncco.endpoints import Phone
@@ -338,7 +339,8 @@ async def test_the_stack_is_shown_with_reasons() -> None:
             readiness={"there": application.answer_url, "gone": "http://127.0.0.1:9/readyz"},
             calls_url=f"{application.url}/nothing",
         )
-        async with Softphone(settings) as softphone, aiohttp.ClientSession() as session:
+        softphone = Softphone(settings, examine=examined)
+        async with softphone, aiohttp.ClientSession() as session:
             async with session.get(f"{softphone.url}status") as reply:
                 status = await reply.json()
             origin = {"Origin": softphone.url.rstrip("/")}

@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 
 import uvloop
 
-from phone.calls.live import CallFailed, Heard
 from phone.legs.telephone import Callee, Telephone
 from phone.platform.network import Network
+from phone.testing.live import CallFailed, Heard
 
 __all__ = ["LiveNetwork", "LivePerson"]
 

@@ -10,12 +10,13 @@ import uvloop
 
 from phone.audio.files import Samples, load
 from phone.audio.recognition import is_loud, recognise
-from phone.calls.place import place
 from phone.legs.callers import LiveCaller
 from phone.legs.keys import parse_keys
+from phone.legs.plan import CallPlan, PlanError
 from phone.legs.trace import LegTrace
-from phone.plan import CallPlan, PlanError
+from phone.platform.place import place
 from phone.report.call_report import CallReport
+from phone.report.conclusion import conclude
 from phone.report.hearing import heard
 from phone.report.summary import summary
 
@@ -189,4 +190,5 @@ class LiveCall:
     async def _call(self) -> CallReport:
         self._loop = asyncio.get_running_loop()
         self._hang_up = asyncio.Event()
-        return await place(self._plan, self._caller, self._hang_up)
+        log = await place(self._plan, self._caller, hang_up=self._hang_up)
+        return await conclude(self._plan, log)

@@ -21,6 +21,7 @@ __all__ = [
     "delays",
     "echo",
     "every",
+    "json_of",
     "loses_every",
     "says",
 ]

@@ -18,9 +18,9 @@ from typing import Any
 
 import pytest
 
-from phone.calls.live import LiveCall
-from phone.calls.live_network import LiveNetwork
-from phone.plan import CallPlan
+from phone.legs.plan import CallPlan
+from phone.testing.live import LiveCall
+from phone.testing.live_network import LiveNetwork
 
 __all__ = ["vonage_call", "vonage_network"]
 
