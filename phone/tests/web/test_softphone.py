@@ -105,7 +105,7 @@ async def test_a_page_moves_its_call(softphone: Softphone) -> None:
 
     async with FakeApplication(event=event) as application, PageClient(softphone) as page:
         await page.call(application.answer_url, faults=["move=0.5"])
-            await until(lambda: any(any(told["gaps_ms"]) for told in page.of("figures")))
+        await until(lambda: any(any(told["gaps_ms"]) for told in page.of("figures")))
         report = await ends(page)
     (gap,) = page.of("figures")[-1]["gaps_ms"]
     (move,) = report["report"]["moves"]
