@@ -18,7 +18,10 @@ COMMAND_SECONDS = 300.0
 """Bound on a command, which may have to build an image over a slow connection."""
 IMAGES = f"caw-{secrets.token_hex(4)}"
 """Repository of the images that the stacks of this process share: only the first builds them."""
-BUILT = ("ncco-service", "echo-service", "gateway", "ready", "phone", "secrets", "ngrok-token")
+BUILT = (
+    *("ncco-service", "echo-service", "gateway", "ready", "phone", "network"),
+    *("secrets", "ngrok-token"),
+)
 """Services of docker-compose.yml whose images are built."""
 
 

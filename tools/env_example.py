@@ -24,7 +24,8 @@ COMPOSE = (
     (
         "COMPOSE_PROFILES",
         "",
-        "metrics starts Prometheus and Grafana, too (docs/deploy.md).",
+        "metrics starts Prometheus and Grafana, too (docs/deploy.md), network a simulated "
+        "telephone network (docs/outbound.md).",
     ),
     (
         "NGROK_AUTHTOKEN",

@@ -122,6 +122,33 @@ def test_secrets_come_from_files_as_well(tmp_path: Path) -> None:
     assert "new-secret" not in repr(settings)
 
 
+def test_a_file_replaces_variables(tmp_path: Path) -> None:
+    """Its lines win, nothing in them is expanded, and while it is not there nothing changes."""
+    file = tmp_path / "settings"
+    environ = {"SETTINGS_FILE": str(file), "VONAGE_NUMBER": "447700900002", "LOG_LEVEL": "debug"}
+    before = Settings.from_env(environ)
+    assert before.vonage_number == "447700900002"
+    (tmp_path / "secret").write_text(f"{SECRET}\n")
+    file.write_text(
+        f"# ours\nVONAGE_NUMBER=447700900001\nSOCKET_SECRET_FILE={tmp_path / 'secret'}\n"
+        "LOCAL_URL='http://host/${LOG_LEVEL}'\n"
+    )
+    settings = Settings.from_env(environ)
+    assert (settings.vonage_number, settings.socket_secret) == ("447700900001", SECRET)
+    assert settings.local_url == "http://host/${LOG_LEVEL}"
+    assert settings.log_level == "debug"
+
+
+def test_what_a_file_cannot_set_is_named(tmp_path: Path) -> None:
+    """A name that is no setting, and a file that cannot be read."""
+    file = tmp_path / "settings"
+    file.write_text("VONAGE_NUMBR=447700900001\nPORT_FILE=x\nPORT=0\n")
+    with pytest.raises(SettingsError, match=r"sets VONAGE_NUMBR, PORT_FILE, and this service has"):
+        Settings.from_env({"SETTINGS_FILE": str(file)})
+    with pytest.raises(SettingsError, match=r"SETTINGS_FILE is '.*', which cannot be read \(Is a"):
+        Settings.from_env({"SETTINGS_FILE": str(tmp_path)})
+
+
 @pytest.mark.parametrize(
     ("environ", "said"),
     [

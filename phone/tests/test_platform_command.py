@@ -4,6 +4,7 @@ import asyncio
 import json
 import signal
 import ssl
+import stat
 import subprocess
 import sys
 import urllib.request
@@ -198,6 +199,31 @@ def test_made_and_served(tmp_path: Path) -> None:
             process.send_signal(signal.SIGINT)
             assert process.wait(10) == 0
     assert served[0] == served[1]
+
+
+def test_settings_for_who_calls_through_it(tmp_path: Path) -> None:
+    """Who the application is, and where each reaches the other, readable by its owner alone."""
+    folder, file = tmp_path / "network", tmp_path / "settings"
+    command = [sys.executable, "-m", "phone", "platform", "--port", "0", "--init", str(folder)]
+    command += ["--application", str(folder / "application.json"), "--settings", str(file)]
+    command += ["--webhooks", "http://gateway:8080/", "--name", "localhost"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        line = next(line for line in process.stdout if line.startswith("serving "))
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 0
+    application = json.loads((folder / "application.json").read_text())
+    url = line.split()[1]
+    assert url.startswith("http://localhost:")
+    assert dict(line.split("=", 1) for line in file.read_text().splitlines()) == {
+        "VONAGE_APPLICATION_ID": application["id"],
+        "VONAGE_PRIVATE_KEY_FILE": str(folder / "private.key"),
+        "VONAGE_API_URL": url,
+        "VONAGE_NUMBER": application["numbers"][0],
+        "LOCAL_URL": "http://gateway:8080",
+    }
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert application["webhooks"]["answer_url"] == "http://gateway:8080/webhooks/answer"
 
 
 def test_port_in_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

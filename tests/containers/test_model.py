@@ -21,8 +21,8 @@ from tests.compose import ROOT, ComposeStack
 DOMAIN = ROOT / "docker-compose.domain.yml"
 METRICS = ("deploy/metrics/prometheus", "deploy/metrics/grafana")
 IMAGES = ("ncco-service", "echo-service", "gateway", "ready", "phone", "secrets", "ngrok", *METRICS)
-OWN = ("certificates", "recordings", "metrics", "grafana", str(ROOT / "out"))
-"""Mounts that the one service which has them may write to."""
+OWN = ("certificates", "recordings", "metrics", "grafana", "network", str(ROOT / "out"))
+"""Mounts that the one service whose they are may write to."""
 FORMER = {"THREADS", "OBSERVE_HOST", "OBSERVE_PORT"}
 """Settings that are passed on only so that a service refuses them and names their successors."""
 SECRET = re.compile(r"SECRET|TOKEN|PRIVATE_KEY|PASSWORD")
@@ -69,7 +69,7 @@ def dockerfile(service: dict[str, Any]) -> str:
 def test_the_services_are_the_known_ones(services: dict[str, Any]) -> None:
     """The tests below know all services; a new one must be considered."""
     known = {"ncco-service", "echo-service", "gateway", "ready", "phone"}
-    known |= {"prometheus", "grafana"}
+    known |= {"network", "prometheus", "grafana"}
     assert set(services) == known | {"ngrok", "ngrok-token", "secrets"}
 
 
@@ -193,6 +193,7 @@ def test_only_two_services_can_reach_the_agent(services: dict[str, Any]) -> None
         "echo-service",
         "ready",
         "phone",
+        "network",
         "prometheus",
     }
     assert on["metrics"] == {"prometheus", "grafana"}
@@ -220,6 +221,19 @@ def test_a_secret_is_a_file_and_only_for_whom_it_concerns(services: dict[str, An
     assert users["call-secrets"] == {"secrets", "ncco-service"}
     assert users["vonage-secrets"] == {"secrets", "ncco-service", "echo-service", "phone"}
     assert users["ngrok-token"] == {"ngrok-token", "ngrok"}
+    assert users["network"] == {"network", "ncco-service"}
+
+
+def test_the_network_leaves_nothing_behind(model: Model) -> None:
+    """Its application is in memory, owned by both images' user, and gone with the containers."""
+    options = model["volumes"]["network"]["driver_opts"]
+    assert (options["type"], options["device"]) == ("tmpfs", "tmpfs")
+    users = {re.findall(r"^USER (\S+)$", dockerfile(model["services"][name]), re.M)[-1]
+             for name in ("network", "ncco-service")}  # fmt: skip
+    (user,) = users
+    uid, gid = user.split(":")
+    assert {f"uid={uid}", f"gid={gid}", "mode=0700"} <= set(options["o"].split(","))
+    assert model["services"]["network"]["profiles"] == ["network"]
 
 
 def test_every_setting_reaches_its_service(services: dict[str, Any]) -> None:
@@ -324,11 +338,15 @@ def test_the_echo_service_is_the_first_to_stop(services: dict[str, Any]) -> None
         assert "echo-service" not in dict(needs(services[name])), name
 
 
-def test_nobody_waits_for_health_but_the_phone(services: dict[str, Any]) -> None:
-    """So there is no circle; and the phone can say what is wrong with a stack that is not well."""
+def test_two_wait_for_health_if_there_is_any(services: dict[str, Any]) -> None:
+    """So there is no circle; and the phone can say what is wrong with a stack that is not well.
+
+    ncco-service reads the settings that the simulated network writes.
+    """
     waits = {(n, on): how["required"] for n, s in services.items() for on, how in needs(s)
              if "healthy" in str(how)}  # fmt: skip
-    assert waits == {("phone", "ready"): False}
+    assert waits == {("phone", "ready"): False, ("ncco-service", "network"): False}
+    assert not dict(needs(services["network"]))
 
 
 def test_health_is_measured_anew_whenever_a_service_is_replaced(services: dict[str, Any]) -> None:

@@ -1,9 +1,14 @@
-"""Where values come from: a variable NAME, or for a secret the file that NAME_FILE names."""
+"""Where values come from: a variable NAME, or for a secret the file that NAME_FILE names.
+
+The file that SETTINGS_FILE names has NAME=VALUE lines, which replace the variables of these names.
+"""
 
 from collections.abc import Mapping
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
+from dotenv import dotenv_values
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
@@ -11,6 +16,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 from ncco_service.settings.values import SECRET
 
 __all__ = ["Environment", "SettingsError"]
+
+SETTINGS_FILE = "SETTINGS_FILE"
 
 
 class SettingsError(Exception):
@@ -35,8 +42,9 @@ class Environment(PydanticBaseSettingsSource):
 
     def __init__(self, settings_cls: type[BaseSettings], environ: Mapping[str, str]) -> None:
         super().__init__(settings_cls)
-        self._environ = environ
         self.problems: list[str] = []
+        self._environ = environ
+        self._environ = {**environ, **self._settings_file()}
 
     def __call__(self) -> dict[str, str]:
         """Read all values that are set."""
@@ -70,6 +78,24 @@ class Environment(PydanticBaseSettingsSource):
             return f"{name} holds {seen}; it must be {allowed}"
         unset = f"unset it for the default ({field.default})" if field.default else "unset it"
         return f"{name} is {detail['input']!r}; it must be {allowed}; or {unset}"
+
+    def _settings_file(self) -> dict[str, str]:
+        """Read the lines of SETTINGS_FILE, none while there is no such file."""
+        path = Path(self._text(SETTINGS_FILE))
+        if path == Path() or not path.exists():
+            return {}
+        text = self._file(SETTINGS_FILE, str(path))
+        lines = dotenv_values(stream=StringIO(text), interpolate=False)
+        fields = self.settings_cls.model_fields.items()
+        known = {name.upper() for name, _ in fields}
+        known |= {f"{name.upper()}_FILE" for name, field in fields if SECRET in field.metadata}
+        unknown = [name for name in lines if name not in known]
+        if unknown:
+            self.problems.append(
+                f"{SETTINGS_FILE} is {str(path)!r}, which sets {', '.join(unknown)}, and this "
+                "service has no such settings; correct or remove these lines"
+            )
+        return {name: value or "" for name, value in lines.items()}
 
     def _file(self, name: str, file: str) -> str:
         try:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator
@@ -27,6 +28,11 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, validate_default=True, extra="forbid")
 
+    settings_file: Annotated[Path | None, optional(Path)] = _setting(
+        "",
+        "a file of NAME=VALUE lines that replace the variables of these names, such as phone "
+        "platform writes; as if empty while it is not there",
+    )
     host: values.Host = _setting("127.0.0.1", "address to listen on; the image sets 0.0.0.0")
     port: Annotated[int, integer(0, 65535)] = _setting(
         "8000", "port to listen on; 0 takes any free one"

@@ -5,13 +5,21 @@ import asyncio
 import ssl
 import sys
 from pathlib import Path
+from urllib.parse import urljoin
 
 import uvloop
 
 from phone.commands.interrupts import on_interrupt
 from phone.legs.assumptions import ASSUMPTIONS, AssumptionError, Assumptions
 from phone.legs.log import Moment, Problem
-from phone.platform.credentials import CredentialsError, init_folder, server_context
+from phone.platform.credentials import (
+    PRIVATE_KEY,
+    WEBHOOKS,
+    CredentialsError,
+    init_folder,
+    server_context,
+    write_settings,
+)
 from phone.platform.network import Network
 from phone.platform.registration import Registration, RegistrationError
 from phone.words import printable
@@ -44,6 +52,18 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         help="write DIR/application.json, DIR/private.key and an authority, and end; with "
         "--application: write them if FILE is not there, and serve",
     )
+    parser.add_argument(
+        "--webhooks",
+        default=WEBHOOKS,
+        metavar="URL",
+        help="with --init: where the application answers; default: %(default)s",
+    )
+    parser.add_argument(
+        "--settings",
+        type=Path,
+        metavar="FILE",
+        help="write the settings with which ncco-service calls through this network",
+    )
     parser.add_argument("--host", default="127.0.0.1", help="to listen on; default: %(default)s")
     parser.add_argument("--port", type=int, default=PORT, help="default: %(default)s; 0: any")
     parser.add_argument(
@@ -55,7 +75,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--name",
         action="append",
         default=[],
-        help="another name by which the server is called, for its certificate; again for more",
+        help="a name by which clients reach the server, in URLs and its certificate; again for "
+        "more; default: --host",
     )
     parser.add_argument(
         "--ca", type=Path, metavar="FILE", help="PEM file of an authority to trust for webhooks"
@@ -83,7 +104,7 @@ def run(namespace: argparse.Namespace) -> int:
     try:
         file: Path | None = namespace.application
         if namespace.init is not None and (file is None or not file.exists()):
-            for path in init_folder(namespace.init):
+            for path in init_folder(namespace.init, namespace.webhooks.rstrip("/")):
                 print(path, flush=True)
             if file is None:
                 return 0
@@ -126,6 +147,7 @@ def _network(namespace: argparse.Namespace) -> Network:
         Registration.read(file),
         host=namespace.host,
         port=namespace.port,
+        name=next(iter(namespace.name), None),
         serves=serves,
         trusts=trusts,
         talk=namespace.talk,
@@ -141,8 +163,25 @@ async def _serve(network: Network, namespace: argparse.Namespace) -> None:
     over = asyncio.Event()
     on_interrupt(over.set)
     async with network:
+        if namespace.settings is not None:
+            _write_settings(network, namespace)
         print(f"serving {network.url} application={network.switch.registration.id}", flush=True)
         await over.wait()
+
+
+def _write_settings(network: Network, namespace: argparse.Namespace) -> None:
+    """Write what an application beside the network needs: who it is, and who reaches whom where."""
+    registration = network.switch.registration
+    settings = {
+        "VONAGE_APPLICATION_ID": registration.id,
+        "VONAGE_PRIVATE_KEY_FILE": str(namespace.application.absolute().with_name(PRIVATE_KEY)),
+        "VONAGE_API_URL": network.url,
+    }
+    if registration.numbers:
+        settings["VONAGE_NUMBER"] = registration.numbers[0]
+    if (answer := registration.webhooks.answer_url) is not None:
+        settings["LOCAL_URL"] = urljoin(answer.address, "/").rstrip("/")
+    write_settings(namespace.settings, settings)
 
 
 def _tell(moment: Moment) -> None:

@@ -9,7 +9,7 @@ import secrets
 import ssl
 import tempfile
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from cryptography import x509
@@ -24,7 +24,14 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-__all__ = ["CredentialsError", "init_folder", "server_context"]
+__all__ = [
+    "PRIVATE_KEY",
+    "WEBHOOKS",
+    "CredentialsError",
+    "init_folder",
+    "server_context",
+    "write_settings",
+]
 
 APPLICATION, PRIVATE_KEY = "application.json", "private.key"
 AUTHORITY, AUTHORITY_KEY = "ca.pem", "ca.key"
@@ -32,17 +39,19 @@ KEY_BITS = 2048  # of the application's key, as Vonage makes them
 AUTHORITY_DAYS, SERVER_DAYS = 3650, 90
 NUMBER = "447700900001"  # free for examples, says Ofcom, as are the others here
 LOCAL = ("localhost", "127.0.0.1", "::1")
+WEBHOOKS = "http://localhost:8080"
 
 
 class CredentialsError(OSError):
     """Files that cannot be written or read; the message says what to do."""
 
 
-def init_folder(folder: Path) -> list[Path]:
+def init_folder(folder: Path, webhooks: str = WEBHOOKS) -> list[Path]:
     """Write a fresh application and authority into a folder, all with mode 0600.
 
     Args:
         folder: made if it is not there; it must hold none of the files.
+        webhooks: where the application answers, such as http://gateway:8080.
 
     Returns:
         The files: the application's, its private key, the authority's certificate and key.
@@ -65,15 +74,16 @@ def init_folder(folder: Path) -> list[Path]:
         "signature_secret": secrets.token_urlsafe(32),
         "numbers": [NUMBER],
         "webhooks": {
-            "answer_url": "http://localhost:8080/webhooks/answer",
-            "event_url": "http://localhost:8080/webhooks/events",
+            "answer_url": f"{webhooks}/webhooks/answer",
+            "event_url": f"{webhooks}/webhooks/events",
         },
         "subscribers": {
-            "447700900789": {"answer_after": 0.5, "say": "speech"},
+            "447700900789": {"answer_after": 0.5, "say": "speech", "hang_up_after": 8},
             "447700900790": {"takes": "busy"},
             "447700900791": {"takes": "reject"},
             "447700900792": {"takes": "no-answer"},
             "447700900793": {"takes": "machine", "say": "speech"},
+            "447700900794": {"answer_after": 1, "say": "speech"},
         },
     }
     private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
@@ -85,6 +95,20 @@ def init_folder(folder: Path) -> list[Path]:
         raise CredentialsError(f"{folder} cannot be written: {error.strerror}") from error
     _authority(folder)
     return files
+
+
+def write_settings(path: Path, settings: Mapping[str, str]) -> None:
+    """Write settings as NAME=VALUE lines, with mode 0600.
+
+    Raises:
+        CredentialsError: the file cannot be written.
+
+    """
+    lines = "".join(f"{name}={value}\n" for name, value in settings.items())
+    try:
+        _write(path, lines.encode())
+    except OSError as error:
+        raise CredentialsError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def server_context(folder: Path, names: Iterable[str]) -> tuple[ssl.SSLContext, Path]:

@@ -34,6 +34,7 @@ class Network:
         callees: how numbers take calls, besides the registration's subscribers.
         host: where the API is served.
         port: the same; 0: any that is free.
+        name: by which clients reach it; None: `host`.
         serves: the API's certificate, for https://; None: http://.
         trusts: the certificates that webhooks and sockets are held against; None: the system's.
         talk: how `talk`, `stream` and `wait` pass: "aloud" says them if espeak-ng is installed.
@@ -53,6 +54,7 @@ class Network:
         callees: Mapping[str, Callee] | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
+        name: str | None = None,
         serves: ssl.SSLContext | None = None,
         trusts: ssl.SSLContext | None = None,
         talk: TalkMode = "aloud",
@@ -66,6 +68,7 @@ class Network:
         self._registration = registration or Registration()
         self._host = host
         self._port = port
+        self._name = name or host
         self._serves = serves
         assume = assume or Assumptions()
         own = self._registration
@@ -149,7 +152,7 @@ class Network:
             await site.start()
             stack.push_async_callback(self.switch.close)
             scheme = "https" if self._serves else "http"
-            host = f"[{self._host}]" if ":" in self._host else self._host
+            host = f"[{self._name}]" if ":" in self._name else self._name
             self.switch.url = f"{scheme}://{host}:{runner.addresses[0][1]}"
             self._open = stack.pop_all()
         return self
