@@ -14,7 +14,13 @@ from pathlib import Path
 
 from bench import processes
 
-__all__ = ["Counters", "Instructions", "valgrind_command", "valgrind_instructions"]
+__all__ = [
+    "Counters",
+    "Instructions",
+    "Switched",
+    "valgrind_command",
+    "valgrind_instructions",
+]
 
 EVENTS = ("instructions:u", "instructions:k")
 
@@ -141,3 +147,40 @@ def valgrind_instructions(output: Path) -> Instructions:
         if line.startswith("summary:"):
             return Instructions(float(line.split()[1]), None)
     raise ValueError(f"{output} has no summary: valgrind did not end well")
+
+
+class Switched:
+    """valgrind's count of user instructions, of a server's processes and only while it is on.
+
+    Args:
+        folder: for its files.
+
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.command = (
+            "valgrind",
+            "--tool=callgrind",
+            "--instr-atstart=no",
+            "--trace-children=yes",
+            f"--callgrind-out-file={folder}/%p",
+        )
+        """Prefix of the server's command."""
+
+    def switch(self, pid: int, state: str) -> None:
+        """Turn counting "on" or "off" in a process and its descendants."""
+        for each in processes.tree(pid):
+            subprocess.run(  # noqa: S603 - part of valgrind
+                [shutil.which("callgrind_control") or "", "-i", state, str(each)],
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                timeout=60,
+                check=True,
+            )
+
+    def read(self) -> Instructions:
+        """Return the count, once the server has ended."""
+        lines = [line for file in self._folder.iterdir() for line in file.read_text().splitlines()]
+        totals = [float(line.split()[1]) for line in lines if line.startswith("totals:")]
+        return Instructions(sum(totals), None)

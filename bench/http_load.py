@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from phone.load import Histogram
 
-__all__ = ["Asked", "at_rate", "flat_out"]
+__all__ = ["Asked", "at_rate", "flat_out", "one_by_one"]
 
 ANSWER_SECONDS = 10.0
 CONNECTIONS = 64
@@ -144,4 +144,23 @@ async def at_rate(port: int, request: Callable[[], bytes], seconds: float, rate:
             group.create_task(one(due))
     while not free.empty():
         free.get_nowait().close()
+    return count.asked(time.perf_counter() - begin)
+
+
+async def one_by_one(port: int, request: Callable[[], bytes], number: int) -> Asked:
+    """Send so many requests on one connection, each once the last one is answered.
+
+    Args:
+        port: of the server, on loopback.
+        request: makes each request, whole.
+        number: of requests.
+
+    """
+    count, line = _Count(), _Line(port)
+    begin = time.perf_counter()
+    for _ in range(number):
+        bytes_ = request()
+        began = time.perf_counter()
+        count.note(began, await line.ask(bytes_))
+    line.close()
     return count.asked(time.perf_counter() - begin)

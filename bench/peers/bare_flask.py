@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 from flask import Flask, Response, jsonify
 
 __all__ = ["application"]
 
 application = Flask(__name__, static_folder=None)
+# What ncco-service's worker asks the application in it for: here are no calls to place.
+application.extensions["ncco-service"] = SimpleNamespace(calls=None)
 
 DOCUMENT = [
     {"action": "talk", "text": "Please wait while we connect you to the echo server"},

@@ -1,0 +1,17 @@
+"""Starts the bare view under gunicorn, as ncco-service starts its application."""
+
+from gevent import monkey  # type: ignore[import-untyped]  # gevent has no types
+
+monkey.patch_all()  # as there: before anything else takes sockets from the standard library
+
+import sys
+
+from gunicorn.app.wsgiapp import run  # type: ignore[import-untyped]  # nor has gunicorn
+
+if __name__ == "__main__":
+    sys.argv = [
+        "bare-flask",
+        "--config=python:bench.peers.bare_flask_conf",
+        "bench.peers.bare_flask:application",
+    ]
+    run()
