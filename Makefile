@@ -128,3 +128,5 @@ lock: setup ## lock all dependencies (UPGRADE=1: to the newest versions)
 	@$(LOCK) $(if $(UPGRADE),--upgrade) -o requirements-dev.txt requirements-dev.in $(wildcard */pyproject.toml)
 	@for service in ncco-service echo-service phone; do \
 	  $(LOCK) -c requirements-dev.txt -o $$service/requirements.txt $$service/pyproject.toml; done
+	@for service in ncco-service echo-service; do $(LOCK) -c requirements-dev.txt --extra traces \
+	  -o $$service/requirements-traces.txt $$service/pyproject.toml; done

@@ -24,7 +24,7 @@ LEAKS = 3
 def main() -> int:
     """Run both parts; return the exit status."""
     problems = [*secrets()]
-    for lock in sorted(ROOT.glob("*/requirements.txt")):
+    for lock in sorted(ROOT.glob("*/requirements*.txt")):
         problems += vulnerabilities(lock)
     for problem in problems:
         print(f"audit: {problem}", file=sys.stderr)

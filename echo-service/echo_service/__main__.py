@@ -39,12 +39,11 @@ def main() -> int:
     """Run the service; returns the exit status of the process."""
     try:
         settings = Settings.from_env(os.environ)
+        logs.set_up(settings.log_level, settings.log_format)
+        uvloop.run(run(settings))
     except SettingsError as error:
         print("echo-service cannot start:", *error.problems, sep="\n  ", file=sys.stderr)
         return os.EX_CONFIG
-    logs.set_up(settings.log_level, settings.log_format)
-    try:
-        uvloop.run(run(settings))
     except HandlerError as error:
         print(f"echo-service cannot start:\n  AUDIO_HANDLER: {error}", file=sys.stderr)
         return os.EX_CONFIG

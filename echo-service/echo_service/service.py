@@ -7,7 +7,7 @@ import contextlib
 import functools
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.frames import CloseCode
@@ -25,8 +25,11 @@ from .server.handshake import Handshakes
 from .server.health import OPEN, Health
 from .server.listening import BACKLOG, listening_socket, raise_file_limit, url_of
 from .server.metrics import Metrics
-from .settings import Settings
+from .settings import Settings, SettingsError
 from .websocket import CallConnection, ConnectionOptions, FairQueue, FastConnection, private_api
+
+if TYPE_CHECKING:
+    from .traces import Traces
 
 __all__ = ["EchoService"]
 
@@ -50,6 +53,7 @@ class EchoService:
 
     Raises:
         HandlerError: the audio handler cannot be used.
+        SettingsError: what a setting needs is not installed.
         CannotListen: on entry, if the host is unknown or the port is taken.
 
     """
@@ -71,9 +75,11 @@ class EchoService:
         self.pending = PendingHandshakes(
             settings.max_handshakes, settings.max_handshakes_per_address
         )
+        self._traces = _traces(settings.otel_exporter_otlp_endpoint)
         self.registry = CallRegistry(
             self.pending,
             self._runner,
+            self._traces,
             texts_per_second=settings.max_texts_per_second,
             log_numbers=settings.log_numbers,
             clock=asyncio.get_running_loop().time,
@@ -113,6 +119,8 @@ class EchoService:
             max_size=settings.max_message_bytes,
             write_limit=settings.slow_reader_bytes,
         )
+        if self._traces is not None:
+            self._stack.push_async_callback(asyncio.to_thread, self._traces.stop)
         self.monitor.start()
         self._stack.callback(self.monitor.stop)
         if self._recorder is not None:
@@ -208,6 +216,22 @@ class EchoService:
                 "calls (bench/README.md)",
             )
         return functools.partial(CallConnection, **known)
+
+
+def _traces(endpoint: str) -> Traces | None:
+    if not endpoint:
+        return None
+    try:
+        from .traces import Traces  # noqa: PLC0415 - an optional extra
+    except ImportError as error:
+        problem = (
+            f"OTEL_EXPORTER_OTLP_ENDPOINT is set, but OpenTelemetry is not installed ({error}): "
+            "install echo-service[traces], or build the image with --build-arg "
+            "REQUIREMENTS=requirements-traces.txt (with Compose: docker compose up --build), "
+            "or unset it"
+        )
+        raise SettingsError([problem]) from None
+    return Traces(endpoint)
 
 
 def _serve_call(connection: ServerConnection) -> Awaitable[None]:

@@ -31,7 +31,9 @@ def create_app(settings: Settings) -> Flask:
     app = _app(service)
     documents, discovery, check = service.documents, service.discovery, service.signature_check
     app.register_blueprint(
-        webhooks.blueprint(documents, discovery, check, service.calls, service.metrics, settings)
+        webhooks.blueprint(
+            documents, discovery, check, service.calls, service.metrics, service.traces, settings
+        )
     )
     refusals = service.refusals
     app.register_blueprint(health.blueprint(settings, discovery, check, service.warnings, refusals))

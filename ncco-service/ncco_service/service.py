@@ -1,6 +1,7 @@
 """The service: its parts, put together from the settings."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -9,10 +10,13 @@ from ncco_service.discovery import Discovery, NotKnown
 from ncco_service.http.errors import Problem
 from ncco_service.http.refusals import Refusals
 from ncco_service.ncco import Documents
-from ncco_service.settings import Settings
+from ncco_service.settings import Settings, SettingsError
 from ncco_service.signature import Verifier
 from ncco_service.views.metrics import Metrics, MetricsServer
 from ncco_service.views.signature_check import SignatureCheck
+
+if TYPE_CHECKING:
+    from ncco_service.traces import Traces
 
 __all__ = ["Service"]
 
@@ -23,7 +27,8 @@ logger = structlog.get_logger()
 class Service:
     """The parts of a service.
 
-    ``signature_check`` is None when webhooks are not verified, ``calls`` when none can be started.
+    ``signature_check`` is None when webhooks are not verified, ``calls`` when none can be started,
+    ``traces`` without a collector.
     """
 
     settings: Settings
@@ -34,6 +39,7 @@ class Service:
     refusals: Refusals
     metrics: Metrics
     metrics_server: MetricsServer
+    traces: "Traces | None"
 
     @classmethod
     def build(cls, settings: Settings) -> "Service":
@@ -41,8 +47,10 @@ class Service:
 
         Raises:
             TemplateError: a document is wrong.
+            SettingsError: what a setting needs is not installed.
 
         """
+        traces = _traces(settings)
         documents = Documents.load(settings)
 
         def probe_authorization() -> str | None:
@@ -53,7 +61,7 @@ class Service:
         if secrets := settings.vonage_signature_secrets:
             verifier = Verifier(secrets, settings.vonage_api_key, settings.vonage_application_id)
             signature_check = SignatureCheck(verifier)
-        calls = _calls(settings, documents, discovery)
+        calls = _calls(settings, documents, discovery, traces)
         refusals = Refusals()
         metrics = Metrics(discovery, signature_check, refusals, calls)
         return cls(
@@ -65,6 +73,7 @@ class Service:
             refusals,
             metrics,
             MetricsServer(metrics, settings.metrics_host, settings.metrics_port),
+            traces,
         )
 
     @property
@@ -94,6 +103,8 @@ class Service:
             logger.warning("document_warning", message=warning)
         self.discovery.start()
         self.metrics_server.start()
+        if self.traces:
+            self.traces.start()
         if self.calls:
             self.calls.start()
 
@@ -103,9 +114,29 @@ class Service:
         if self.calls:
             self.calls.stop()
         self.discovery.stop()
+        if self.traces:
+            self.traces.stop()
 
 
-def _calls(settings: Settings, documents: Documents, discovery: Discovery) -> Calls | None:
+def _traces(settings: Settings) -> "Traces | None":
+    if settings.otel_exporter_otlp_endpoint is None:
+        return None
+    try:
+        from ncco_service.traces import Traces  # noqa: PLC0415 - an optional extra
+    except ImportError as error:
+        problem = (
+            f"OTEL_EXPORTER_OTLP_ENDPOINT is set, but OpenTelemetry is not installed ({error}): "
+            "install ncco-service[traces], or build the image with --build-arg "
+            "REQUIREMENTS=requirements-traces.txt (with Compose: docker compose up --build), "
+            "or unset it"
+        )
+        raise SettingsError([problem]) from None
+    return Traces(settings.otel_exporter_otlp_endpoint)
+
+
+def _calls(
+    settings: Settings, documents: Documents, discovery: Discovery, traces: "Traces | None"
+) -> Calls | None:
     if settings.vonage_private_key is None or settings.vonage_application_id is None:
         return None
     api = VoiceApi(
@@ -122,4 +153,4 @@ def _calls(settings: Settings, documents: Documents, discovery: Discovery) -> Ca
 
     mode = settings.meeting_socket
     bot = None if mode == "none" else Bot(listen_only=mode == "listen")
-    return Calls(api, bodies, addresses, settings.calls_per_second, bot)
+    return Calls(api, bodies, addresses, settings.calls_per_second, bot, traces)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import InitVar, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import protocol
 from ..logs import TokenBucket
 from .signals import Signals
 from .stats import CallStats
+
+if TYPE_CHECKING:
+    from ..traces import CallTrace
 
 __all__ = ["Call"]
 
@@ -48,6 +51,8 @@ class Call:
     signals: Signals = field(default_factory=lambda: Signals({}))
     """The keys that are not the caller's."""
     notes: dict[str, str | float | bool] = field(default_factory=dict)
+    trace: CallTrace | None = None
+    """Its spans, if there is a collector and the first message has come."""
     stats: CallStats = field(default_factory=CallStats)
     close_reason: str | None = None
     """Why we close the call, one word; None while we do not."""

@@ -7,6 +7,7 @@ import itertools
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from websockets.frames import CloseCode
 
@@ -18,6 +19,9 @@ from ..websocket import CallConnection, CloseInfo
 from .ended_calls import DONE, EndedCalls
 from .pending_handshakes import PendingHandshakes
 from .text_log import log_text
+
+if TYPE_CHECKING:
+    from ..traces import Traces
 
 __all__ = ["CallRegistry"]
 
@@ -33,6 +37,7 @@ class CallRegistry:
     Args:
         pending: connections without a handshake.
         runner: of the audio handlers; None if connections echo.
+        traces: of calls; None without a collector.
         texts_per_second: text messages that a peer may send.
         log_numbers: whether numbers of callers are logged in full.
         clock: of the event loop.
@@ -43,6 +48,7 @@ class CallRegistry:
         self,
         pending: PendingHandshakes,
         runner: HandlerRunner | None,
+        traces: Traces | None = None,
         *,
         texts_per_second: int,
         log_numbers: bool,
@@ -60,6 +66,7 @@ class CallRegistry:
         """Calls that came from another process, or back, since the start of the process."""
         self._pending = pending
         self._runner = runner
+        self._traces = traces
         self._texts_per_second = texts_per_second
         self._log_numbers = log_numbers
         self._clock = clock
@@ -134,6 +141,7 @@ class CallRegistry:
                 return
             else:
                 call.connected(message)
+                self._begin_trace(connection, call)
                 self.ended_calls.forget(call.id)
                 self.resumed += bool(call.resumed)
         elif isinstance(message, protocol.Dtmf):
@@ -166,11 +174,21 @@ class CallRegistry:
             logger.info("call_ended", **facts, notes=notes)
         else:
             logger.debug("probe", **facts)
+        if call.trace is not None:
+            call.trace.end(facts, failed=close.reason == "handler_failed")
         task = self._handler_tasks.pop(connection, None)
         if task is not None and self._runner is not None:
             self._runner.finish(task, facts)
         if not self.calls:
             self.idle.set()
+
+    def _begin_trace(self, connection: CallConnection, call: Call) -> None:
+        if self._traces is not None:
+            call.trace = self._traces.call(
+                call.metadata.get("traceparent"),
+                call.opened_at - connection.opened_at,
+                call.seconds,
+            )
 
     def _put(self, connection: CallConnection, call: Call, event: Event) -> None:
         if self._runner is not None:

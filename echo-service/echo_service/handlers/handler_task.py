@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 from collections.abc import Mapping
 from typing import Protocol
@@ -109,7 +110,9 @@ class HandlerTask:
 
     async def _run(self, handler: Handler, monitor: LoopMonitor) -> None:
         try:
-            await monitor.timed(handler(self.audio), self._slow)
+            trace = self.call.trace
+            with trace.handler() if trace is not None else contextlib.nullcontext():
+                await monitor.timed(handler(self.audio), self._slow)
         except CallEnded:
             self.hang_up()
         except asyncio.CancelledError:

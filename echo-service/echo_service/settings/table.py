@@ -7,7 +7,17 @@ import ipaddress
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .values import Variable, choice, duration, integer, read_secret, secret, setting, switch
+from .values import (
+    Variable,
+    base_url,
+    choice,
+    duration,
+    integer,
+    read_secret,
+    secret,
+    setting,
+    switch,
+)
 
 __all__ = ["VARIABLES", "Settings", "SettingsError", "Variable"]
 
@@ -99,6 +109,12 @@ class Settings:
     )
     vonage_signature_secret_previous: str = secret(
         1, "previous secret, still accepted during rotation"
+    )
+    otel_exporter_otlp_endpoint: str = setting(
+        "",
+        base_url,
+        "an OpenTelemetry collector (OTLP over HTTP), such as http://collector:4318, which gets a "
+        "trace of each call; needs the extra traces",
     )
     max_calls: int = setting(
         "1000", integer(1, 1_000_000), "calls at once; more are answered with 503"

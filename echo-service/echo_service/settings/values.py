@@ -7,9 +7,11 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 __all__ = [
     "Variable",
+    "base_url",
     "choice",
     "duration",
     "integer",
@@ -64,6 +66,16 @@ def choice(*choices: str) -> Callable[[str], str]:
         return value.lower()
 
     return parse
+
+
+def base_url(value: str) -> str:
+    """Accept an http or https URL that paths are appended to; "" stands for unset."""
+    with contextlib.suppress(ValueError):
+        parts = urlsplit(value)
+        known = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        if not value or (known and not parts.query and not parts.fragment):
+            return value.rstrip("/")
+    raise ValueError("give a URL such as http://collector:4318")
 
 
 def switch(value: str) -> bool:

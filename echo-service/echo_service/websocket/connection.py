@@ -88,6 +88,7 @@ class CallConnection(ServerConnection):
         "abort_at",
         "address",
         "call",
+        "opened_at",
         "proved_call_id",
         "refusal",
         "write_blocked_since",
@@ -115,7 +116,8 @@ class CallConnection(ServerConnection):
         """When the write buffer filled up, on the event loop's clock; None if it is not full."""
         self.abort_at: float | None = None
         """When a connection that we are closing is aborted, on the event loop's clock."""
-        self._last_received = self.loop.time()
+        self.opened_at = self._last_received = self.loop.time()
+        """When the TCP connection came, on the event loop's clock."""
         self._request_bytes = 0
         # Whether messages are still reported after the connection is lost.
         self._reporting = False

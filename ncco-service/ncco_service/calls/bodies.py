@@ -46,13 +46,16 @@ class Bodies:
     number: str | None
     signals: Signals
 
-    def call(self, wanted: NewCall, call: str, addresses: Addresses) -> dict[str, Any]:
+    def call(
+        self, wanted: NewCall, call: str, addresses: Addresses, traceparent: str | None = None
+    ) -> dict[str, Any]:
         """Make the body of a call to a person.
 
         Args:
             wanted: what was asked for.
             call: our name for it.
             addresses: where the platform reaches us.
+            traceparent: of its trace, for the socket.
 
         Raises:
             TemplateError: the headers make it an NCCO that the platform would refuse.
@@ -71,18 +74,27 @@ class Bodies:
                 **({"from": caller} if caller else {"randomFromNumber": True}),
                 **({"advancedMachineDetection": detection} if detection else {}),
             }
-            body: dict[str, Any] = {"to": [self._socket(wanted, values)], "ncco": [connect]}
+            body: dict[str, Any] = {
+                "to": [self.documents.call_socket(values, self._headers(wanted), traceparent)],
+                "ncco": [connect],
+            }
         else:
             body = {
                 "to": [{"type": "phone", "number": wanted.to}],
-                "ncco": self._ncco(wanted, values),
+                "ncco": self._ncco(wanted, values, traceparent),
                 "ringing_timer": wanted.ring_seconds,
                 **({"advanced_machine_detection": detection} if detection else {}),
             }
         return body | _common(caller, wanted.longest_seconds, addresses)
 
     def bot(
-        self, meeting: str, wanted: Bot, call: str, seconds: int, addresses: Addresses
+        self,
+        meeting: str,
+        wanted: Bot,
+        call: str,
+        seconds: int,
+        addresses: Addresses,
+        traceparent: str | None = None,
     ) -> dict[str, Any]:
         """Make the body of a call to the socket, into a meeting.
 
@@ -92,6 +104,7 @@ class Bodies:
             call: our name for it.
             seconds: how long it stays at most.
             addresses: where the platform reaches us.
+            traceparent: of its trace.
 
         Raises:
             TemplateError: the headers make it an endpoint that the platform would refuse.
@@ -102,16 +115,16 @@ class Bodies:
         room: dict[str, Any] = {"action": "conversation", "name": meeting, "startOnEnter": False}
         if wanted.listen_only:
             room["canSpeak"] = []
-        body = {"to": [self.documents.call_socket(values, headers)], "ncco": [room]}
+        socket = self.documents.call_socket(values, headers, traceparent)
+        body = {"to": [socket], "ncco": [room]}
         return body | _common(self.number, seconds, addresses)
 
-    def _socket(self, wanted: NewCall, values: dict[str, str]) -> dict[str, Any]:
-        return self.documents.call_socket(values, self._headers(wanted))
-
-    def _ncco(self, wanted: NewCall, values: dict[str, str]) -> list[dict[str, Any]]:
+    def _ncco(
+        self, wanted: NewCall, values: dict[str, str], traceparent: str | None
+    ) -> list[dict[str, Any]]:
         if wanted.meeting is not None:
             return self.documents.meeting_answer(values, wanted.meeting)
-        return self.documents.call_answer(values, self._headers(wanted))
+        return self.documents.call_answer(values, self._headers(wanted), traceparent)
 
     def _headers(self, wanted: NewCall) -> dict[str, Any]:
         """Add the keys that the socket has to know; an ordinary call has none."""

@@ -5,7 +5,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import structlog
@@ -20,6 +20,9 @@ from ncco_service.calls.requests import Bot, NewCall
 from ncco_service.calls.voice_api import NoAnswer, VoiceApi
 from ncco_service.http.errors import Problem
 from ncco_service.ncco import TemplateError
+
+if TYPE_CHECKING:
+    from ncco_service.traces import Span, Traces
 
 __all__ = ["EVENT_FIELDS", "Calls"]
 
@@ -55,6 +58,7 @@ class Calls:
         addresses: returns the URLs of the socket and of the events; raises NotKnown.
         per_second: calls placed in any second at most.
         bot: how the socket takes part in meetings; None: only when asked to.
+        traces: of calls; None without a collector.
 
     """
 
@@ -65,8 +69,10 @@ class Calls:
         addresses: Callable[[], tuple[str, str]],
         per_second: int,
         bot: Bot | None,
+        traces: "Traces | None" = None,
     ) -> None:
         self._api = api
+        self._traces = traces
         self._bodies = bodies
         self._addresses = addresses
         self._book = CallBook()
@@ -108,11 +114,13 @@ class Calls:
             Problem: it was not placed, or its result is unknown.
 
         """
+        span: Span | None = None
         with self._lock:
             known = self._known(key, wanted)
             if known is None:
                 call = OutboundCall(wanted, wanted.to, _root(wanted), wanted.meeting)
-                body = self._body_of(call, lambda at: self._bodies.call(wanted, call.id, at))
+                span, trace = self._begin_trace()
+                body = self._body_of(call, lambda at: self._bodies.call(wanted, call.id, at, trace))
                 placement = self._submit(call, body)
                 known = _Repeatable(wanted, call, placement, time.monotonic())
                 if key is not None:
@@ -120,12 +128,16 @@ class Calls:
         try:
             self._dispatcher.result(known.placement)
         except Problem as problem:
+            if span:
+                span.end(call=known.call.id, result=problem.slug)
             if known.placement.is_done and problem.status not in (500, 504):
                 known.call.problem = problem.message
                 with self._lock:
                     if key is not None and self._keys.get(key) is known:
                         del self._keys[key]  # nothing was placed: it may be tried again
             raise
+        if span:
+            span.end(call=known.call.id, leg=known.call.uuid, result="placed")
         return known.call
 
     def find(self, name: str) -> dict[str, Any]:
@@ -217,9 +229,10 @@ class Calls:
         def call() -> None:
             record = OutboundCall(None, "websocket", "socket", meeting)
             seconds = BOT_STAYS_SECONDS
+            span, trace = self._begin_trace()
             try:
                 body = self._body_of(
-                    record, lambda at: self._bodies.bot(meeting, bot, record.id, seconds, at)
+                    record, lambda at: self._bodies.bot(meeting, bot, record.id, seconds, at, trace)
                 )
                 placed = self._dispatcher.result(self._submit(record, body))
             except Problem as problem:
@@ -227,6 +240,8 @@ class Calls:
                 logger.error("bot_not_called", meeting=meeting, message=problem.message)
                 self.meetings.socket_left(meeting)
                 return
+            if span:
+                span.end(call=record.id, leg=placed.uuid, result="placed")
             if record.is_over:
                 self.meetings.socket_left(meeting)
             else:
@@ -256,6 +271,10 @@ class Calls:
                 "send a new key with each new call, the same key only with the same body",
             )
         return known
+
+    def _begin_trace(self) -> "tuple[Span | None, str | None]":
+        span = self._traces.begin("place_call") if self._traces else None
+        return span, span.traceparent if span else None
 
     def _body_of(
         self, call: OutboundCall, make: Callable[[Addresses], dict[str, Any]]

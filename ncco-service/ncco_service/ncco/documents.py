@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ncco_service.ncco import template
 from ncco_service.ncco.reconnect import connect_again
 from ncco_service.ncco.template import Template, TemplateError
 from ncco_service.ncco.tickets import Tickets, with_authorization, without_uuid
+from ncco_service.ncco.traceparent import TRACEPARENT, TraceparentHeader
 from ncco_service.ncco.validation import problems_of
 from ncco_service.settings import Settings
 
@@ -33,6 +34,7 @@ class Documents:
         after: what a caller gets after a handler hung up, as JSON text; None: the call ends.
         authorization: makes the authorization of the websocket of the call with a uuid, or None.
         warnings: constructs whose behaviour is surprising, in any of them.
+        traceparents: gives the socket the name of the call's trace, where there is one.
 
     """
 
@@ -44,6 +46,7 @@ class Documents:
     after: str | None
     authorization: Callable[[str], dict[str, str] | None]
     warnings: tuple[str, ...] = ()
+    traceparents: TraceparentHeader = field(default_factory=TraceparentHeader)
 
     @classmethod
     def load(cls, settings: Settings) -> "Documents":
@@ -88,12 +91,13 @@ class Documents:
         """The webhook's fields that the answer names as ``${query.NAME}``."""
         return self.template.query
 
-    def answer(self, values: Mapping[str, str]) -> str:
+    def answer(self, values: Mapping[str, str], traceparent: str | None = None) -> str:
         """Fill the answer for one call.
 
         Args:
             values: the placeholders' values, all of PLACEHOLDERS, and ``query.NAME`` for all of
                 ``query``.
+            traceparent: of the call's trace, for the socket's headers.
 
         Returns:
             The document as JSON text.
@@ -103,12 +107,20 @@ class Documents:
 
         """
         document = self.template.fill(values)
+        if traceparent:
+            document = self.traceparents.put(document, traceparent)
         if authorization := self.authorization(values["uuid"]):
             document = with_authorization(document, authorization)
         return json.dumps(document)
 
     def reconnect(
-        self, values: Mapping[str, str], uri: str, headers: Mapping[str, Any], *, pause: bool
+        self,
+        values: Mapping[str, str],
+        uri: str,
+        headers: Mapping[str, Any],
+        traceparent: str | None = None,
+        *,
+        pause: bool,
     ) -> str:
         """Return the NCCO that connects a call to its socket again.
 
@@ -116,6 +128,7 @@ class Documents:
             values: the placeholders' values, as in ``answer``, as far as they are known.
             uri: where the socket was.
             headers: of the new socket.
+            traceparent: of the call's trace from here on, which replaces the one in the headers.
             pause: whether to wait a second before, since the socket could not be opened.
 
         Returns:
@@ -125,9 +138,13 @@ class Documents:
             TemplateError: the answer has no socket, or the platform would refuse the document.
 
         """
+        if traceparent:
+            headers = {name: headers[name] for name in headers if name != TRACEPARENT}
         document = connect_again(self.template.connect(values), uri, headers, pause=pause)
         if problems := problems_of(document):
             raise TemplateError(self.template.file, problems)
+        if traceparent:
+            document = self.traceparents.put(document, traceparent)
         if authorization := self.authorization(values["uuid"]):
             document = with_authorization(document, authorization)
         return json.dumps(document)
@@ -146,13 +163,14 @@ class Documents:
         return self.meeting.fill({**values, "meeting": meeting})
 
     def call_answer(
-        self, values: Mapping[str, str], headers: Mapping[str, Any]
+        self, values: Mapping[str, str], headers: Mapping[str, Any], traceparent: str | None = None
     ) -> list[dict[str, Any]]:
         """Fill the document of a call that we start.
 
         Args:
             values: the placeholders' values, all of OUTBOUND; ``uuid`` is our own name for it.
             headers: further ones for its socket; those in the document come first.
+            traceparent: of the call's trace, likewise.
 
         Raises:
             TemplateError: the headers make it a document that the platform would refuse.
@@ -165,13 +183,18 @@ class Documents:
         document = [*document[:-1], {**connect, "endpoint": [merged]}]
         if problems := problems_of(document):
             raise TemplateError(self.call.file, problems)
+        if traceparent:
+            document = self.traceparents.put(document, traceparent)
         if authorization := self.authorization(values["uuid"]):
             document = with_authorization(document, authorization)
         return document
 
-    def call_socket(self, values: Mapping[str, str], headers: Mapping[str, Any]) -> dict[str, Any]:
+    def call_socket(
+        self, values: Mapping[str, str], headers: Mapping[str, Any], traceparent: str | None = None
+    ) -> dict[str, Any]:
         """Return the websocket endpoint of that document alone; arguments and errors as there."""
-        endpoint: dict[str, Any] = self.call_answer(values, headers)[-1]["endpoint"][0]
+        document = self.call_answer(values, headers, traceparent)
+        endpoint: dict[str, Any] = document[-1]["endpoint"][0]
         return endpoint
 
 

@@ -201,6 +201,13 @@ class Settings(BaseSettings):
     reconnects: Annotated[int, integer(0, 20)] = _setting(
         "5", "how often in a minute a call is connected to the socket again, then the apology"
     )
+    otel_exporter_otlp_endpoint: Annotated[
+        str | None, optional(values.base_url("http", "https"))
+    ] = _setting(
+        "",
+        "an OpenTelemetry collector (OTLP over HTTP), such as http://collector:4318, which gets a "
+        "trace of each call; needs the extra traces",
+    )
     probe_socket: values.OptionalFlag = _setting(
         "",
         "1 tries the socket's public address now and then, 0 never; by default it is tried if "

@@ -3,13 +3,16 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from ncco_service.discovery import Discovery, NotKnown, RequestOrigin
 from ncco_service.http.request_fields import lenient_text
 from ncco_service.ncco import Documents, Reconnections, TemplateError, headers_of
+
+if TYPE_CHECKING:
+    from ncco_service.traces import Traces
 
 __all__ = ["FAILED_STATUSES", "Reply", "SocketEnds"]
 
@@ -37,6 +40,7 @@ class SocketEnds:
         documents: what callers get.
         discovery: where the socket is now, and why the last one ended.
         limit: reconnections of a call in a minute.
+        traces: of calls; None without a collector.
         clock: seconds since 1970.
 
     """
@@ -46,11 +50,13 @@ class SocketEnds:
         documents: Documents,
         discovery: Discovery,
         limit: int,
+        traces: "Traces | None" = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._documents = documents
         self._discovery = discovery
         self._limit = limit
+        self._traces = traces
         self._clock = clock
 
     def reply(self, fields: Mapping[str, Any], status: str, origin: RequestOrigin) -> Reply:
@@ -63,6 +69,21 @@ class SocketEnds:
 
         """
         headers = headers_of(fields)
+        if self._traces is None:
+            return self._reply(fields, headers, status, origin, None)
+        span = self._traces.begin("socket_ended", headers.get("traceparent"))
+        reply = self._reply(fields, headers, status, origin, span.traceparent)
+        span.end(call=lenient_text(headers, "uuid"), status=status, reply=reply.word)
+        return reply
+
+    def _reply(
+        self,
+        fields: Mapping[str, Any],
+        headers: Mapping[str, Any],
+        status: str,
+        origin: RequestOrigin,
+        traceparent: str | None,
+    ) -> Reply:
         uuid = headers.get("uuid")
         before = Reconnections.of(headers)
         apology = Reply(self._documents.fallback, "fallback")
@@ -84,7 +105,8 @@ class SocketEnds:
             document = self._documents.reconnect(
                 self._values(fields, headers, uuid, origin),
                 lenient_text(fields, "to").strip(),
-                headers | before.headers(now),
+                {**headers, **before.headers(now)},
+                traceparent,
                 pause=status != "disconnected",
             )
         except (NotKnown, TemplateError) as error:

@@ -3,7 +3,7 @@
 import json
 import re
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from flask import Blueprint, Response, request
@@ -21,6 +21,9 @@ from ncco_service.views.plain_events import PlainEventsWarning
 from ncco_service.views.signature_check import SignatureCheck
 from ncco_service.views.socket_ends import FAILED_STATUSES, Reply, SocketEnds
 
+if TYPE_CHECKING:
+    from ncco_service.traces import Traces
+
 __all__ = ["blueprint"]
 
 logger = structlog.get_logger()
@@ -35,6 +38,7 @@ def blueprint(
     signature_check: SignatureCheck | None,
     calls: Calls | None,
     metrics: Metrics,
+    traces: "Traces | None",
     settings: Settings,
 ) -> Blueprint:
     """Make the webhooks.
@@ -45,11 +49,12 @@ def blueprint(
         signature_check: refuses webhooks that are not Vonage's; None accepts all.
         calls: are told of events; None when none can be started.
         metrics: counts answers, and ends of sockets.
+        traces: of calls; None without a collector.
         settings: whether numbers are logged unmasked, which lead into meetings, and how often in a
             minute a call is connected to the socket again.
 
     """
-    socket_ends = SocketEnds(documents, discovery, settings.reconnects)
+    socket_ends = SocketEnds(documents, discovery, settings.reconnects, traces)
     plain_events = PlainEventsWarning(discovery, settings.local_hosts)
     hooks = Blueprint("webhooks", __name__)
     methods = ["GET", "POST"]
@@ -102,12 +107,16 @@ def blueprint(
         sent = request.args.to_dict() | fields  # a POST's URL may have a query as well
         values |= {f"query.{name}": any_text(sent, name) for name in documents.query}
         values |= {"socket_url": socket.url, "events_url": events.url}
+        span = traces.begin("answer", ago=time.perf_counter() - began) if traces else None
         try:
-            body, problem = documents.answer(values), None
+            body, problem = documents.answer(values, span.traceparent if span else None), None
         except TemplateError as error:
             body, problem = documents.fallback, str(error)
         seconds = time.perf_counter() - began
-        metrics.answered("fallback" if problem else "answered", seconds)
+        result = "fallback" if problem else "answered"
+        metrics.answered(result, seconds)
+        if span:
+            span.end(call=values["uuid"], conversation=values["conversation_uuid"], result=result)
         log = logger.error if problem else logger.info
         log(
             "answer_refused" if problem else "answer",
