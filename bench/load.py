@@ -84,7 +84,7 @@ class Report:
 def run(
     mode: str,
     port: int,
-    options: Mapping[str, float],
+    options: Mapping[str, float | str],
     *,
     core: int | None = None,
     host: str = "127.0.0.1",
@@ -95,7 +95,8 @@ def run(
     Args:
         mode: paced, flood, handshakes, idle or deaf.
         port: of the server.
-        options: the generator's own, such as `{"calls": 100, "seconds": 5}`.
+        options: the generator's own, such as `{"calls": 100, "seconds": 5}`; True is one without
+            a value, and one that is False or empty is left out.
         core: to pin the generator to; None leaves it to the kernel.
         host: IPv4 address of the server.
         at: called with `open`, `measuring` and `measured` when it is that far.
@@ -105,7 +106,8 @@ def run(
 
     """
     command = [str(LOADGEN), f"--host={host}", f"--late-ms={LATE_MS:g}"]
-    command += [f"--{name.replace('_', '-')}={value:g}" for name, value in options.items()]
+    for name, value in options.items():
+        command += _argument(name.replace("_", "-"), value)
     with tempfile.TemporaryFile("w+") as output:
         with subprocess.Popen(  # noqa: S603 - our own program
             [*command, mode, str(port)],
@@ -128,3 +130,11 @@ def run(
             f"{''.join(said).strip()}"
         )
     return Report.from_json(text)
+
+
+def _argument(name: str, value: float | str) -> list[str]:
+    if isinstance(value, bool):
+        return [f"--{name}"] if value else []
+    if isinstance(value, str):
+        return [f"--{name}={value}"] if value else []
+    return [f"--{name}={value:g}"]

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
-from bench import counters, load
+from bench import load, software_counts
 from bench.capacity import Outcome, search, time_limit
 from bench.counters import Counters
 from bench.exactness import compared
@@ -16,17 +14,13 @@ from bench.peers.catalogue import Peer
 from bench.plan import Plan
 from bench.processes import Cores
 from bench.server import Server
+from bench.tickets import tickets
 from bench.trial import SATURATED, Meter, Spent, held
 
 __all__ = ["Figures", "Measures"]
 
 Figures = dict[str, float | None]
 """Figures by name; None where the server did not get that far."""
-
-VALGRIND_FRAMES = (1000, 4000)
-VALGRIND_CALLS = 20
-VALGRIND_START = 120.0
-"""Seconds until a server listens; Python's start takes some fifty times as long."""
 
 
 class Measures:
@@ -71,8 +65,9 @@ class Measures:
     def paced(self, peer: Peer, calls: int) -> Figures:
         """Measure this many paced calls: CPU and instructions per frame, delays."""
         plan, key = self.plan, f"paced{calls}"
+        warmup = plan.sound_warmup if peer.plays else plan.warmup
         report, spent = self._measured(
-            peer, "paced", calls=calls, seconds=plan.seconds, warmup=plan.warmup
+            peer, "paced", calls=calls, seconds=plan.seconds, warmup=warmup, sound=peer.plays
         )
         return {
             f"{key}_p50_ms": report.delay_ms.p50,
@@ -98,8 +93,14 @@ class Measures:
 
     def handshakes(self, peer: Peer) -> Figures:
         """Measure how many calls a second are opened and closed, 16 at a time."""
-        report, _ = self._measured(peer, "handshakes", calls=16, seconds=self.plan.seconds)
-        return {"handshakes_per_second": report.handshakes / report.seconds}
+        with tickets(peer) as tokens:
+            report, spent = self._measured(
+                peer, "handshakes", calls=16, seconds=self.plan.seconds, tokens=tokens
+            )
+        return {
+            "handshakes_per_second": report.handshakes / report.seconds,
+            "handshakes_cpu_us": spent.cpu * 1e6 / report.handshakes,
+        }
 
     def deaf(self, peer: Peer) -> Figures:
         """Measure how much memory a peer that never reads makes the server take, in MiB."""
@@ -140,39 +141,35 @@ class Measures:
         }
 
     def counted_in_software(self, peer: Peer, depth: int) -> Figures:
-        """Count user instructions with valgrind, as the difference of two runs of known length."""
-        counts = []
-        for frames in VALGRIND_FRAMES:
-            with tempfile.TemporaryDirectory() as folder:
-                output = Path(folder, "cachegrind.out")
-                command = counters.valgrind_command(output) + peer.command
-                with Server(command, peer.environ, self.cores.server, VALGRIND_START) as server:
-                    options = {"calls": VALGRIND_CALLS, "depth": depth, "frames": frames}
-                    report = load.run(
-                        "flood",
-                        server.port,
-                        {**options, "seconds": 60, "warmup": 0},
-                        core=self.cores.load,
-                    )
-                counts.append((report.echoed, counters.valgrind_instructions(output).user))
-        (few, before), (many, after) = counts
-        return {f"flood{depth}_instructions_user": (after - before) / (many - few)}
+        """Count the user instructions of a flood's frame with valgrind."""
+        count = software_counts.of_flood(peer, self.cores, depth)
+        return {f"flood{depth}_instructions_user": count}
+
+    def counted(self, peer: Peer) -> Figures:
+        """Count the user instructions of a paced frame with valgrind."""
+        return {"paced_instructions_user": software_counts.of_paced(peer, self.cores)}
+
+    def counted_handshakes(self, peer: Peer) -> Figures:
+        """Count the user instructions of a call that is opened and closed with valgrind."""
+        with tickets(peer) as tokens:
+            count = software_counts.of_handshakes(peer, self.cores, tokens)
+        return {"handshakes_instructions_user": count}
 
     def _server(self, peer: Peer) -> Server:
         return Server(peer.command, peer.environ, self.cores.server)
 
     def _load(
-        self, peer: Peer, server: Server, mode: str, at: Meter | None = None, **options: float
+        self, peer: Peer, server: Server, mode: str, at: Meter | None = None, **options: float | str
     ) -> Report:
         report = load.run(mode, server.port, options, core=self.cores.load, at=at or _unwatched)
         self.reports.append((peer.name, report))
         return report
 
-    def _measured(self, peer: Peer, mode: str, **options: float) -> tuple[Report, Spent]:
+    def _measured(self, peer: Peer, mode: str, **options: float | str) -> tuple[Report, Spent]:
         spent = Spent()
         with self._server(peer) as server, self._watched(server, spent) as at:
             report = self._load(peer, server, mode, at, **options)
-            if mode in ("paced", "flood"):
+            if mode in ("paced", "flood") and not peer.plays:
                 self._compare(server, report)
         if report.failure is not None:
             raise load.LoadError(report.failure)

@@ -15,6 +15,8 @@ class Plan:
         rounds: how often each peer is measured; peers alternate.
         seconds: of each measurement at a fixed load.
         warmup: seconds before each that do not count.
+        sound_warmup: the same of a sound: it is sent faster, at less cost a frame, until the
+            platform's buffer is full.
         paced: numbers of paced calls.
         flooded: frames in flight on each of `flood_calls` connections.
         held_calls: calls held for the memory of one.
@@ -42,6 +44,7 @@ class Plan:
     software_counter: bool
     replicas: bool
     peers: tuple[str, ...] = ()
+    sound_warmup: float = 8
 
 
 FULL = Plan(

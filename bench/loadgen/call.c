@@ -205,9 +205,23 @@ void call_begin(struct run *run, struct call *call)
     }
 }
 
+/* Take the next line of the tokens. */
+static bool next_token(struct run *run, char *token, size_t size)
+{
+    size_t length = strcspn(run->tokens, "\n");
+    if (length == 0 || length >= size) {
+        run_fail(run, length ? "a token is too long" : "the tokens are used up: give more");
+        return false;
+    }
+    memcpy(token, run->tokens, length);
+    token[length] = 0;
+    run->tokens += length + (run->tokens[length] == '\n');
+    return true;
+}
+
 static void connected(struct run *run, struct call *call)
 {
-    char request[512];
+    char request[2048], token[1024] = "";
     int error = 0;
     socklen_t size = sizeof error;
     getsockopt(call->fd, SOL_SOCKET, SO_ERROR, &error, &size);
@@ -216,11 +230,16 @@ static void connected(struct run *run, struct call *call)
         call_hang_up(run, call);
         return;
     }
+    if (run->tokens && !next_token(run, token, sizeof token)) {
+        call_hang_up(run, call);
+        return;
+    }
     int length = snprintf(request, sizeof request,
                           "GET %s HTTP/1.1\r\nHost: %s:%u\r\nUpgrade: websocket\r\n"
                           "Connection: Upgrade\r\nSec-WebSocket-Key: " NONCE "\r\n"
-                          "Sec-WebSocket-Version: 13\r\n\r\n",
-                          run->path, run->host, run->port);
+                          "Sec-WebSocket-Version: 13\r\n%s%s%s\r\n",
+                          run->path, run->host, run->port, *token ? "Authorization: Bearer " : "",
+                          token, *token ? "\r\n" : "");
     call->state = CALL_UPGRADING;
     watch(run, call, EPOLL_CTL_MOD, EPOLLIN);
     put(run, call, request, (size_t)length);
@@ -263,6 +282,11 @@ static size_t upgraded(struct run *run, struct call *call, const unsigned char *
 static void audio(struct run *run, struct call *call, const unsigned char *data, int64_t now)
 {
     uint32_t numbers[2];
+    if (run->sound) {
+        run->frames_back++;
+        run->echoed(run, call, 0, now);
+        return;
+    }
     memcpy(numbers, data, sizeof numbers);
     uint32_t id = numbers[0], number = numbers[1];
     if (id != call->id || number >= call->next ||

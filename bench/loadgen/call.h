@@ -42,10 +42,12 @@ struct run {
     uint64_t frames_sent, frames_back; /* of audio, in the whole run, measured or not */
     bool closing; /* from now on a peer may hang up */
     bool deaf;    /* nothing is read once a call is open */
+    bool sound;   /* the peer plays a sound of its own: its frames are counted, not compared */
+    char *tokens; /* for the handshakes, one a line, each used once; NULL: they carry none */
     struct histogram handshake;
     char failure[256]; /* the first thing that went wrong; empty: nothing */
 
-    /* Called for each echo that is what was sent, in order. */
+    /* Called for each echo that is what was sent, in order; for each frame of a peer's sound. */
     void (*echoed)(struct run *run, struct call *call, uint32_t number, int64_t now);
     void *mode; /* the running mode's own state */
 };

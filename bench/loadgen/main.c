@@ -16,6 +16,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+enum { MAX_TOKENS_BYTES = 64 << 20 };
+
 static const char usage[] =
     "usage: loadgen [options] MODE PORT\n"
     "  paced       each call sends 640 bytes every 20 ms, on an absolute clock\n"
@@ -31,7 +33,10 @@ static const char usage[] =
     "  --warmup S          time before it that does not count (1)\n"
     "  --open-seconds S    bound on opening all calls (30)\n"
     "  --depth K           frames in flight on each call of a flood, 1 to 256 (1)\n"
-    "  --frames F          end a flood after F echoes; --seconds is then the bound\n"
+    "  --frames F          end a flood after F echoes, or after F handshakes; --seconds is then the\n"
+    "                      bound\n"
+    "  --sound             paced: the peer plays a sound; its frames are counted, not compared\n"
+    "  --tokens FILE       bearer tokens for the handshakes, one a line, each used once\n"
     "  --late-ms T         an echo that takes longer is late (none is)\n"
     "  --stop-late F       end a paced run once F frames were late\n"
     "  --window S          report the delay of each S seconds on its own, too\n";
@@ -125,13 +130,25 @@ static void print_report(const struct options *options, const struct run *run,
     printf("\n}\n");
 }
 
+static char *read_tokens(const char *path)
+{
+    FILE *file = fopen(path, "r");
+    char *text = calloc(1, MAX_TOKENS_BYTES + 1);
+    if (!file || !text || fread(text, 1, MAX_TOKENS_BYTES + 1, file) > MAX_TOKENS_BYTES)
+        wrong_usage("--tokens must be a file of at most 64 MiB", path);
+    text[MAX_TOKENS_BYTES] = 0;
+    fclose(file);
+    return text;
+}
+
 static struct options read_options(int argc, char **argv, struct run *run)
 {
     static const struct option names[] = {
         {"host", 1, NULL, 'h'},    {"path", 1, NULL, 'p'},   {"calls", 1, NULL, 'c'},
         {"seconds", 1, NULL, 's'}, {"warmup", 1, NULL, 'w'}, {"open-seconds", 1, NULL, 'o'},
         {"depth", 1, NULL, 'd'},   {"frames", 1, NULL, 'f'}, {"window", 1, NULL, 'i'},
-        {"stop-late", 1, NULL, 'l'}, {"late-ms", 1, NULL, 't'}, {"help", 0, NULL, 'H'}, {NULL, 0, NULL, 0},
+        {"stop-late", 1, NULL, 'l'}, {"late-ms", 1, NULL, 't'},
+        {"sound", 0, NULL, 'S'}, {"tokens", 1, NULL, 'T'}, {"help", 0, NULL, 'H'}, {NULL, 0, NULL, 0},
     };
     struct options options = {
         .calls = 100, .depth = 1, .seconds = 5, .warmup = 1, .open_seconds = 30};
@@ -150,6 +167,8 @@ static struct options read_options(int argc, char **argv, struct run *run)
         case 'l': options.stop_late = (uint64_t)number("--stop-late", optarg, 1, 1e12); break;
         case 't': options.late_ms = number("--late-ms", optarg, 0.1, 60000); break;
         case 'i': options.window = number("--window", optarg, 0.1, 3600); break;
+        case 'S': run->sound = true; break;
+        case 'T': run->tokens = read_tokens(optarg); break;
         case 'H': fputs(usage, stdout); exit(0);
         default: fputs(usage, stderr); exit(2);
         }

@@ -16,7 +16,7 @@ struct options {
     double window;       /* seconds of each window of its own in the report; 0: none */
     double late_ms;      /* an echo that takes longer is late; 0: none is */
     uint64_t stop_late;  /* paced: end once so many frames were late; 0: go on */
-    uint64_t frames;     /* flood: end after so many echoes; 0: by time */
+    uint64_t frames;     /* flood, handshakes: end after so many echoes, or handshakes; 0: by time */
 };
 
 struct window {

@@ -20,6 +20,13 @@ static void paced_echo(struct run *run, struct call *call, uint32_t number, int6
         count_delay(state, now - wanted, now);
 }
 
+static void paced_sound(struct run *run, struct call *call, uint32_t number, int64_t now)
+{
+    struct state *state = run->mode;
+    (void)call, (void)number;
+    state->report->echoed += now >= state->from && now < state->to;
+}
+
 static void send_due(struct run *run, struct state *state, struct call *call, int64_t wanted)
 {
     struct report *report = state->report;
@@ -46,7 +53,7 @@ void paced(struct run *run, struct state *state)
     uint32_t call = 0, number = 0;
     bool measuring = false;
 
-    run->echoed = paced_echo;
+    run->echoed = run->sound ? paced_sound : paced_echo;
     if (!open_all(run, state))
         return;
     state->start = now_ns() + 10 * MS;
@@ -74,10 +81,12 @@ void paced(struct run *run, struct state *state)
     }
     announce("measured");
     for (int64_t end = now_ns() + LAST_ECHOES;
-         state->report->echoed < state->report->sent && now_ns() < end && run->open &&
+         !run->sound && state->report->echoed < state->report->sent && now_ns() < end && run->open &&
          !hopeless(state);)
         wait_once(run, end);
-    state->report->late += state->report->skipped + state->report->sent - state->report->echoed;
+    state->report->late += state->report->skipped;
+    if (!run->sound)
+        state->report->late += state->report->sent - state->report->echoed;
     state->report->measured_seconds = options->seconds;
     if (options->window > 0 && state->window.total)
         end_window(state);

@@ -37,6 +37,11 @@ void idle(struct run *run, struct state *state)
     state->report->measured_seconds = options->seconds;
 }
 
+static bool done(const struct options *options, uint64_t count)
+{
+    return options->frames && count >= options->frames;
+}
+
 /* Open calls and end them at once, `depth` at a time. */
 void handshakes(struct run *run, struct state *state)
 {
@@ -46,7 +51,7 @@ void handshakes(struct run *run, struct state *state)
     run->echoed = ignore_echo;
     run->closing = true;
     announce("measuring");
-    while (now_ns() < end && !run->failure[0]) {
+    while (now_ns() < end && !run->failure[0] && !done(state->options, *count)) {
         for (uint32_t i = 0; i < state->options->calls; i++) {
             struct call *call = &state->calls[i];
             if (call->state == CALL_NONE || call->state == CALL_ENDED) {

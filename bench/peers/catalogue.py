@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import importlib.util
+import secrets
 import shutil
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["BENCH", "LIMIT", "OURS", "PEERS", "PLAIN", "Peer", "installed", "named"]
+__all__ = [
+    "BENCH",
+    "LIMIT",
+    "OURS",
+    "PATHS",
+    "PEERS",
+    "PLAIN",
+    "RECORDINGS",
+    "SOCKET_SECRET",
+    "SOUND",
+    "Peer",
+    "installed",
+    "named",
+]
 
 BENCH = Path(__file__).resolve().parent.parent
 NODE = BENCH / "peers" / "node_ws"
@@ -17,6 +31,12 @@ NODE = BENCH / "peers" / "node_ws"
 LIMIT = "c-epoll"
 PLAIN = "websockets"
 OURS = "echo-service"
+
+SOCKET_SECRET = secrets.token_hex(32)
+SEND_BACK = "bench.peers.send_back:send_back"
+RECORDINGS = BENCH / "build" / "recordings"
+SOUND = BENCH / "build" / "sound.wav"
+"""What is played: the bench writes it."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +50,8 @@ class Peer:
         environ: variables it gets beside `PORT`.
         missing: says what is not installed, and what to do; None when all is there.
         countable: whether valgrind can count its instructions.
+        plays: whether it plays a sound of its own instead of an echo.
+        authenticates: whether its handshakes need a ticket, signed with `SOCKET_SECRET`.
 
     """
 
@@ -39,6 +61,8 @@ class Peer:
     environ: dict[str, str] = field(default_factory=dict)
     missing: Callable[[], str | None] = lambda: None
     countable: bool = True
+    plays: bool = False
+    authenticates: bool = False
 
 
 def _modules(*names: str) -> Callable[[], str | None]:
@@ -68,6 +92,20 @@ def _python(module: str) -> tuple[str, ...]:
     return (sys.executable, "-m", module)
 
 
+def _ours(name: str, label: str, **settings: str) -> Peer:
+    # Limits that guard a public service would end a measurement: the load comes from one address.
+    limits = {"HOST": "127.0.0.1", "SOCKET_AUTH": "none", "METRICS_PORT": "0", "MAX_CALLS": "10000"}
+    return Peer(
+        name,
+        label,
+        _python("echo_service"),
+        limits | settings,
+        _modules("echo_service", "uvloop"),
+        plays="PLAY_FILE" in settings,
+        authenticates="SOCKET_SECRET" in settings,
+    )
+
+
 PEERS: tuple[Peer, ...] = (
     Peer(
         LIMIT,
@@ -75,14 +113,7 @@ PEERS: tuple[Peer, ...] = (
         (str(BENCH / "build" / "epoll_echo"),),
         missing=_program("epoll_echo"),
     ),
-    # Limits that guard a public service would end a measurement: the load comes from one address.
-    Peer(
-        OURS,
-        "echo-service",
-        _python("echo_service"),
-        {"HOST": "127.0.0.1", "SOCKET_AUTH": "none", "METRICS_PORT": "0", "MAX_CALLS": "10000"},
-        _modules("echo_service", "uvloop"),
-    ),
+    _ours(OURS, "echo-service"),
     Peer(
         "picows",
         "picows, uvloop",
@@ -124,6 +155,14 @@ PEERS: tuple[Peer, ...] = (
     ),
 )
 
+PATHS: tuple[Peer, ...] = (
+    _ours("handler", "its own handler sends each frame back", AUDIO_HANDLER=SEND_BACK),
+    _ours("record", "calls are recorded", AUDIO_HANDLER="record", RECORDINGS_DIR=str(RECORDINGS)),
+    _ours("play", "a long sound is played", AUDIO_HANDLER="play", PLAY_FILE=str(SOUND)),
+    _ours("tickets", "tickets are checked", SOCKET_AUTH="ticket", SOCKET_SECRET=SOCKET_SECRET),
+)
+"""echo-service where it does more than echo: see `bench.paths`."""
+
 
 def named(name: str) -> Peer:
     """Return the peer with this name.
@@ -132,7 +171,7 @@ def named(name: str) -> Peer:
         KeyError: no peer is called so.
 
     """
-    for peer in PEERS:
+    for peer in (*PEERS, *PATHS):
         if peer.name == name:
             return peer
     raise KeyError(name)

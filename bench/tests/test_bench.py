@@ -19,6 +19,7 @@ from bench.rounds import Run
 from bench.run import main
 from bench.server import Server
 from bench.table import markdown
+from bench.tickets import tickets
 
 CHEAT = """
 import asyncio
@@ -198,3 +199,31 @@ def test_an_unknown_peer_is_refused(capsys: pytest.CaptureFixture[str], tmp_path
     """The message lists those that there are."""
     assert main(["--peers", "apache", "--results", str(tmp_path)]) == 64
     assert "--peers has apache; there are c-epoll" in capsys.readouterr().err
+
+
+def test_handshakes_carry_one_token_each_and_end_after_so_many(tmp_path: Path) -> None:
+    """Every handshake has a ticket of its own; when they are used up the generator says so."""
+    peer = named("tickets")
+    with tickets(peer) as path, Server(peer.command, peer.environ, 0) as server:
+        options: dict[str, float | str] = {"calls": 4, "seconds": 60, "tokens": path, "frames": 20}
+        report = load.run("handshakes", server.port, options)
+        assert report.failure is None
+        assert 20 <= report.handshakes < 24
+        again = load.run("handshakes", server.port, options)
+        assert again.failure is not None
+        assert "401" in again.failure
+        few = tmp_path / "none"
+        few.write_text("")
+        none = load.run("handshakes", server.port, {**options, "tokens": str(few)})
+    assert none.failure == "the tokens are used up: give more"
+
+
+def test_a_sound_is_counted_frame_by_frame() -> None:
+    """What a peer plays is no echo: it is counted, and nothing is late."""
+    answer = "b'1' * 640) or await connection.send(b'2' * 640"
+    with Server((sys.executable, "-c", CHEAT.format(answer=answer)), {}, 0) as server:
+        options = {"calls": 2, "seconds": 0.5, "warmup": 0, "sound": True}
+        report = load.run("paced", server.port, options)
+    assert report.failure is None
+    assert report.frames_back > 1.5 * report.sent > 0
+    assert report.late == 0
