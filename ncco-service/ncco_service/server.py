@@ -122,9 +122,9 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
             super().handle_error(req, client, addr, exc)
             return
         status = _STATUSES.get(type(exc), HTTPStatus.BAD_REQUEST)
-        peer = addr[0] if addr else ""
-        seen = f"not HTTP as it is accepted here: {type(exc).__name__}, from {peer}"
-        service_of(self.webhooks).refusals.note("-", "-", status, "bad_request", seen)
+        peer = addr[0] if addr else None
+        seen = f"not HTTP as it is accepted here: {type(exc).__name__}"
+        service_of(self.webhooks).refusals.note("-", "-", status, "bad_request", seen, peer)
         with suppress(OSError):
             write_error(client, status, status.phrase, type(exc).__name__)
 

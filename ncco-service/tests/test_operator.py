@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from ncco_service.app import create_operator_app, service_of
 from ncco_service.settings import Settings, SettingsError
 from ncco_service.views.openapi import document
+from structlog.testing import capture_logs
 
 _KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 KEY = _KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
@@ -121,6 +122,28 @@ def test_the_token_is_needed(operator: MakeOperator) -> None:
     assert client.get("/calls", headers=right).get_json() == {"calls": []}
     page = right | {"Origin": "https://evil.example"}
     assert client.get("/calls", headers=page).status_code == 403
+
+
+REFUSED: list[tuple[dict[str, str], int]] = [
+    ({"Content-Type": "text/plain", "Authorization": f"Bearer {TOKEN}"}, 415),
+    (JSON | {"Origin": "https://evil.example", "Authorization": f"Bearer {TOKEN}"}, 403),
+    (JSON, 401),
+]
+
+
+@pytest.mark.parametrize(("headers", "status"), REFUSED)
+def test_what_is_refused_is_logged_once(
+    operator: MakeOperator, headers: dict[str, str], status: int
+) -> None:
+    """With who asked, for what, and the reason; the token is not in it."""
+    client = operator(OPERATOR_TOKEN=TOKEN)
+    with capture_logs() as logged:
+        answer = client.post("/calls", data="{}", headers=headers)
+    assert answer.status_code == status
+    (line,) = logged
+    assert (line["event"], line["status"], line["peer"]) == ("request_refused", status, "127.0.0.1")
+    assert line["message"] == answer.get_json()["message"]
+    assert TOKEN not in str(line)
 
 
 BAD: list[tuple[Any, str]] = [

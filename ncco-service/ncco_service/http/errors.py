@@ -33,11 +33,19 @@ class Problem(Exception):
         message: what was seen.
         hint: what to do.
         headers: further headers of the response.
+        is_logged: whether it has been logged, at a rate of its own.
 
     """
 
     def __init__(
-        self, status: int, slug: str, message: str, hint: str, headers: dict[str, str] | None = None
+        self,
+        status: int,
+        slug: str,
+        message: str,
+        hint: str,
+        headers: dict[str, str] | None = None,
+        *,
+        is_logged: bool = False,
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -45,6 +53,7 @@ class Problem(Exception):
         self.message = message
         self.hint = hint
         self.headers = headers or {}
+        self.is_logged = is_logged
 
 
 def reply(problem: Problem) -> Response:
@@ -64,14 +73,14 @@ def register(app: Flask, paths: str, refusals: Refusals) -> None:
     """
 
     def refused(problem: Problem) -> Response:
-        # Who refuses signatures logs that at a rate of its own.
-        if problem.status != 401:
+        if not problem.is_logged:
             refusals.note(
                 request.method,
                 request.path,
                 problem.status,
                 problem.slug,
                 problem.message,
+                request.remote_addr,
                 # The caller hears nothing then: each counts.
                 always=problem.status == 503,
             )

@@ -41,7 +41,15 @@ class Refusals:
         self._unlogged = 0
 
     def note(
-        self, method: str, path: str, status: int, slug: str, reason: str, *, always: bool = False
+        self,
+        method: str,
+        path: str,
+        status: int,
+        slug: str,
+        reason: str,
+        peer: str | None = None,
+        *,
+        always: bool = False,
     ) -> None:
         """Count a refusal and log it, unless too many were logged recently.
 
@@ -51,6 +59,7 @@ class Refusals:
             status: of the response.
             slug: the error's name.
             reason: what was seen.
+            peer: the address that it came from; behind a gateway, the gateway's.
             always: log it whatever the rate.
 
         """
@@ -71,5 +80,6 @@ class Refusals:
             status=status,
             error=slug,
             message=_NUMBER.sub(lambda found: masked(found[0]), reason),
+            peer=peer,
             unlogged=unlogged or None,
         )

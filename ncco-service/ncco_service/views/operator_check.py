@@ -2,20 +2,12 @@
 
 import hmac
 import ipaddress
-import threading
-import time
-from collections.abc import Callable
 
-import structlog
 from flask import Request
 
 from ncco_service.http.errors import Problem
 
 __all__ = ["OperatorCheck"]
-
-logger = structlog.get_logger()
-
-_LOG_SECONDS = 1.0  # at most one line in so many, however many are refused
 
 
 class OperatorCheck:
@@ -30,22 +22,12 @@ class OperatorCheck:
     Args:
         token: what every request must bear; None demands none, which is for loopback only.
         hosts: names in Host headers that are ours, beside localhost and addresses.
-        clock: seconds, monotonic.
 
     """
 
-    def __init__(
-        self,
-        token: str | None,
-        hosts: tuple[str, ...],
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, token: str | None, hosts: tuple[str, ...]) -> None:
         self._token = token
         self._hosts = ("localhost", *hosts)
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._logged_at = -_LOG_SECONDS
-        self.refused = 0
 
     def require(self, request: Request) -> None:
         """Return if a request may be made.
@@ -54,13 +36,6 @@ class OperatorCheck:
             Problem: 401, 403 or 415, saying why not.
 
         """
-        try:
-            self._check(request)
-        except Problem as problem:
-            self._count(problem, request.remote_addr)
-            raise
-
-    def _check(self, request: Request) -> None:
         if self._token is not None:
             given = request.headers.get("Authorization", "")
             wanted = f"Bearer {self._token}"
@@ -90,16 +65,6 @@ class OperatorCheck:
         except ValueError:
             return False
         return True  # an address: a page's name can be rebound, but is a name
-
-    def _count(self, problem: Problem, peer: str | None) -> None:
-        with self._lock:
-            self.refused += 1
-            now = self._clock()
-            if now - self._logged_at < _LOG_SECONDS:
-                return
-            self._logged_at = now
-        seen, refused = problem.message, self.refused
-        logger.warning("operator_refused", message=seen, peer=peer, refused=refused)
 
 
 def _forbidden(seen: str, hint: str) -> Problem:

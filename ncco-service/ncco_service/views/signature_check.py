@@ -59,7 +59,9 @@ class SignatureCheck:
             self._count(error, request.remote_addr)
             message = f"the webhook's signature is refused ({error.check}): {error}"
             headers = {"WWW-Authenticate": "Bearer"}
-            raise Problem(401, "unauthorized", message, error.hint, headers) from None
+            raise Problem(
+                401, "unauthorized", message, error.hint, headers, is_logged=True
+            ) from None
 
     def _count(self, error: SignatureError, peer: str | None) -> None:
         with self._lock:
