@@ -14,6 +14,9 @@ SECONDS = 2.0
 FRAMES = 100  # in them
 FIRST = '"event": "websocket:connected"'
 LATE = "audio came too slowly"  # what a busy machine does to any server
+# simple-websocket tells its handler of a Close before it answers it: the server may hang up first.
+UNANSWERED = "did not answer the closing handshake"
+BY_CHANCE = (LATE, UNANSWERED)
 
 
 async def place(
@@ -27,9 +30,9 @@ async def place(
 
 
 def problems(report: CallReport) -> list[str]:
-    """Return what went wrong but for late audio, without the advice."""
+    """Return what went wrong, without the advice, but for what depends on the machine's speed."""
     found = (f"{problem.severity}: {problem.seen}" for problem in report.problems)
-    return [problem for problem in found if LATE not in problem]
+    return [problem for problem in found if not any(text in problem for text in BY_CHANCE)]
 
 
 def assert_echo(report: CallReport) -> None:
