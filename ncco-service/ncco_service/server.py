@@ -51,7 +51,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
 
     The original bounds only the time until a request's head is there. Here REQUEST_SECONDS bound
     the head, the body and the answer together, and an idle connection ends when the worker stops.
-    An operator's request may take longer, since it waits for the platform.
+    An operator's request may take longer once its head is there: it waits for the platform.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -81,16 +81,12 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         else:
             current = gevent.getcurrent()
             current.is_operators = listener is not self.sockets[0]
-            current.seconds = (
-                OPERATOR_SECONDS if current.is_operators else _settings.request_seconds
-            )
             super().handle(listener, client, peer)
 
     def timeout_ctx(self) -> gevent.Timeout:
         """Start the deadline of a request; without its head by then, the connection is closed."""
-        current = gevent.getcurrent()
-        current.deadline = time.monotonic() + current.seconds
-        return gevent.Timeout(current.seconds, False)
+        gevent.getcurrent().deadline = time.monotonic() + _settings.request_seconds
+        return gevent.Timeout(_settings.request_seconds, False)
 
     def handle_request(self, listener: Any, req: Any, sock: socket.socket, peer: Any) -> None:
         """Answer one request before its deadline, then wait until the next one begins.
@@ -99,7 +95,8 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
             StopIteration: there will be none; gunicorn closes the connection.
 
         """
-        left = gevent.getcurrent().deadline - time.monotonic()
+        current = gevent.getcurrent()
+        left = OPERATOR_SECONDS if current.is_operators else current.deadline - time.monotonic()
         with gevent.Timeout(max(left, 0)) as deadline:
             try:
                 super().handle_request(listener, req, sock, peer)

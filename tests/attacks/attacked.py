@@ -13,11 +13,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from tests.attacks.battery import Outcome, attack_socket, attack_webhooks
+from tests.attacks.battery import Outcome, attack_operator, attack_socket, attack_webhooks
 from tests.attacks.canary import Report, canary
 from tests.attacks.http import Webhooks
 from tests.attacks.kinds import KINDS, Kind, Part
 from tests.attacks.observed import Processes, processes_of
+from tests.attacks.operator import Operator
 from tests.attacks.peer import AUDIO, Peer
 from tests.attacks.target import SLACK, Socket
 from tests.attacks.tickets import SOCKET_SECRET
@@ -102,13 +103,21 @@ async def _attack(stack: Stack, kind: Kind) -> Battery:
     webhooks = replace(
         Webhooks.at(urls.answer, kind.limits), log=partial(stack.logs, "ncco-service")
     )
+    operator = replace(
+        Operator.at(urls.operator, kind.limits, kind.operator_token),
+        log=partial(stack.logs, "ncco-service"),
+    )
     async with await Peer.on_call(socket) as first:  # what is made once, is made now
         await first.echoes(AUDIO)
     began = time.monotonic()
     async with canary(socket, echo.pid if echo else None) as call:
         _be_nice()
         before = {name: Seen.of(processes) for name, processes in seen.items()}
-        outcomes = await attack_socket(socket) | await attack_webhooks(webhooks)
+        outcomes = (
+            await attack_socket(socket)
+            | await attack_webhooks(webhooks)
+            | await attack_operator(operator)
+        )
         seconds = time.monotonic() - began
         after = await _settled(seen, before, kind.settle_seconds)
         report = await call.hang_up()

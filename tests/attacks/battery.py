@@ -14,6 +14,7 @@ from tests.attacks.floods import floods
 from tests.attacks.framing import framing
 from tests.attacks.handshakes import crowds, handshakes
 from tests.attacks.http import Webhooks
+from tests.attacks.operator import Operator, operators
 from tests.attacks.target import Attack, Attacks, Socket, Unsafe
 from tests.attacks.tickets import refusals, tickets
 from tests.attacks.webhooks import webhooks
@@ -22,6 +23,7 @@ __all__ = [
     "NAMES",
     "Outcome",
     "attack",
+    "attack_operator",
     "attack_socket",
     "attack_webhooks",
 ]
@@ -40,9 +42,11 @@ SOCKET_GROUPS = (
 """Groups, run one after the other, and how many of each run at once: floods must be told apart."""
 
 WEBHOOK_GROUPS = ((webhooks, 1), (callers, 4))
+OPERATOR_GROUPS = ((operators, 1),)
 NAMES: tuple[str, ...] = (
     *(attack.name for group, _ in SOCKET_GROUPS for attack in group),
     *(attack.name for group, _ in WEBHOOK_GROUPS for attack in group),
+    *(attack.name for group, _ in OPERATOR_GROUPS for attack in group),
 )
 
 
@@ -70,6 +74,11 @@ async def attack_socket(target: Socket) -> dict[str, Outcome]:
 async def attack_webhooks(target: Webhooks) -> dict[str, Outcome]:
     """Run all attacks on the webhooks."""
     return await attack(WEBHOOK_GROUPS, target)
+
+
+async def attack_operator(target: Operator) -> dict[str, Outcome]:
+    """Run all attacks on the operator's port."""
+    return await attack(OPERATOR_GROUPS, target)
 
 
 async def attack(groups: Iterable[tuple[Attacks[T], int]], target: T) -> dict[str, Outcome]:

@@ -1,15 +1,18 @@
 """A server written without a thought of hostile peers, to show that the attacks work.
 
 `python -m tests.attacks.naive` runs it: `websockets.asyncio.server.serve()` with its defaults,
-which sends back all it hears and prints what is text; and beside it webhooks that put the
-caller's number into the NCCO by replacing text. It says where it listens, as the services do.
+which sends back all it hears and prints what is text; beside it webhooks that put the caller's
+number into the NCCO by replacing text, and an operator's interface that places a call for whoever
+asks, from any page. It says where it listens, as the services do.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 from websockets.asyncio.server import ServerConnection, serve
@@ -44,6 +47,36 @@ class _Webhooks(BaseHTTPRequestHandler):
         pass
 
 
+class _Operator(BaseHTTPRequestHandler):
+    placed: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        self._answer(200)
+
+    def do_POST(self) -> None:
+        self.placed.append(self.path)
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        print(self.headers, body.decode(errors="surrogateescape"), flush=True)
+        self._answer(201)
+
+    do_PUT = do_DELETE = do_OPTIONS = do_POST
+
+    def _answer(self, status: int) -> None:
+        body = json.dumps({"calls": self.placed}).encode()
+        self.send_response(status)
+        self.send_header("Access-Control-Allow-Origin", "*")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 200  # its faults are others
+
+
 async def _echo(connection: ServerConnection) -> None:
     async for message in connection:
         if isinstance(message, str):
@@ -52,10 +85,11 @@ async def _echo(connection: ServerConnection) -> None:
 
 
 async def _main() -> None:
-    web = ThreadingHTTPServer(("127.0.0.1", 0), _Webhooks)
-    threading.Thread(target=web.serve_forever, daemon=True).start()
+    for name, handler in (("webhooks", _Webhooks), ("operator", _Operator)):
+        web = _Server(("127.0.0.1", 0), handler)
+        threading.Thread(target=web.serve_forever, daemon=True).start()
+        print(f"{name} url=http://127.0.0.1:{web.server_address[1]}", flush=True)
     async with serve(_echo, "127.0.0.1", 0) as server:
-        print(f"webhooks url=http://127.0.0.1:{web.server_address[1]}", flush=True)
         print(f"socket url=http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
         await asyncio.get_running_loop().create_future()
 

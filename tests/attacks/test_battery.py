@@ -12,6 +12,7 @@ from tests.attacks.attacked import Battery
 from tests.attacks.battery import NAMES
 from tests.attacks.canary import FRAME_SECONDS, P99_MS, WORST_MS
 from tests.attacks.observed import check_log
+from tests.attacks.operator import TOKEN
 from tests.attacks.tickets import SIGNATURE_SECRET, SOCKET_SECRET
 from tools.stack import SERVICES, Service
 
@@ -76,7 +77,7 @@ def test_file_descriptors(battery: Battery) -> None:
 @pytest.mark.parametrize("service", SERVICES)
 def test_log(battery: Battery, service: Service) -> None:
     """A log holds nothing but the service's own lines: no escapes, no forgeries, no faults."""
-    check_log(battery.logs[service], (SOCKET_SECRET, SIGNATURE_SECRET))
+    check_log(battery.logs[service], (SOCKET_SECRET, SIGNATURE_SECRET, TOKEN))
 
 
 def test_stack_lives(battery: Battery) -> None:

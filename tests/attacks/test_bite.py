@@ -14,11 +14,12 @@ from pathlib import Path
 import pytest
 
 from tests.attacks.attacked import with_ticket
-from tests.attacks.battery import NAMES, Outcome, attack_socket, attack_webhooks
+from tests.attacks.battery import NAMES, Outcome, attack_operator, attack_socket, attack_webhooks
 from tests.attacks.canary import P99_MS, WORST_MS, Report, canary
 from tests.attacks.http import Webhooks
 from tests.attacks.kinds import ATTACKERS, LIMITS
 from tests.attacks.observed import Processes, check_log
+from tests.attacks.operator import TOKEN, Operator
 from tests.attacks.target import Socket, Unsafe
 
 pytestmark = pytest.mark.timeout(300)  # the first case runs the whole battery
@@ -60,6 +61,16 @@ FAILS = frozenset(
         "wrong_bodies",
         "wrong_requests",
         "poisonous_callers",
+        # The operator's interface takes all from everybody.
+        "good_operator",  # even a call to nobody
+        "operators_without_the_token",
+        "calls_from_web_pages",
+        "calls_from_forms",
+        "rebound_names",
+        "huge_operator_bodies",
+        "wrong_operator_bodies",
+        "operator_flood",
+        "dribbled_operator_requests",
     }
 )
 
@@ -98,7 +109,11 @@ def bitten(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bitten]:
             log=lambda: path.read_text(errors="replace"),
         )
         webhooks = Webhooks.at(f"http://{urls['webhooks']}/webhooks/answer", LIMITS)
-        outcomes, report = asyncio.run(_run(socket, webhooks, process.pid))
+        operator = replace(
+            Operator.at(f"http://{urls['operator']}", LIMITS, TOKEN),
+            log=lambda: path.read_text(errors="replace"),
+        )
+        outcomes, report = asyncio.run(_run(socket, webhooks, operator, process.pid))
         yield Bitten(outcomes, report, path.read_text(errors="replace"))
     finally:
         process.kill()
@@ -109,15 +124,21 @@ def _urls(log: Path, within: float = 20.0) -> dict[str, str]:
     deadline = time.monotonic() + within
     while True:
         found = dict(re.findall(r"^(\w+) url=http://([\d.:]+)\n", log.read_text(), re.MULTILINE))
-        if len(found) == 2:
+        if len(found) == 3:
             return found
         assert time.monotonic() < deadline, f"the naive server said {log.read_text()!r}"
         time.sleep(0.05)
 
 
-async def _run(socket: Socket, webhooks: Webhooks, pid: int) -> tuple[dict[str, Outcome], Report]:
+async def _run(
+    socket: Socket, webhooks: Webhooks, operator: Operator, pid: int
+) -> tuple[dict[str, Outcome], Report]:
     async with canary(socket, pid) as call:
-        outcomes = await attack_socket(socket) | await attack_webhooks(webhooks)
+        outcomes = (
+            await attack_socket(socket)
+            | await attack_webhooks(webhooks)
+            | await attack_operator(operator)
+        )
         return outcomes, await call.hang_up()
 
 
