@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import numpy as np
 import pytest
 import soundfile
+from aiohttp import web
 from phone.audio import load, recognise
+from phone.legs.assumptions import Assumptions
 from phone.legs.telephone import Callee, Telephone
 from phone.platform.network import Network
 from phone.testing import FakeApplication, closes_after, json_of
@@ -312,6 +315,32 @@ class TestInbound:
                 "platform",
                 "user",
             ]
+
+    async def test_a_burst_is_heard_whole(self) -> None:
+        """What a socket sends at once is heard frame after frame, without a silent one between."""
+        frames = [bytes([number + 1]) * 640 for number in range(51)]
+
+        async def burst(socket: web.WebSocketResponse) -> None:
+            for _ in range(10):
+                await socket.receive()
+            for frame in frames:
+                await socket.send_bytes(frame)
+            async for _ in socket:
+                pass
+
+        async with FakeApplication(burst) as application:
+            hooks = {"answer_url": application.answer_url, "event_url": application.event_url}
+            free = Assumptions(connects="free")
+            async with Network(
+                registration(webhooks=hooks), talk="at-once", assume=free
+            ) as network:
+                people = [network.dial(OWN, caller=str(int(ANNE) + n)) for n in range(8)]
+                last = np.frombuffer(frames[-1], "<i2")[0]
+                await soon(lambda: all(last in person.tape.samples() for person in people), 60)
+                heard = [person.tape.samples() for person in people]
+        for samples in heard:
+            sound = np.trim_zeros(samples)
+            assert sound.astype("<i2").tobytes() == b"".join(frames)
 
 
 class TestSteering:

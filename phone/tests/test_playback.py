@@ -61,6 +61,20 @@ def test_a_burst_is_played_in_real_time() -> None:
     assert max(played.playback.waits_ms) == pytest.approx(1999, abs=1)
 
 
+@pytest.mark.parametrize("joined", range(0, 50, 7))
+def test_a_burst_has_no_gap_on_a_clock_that_began_before(joined: int) -> None:
+    """A socket joins in mid-call: each tick plays one frame, however it is rounded."""
+    for begin in (12755.02480605, 1.1, 86400.7, 3.3e6 + 1 / 3):
+        heard: list[bytes] = []
+        played = PlayBuffer(8000, on_play=heard.append)
+        played.start(begin + joined * TICK)
+        for number in range(500):
+            played.push(frame(number), begin + joined * TICK - 0.001)
+        for count in range(500):
+            played.answers(begin + (joined + count) * TICK)
+            assert len(heard) == count + 1
+
+
 def test_overflow_loses_the_newest() -> None:
     """Beyond the limit messages are counted and lost."""
     played = buffer(limit=10)

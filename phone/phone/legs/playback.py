@@ -17,6 +17,8 @@ from phone.constants import FRAME_SECONDS, PLAY_BUFFER_MESSAGES, frame_bytes
 __all__ = ["PlayBuffer", "Playback"]
 
 PAUSE_FRAMES = 10  # an application that says nothing for longer than these pauses on purpose
+# The same tick, counted from two beginnings, differs by what a float of seconds cannot hold.
+ROUNDING = 1e-6  # s
 MARKS_MAX = 1000  # `notify` messages waiting at once
 
 
@@ -188,7 +190,7 @@ class PlayBuffer:
         self.playback.unplayed = self._waiting
 
     def _advance(self, at: float) -> None:
-        while (due := self._start + self._tick * FRAME_SECONDS) <= at:
+        while (due := self._start + self._tick * FRAME_SECONDS) <= at + ROUNDING:
             self._play(due)
             self._tick += 1
 
