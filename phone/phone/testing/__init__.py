@@ -1,8 +1,9 @@
 """Tests of applications: calls and networks controlled step by step, fixtures, a fake application.
 
 Public: `LiveCall` calls an application, `LiveNetwork` is a network with `LivePerson`s; both are
-blocking, and say `Heard` or `CallFailed`. `FakeApplication` is an application to call, with an
-`Answer` and a `Socket` of its own, and the sockets that go wrong on purpose. The fixtures are in
+blocking, and say `Heard` or `CallFailed`. `FakeApplication` is an application to call, correct or
+wrong on purpose: with an `Answer` and a `Socket` of its own, such as `echo`, `every`, `says`,
+`delays`, `loses_every`, `closes_after`; `json_of` reads its texts. The fixtures are in
 `pytest_plugin`.
 """
 
