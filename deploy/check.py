@@ -16,14 +16,14 @@ import kubernetes_validate
 import yaml
 from cloudcoil.models.keda.v1alpha1 import ScaledObject
 from cloudcoil.models.knative_serving.serving.v1 import Service
-from cloudcoil.models.prometheus_operator.v1 import PodMonitor
+from cloudcoil.models.prometheus_operator.v1 import PodMonitor, PrometheusRule
 
 HERE = Path(__file__).resolve().parent
 VERSIONS = ("1.32", "1.37")
 """The oldest and the newest Kubernetes that the files are for."""
 MODELS = {
     "keda.sh/v1alpha1": {"ScaledObject": ScaledObject},
-    "monitoring.coreos.com/v1": {"PodMonitor": PodMonitor},
+    "monitoring.coreos.com/v1": {"PodMonitor": PodMonitor, "PrometheusRule": PrometheusRule},
     "serving.knative.dev/v1": {"Service": Service},
 }
 ELSEWHERE = {"gateway.networking.k8s.io/v1"}

@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -19,6 +19,7 @@ from tests.compose import ROOT
 from tests.deploy.programs import program
 from tests.engine import free_port
 from tests.waiting import until
+from tools.stack import Service
 
 __all__ = ["DASHBOARDS", "HOME", "Prometheus", "expressions", "metrics_in"]
 
@@ -28,23 +29,22 @@ WORDS = {"by", "without", "on", "ignoring", "group_left", "or", "and", "unless",
 
 
 class Prometheus:
-    """Prometheus with the house's rules, which asks one address every second.
+    """Prometheus with the house's rules, which asks each service every second.
 
     Args:
-        target: host and port of a service's metrics.
+        targets: host and port of each service's metrics.
 
     """
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, targets: Mapping[Service, str]) -> None:
         self._port = free_port()
         self._folder = tempfile.TemporaryDirectory(prefix="caw-prometheus-")
         home = Path(self._folder.name)
         config = yaml.safe_load((HOME / "prometheus.yml").read_text())
         config["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
-        (job,) = (each for each in config["scrape_configs"] if each["job_name"] == "echo-service")
-        config["scrape_configs"] = [job]
-        del job["dns_sd_configs"]
-        job["static_configs"] = [{"targets": [target]}]
+        for job in config["scrape_configs"]:
+            del job["dns_sd_configs"]
+            job["static_configs"] = [{"targets": [targets[job["job_name"]]]}]
         (home / "prometheus.yml").write_text(yaml.safe_dump(config))
         (home / "rules.yml").write_text((HOME / "rules.yml").read_text())
         self._command = [

@@ -8,47 +8,90 @@ import math
 import re
 import shutil
 import subprocess
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
-from tests.compose import ComposeStack
+from tests.compose import ROOT, ComposeStack
+from tests.deploy.outside import Outside
 from tests.deploy.programs import program
 from tests.deploy.prometheus import DASHBOARDS, HOME, Prometheus, expressions, metrics_in
 from tests.engine import docker, free_port
+from tests.outbound.stack import SECRET, Keys
 from tests.placing import place
 from tests.waiting import until
 from tools.processes import ProcessStack
-from tools.stack import StackError
+from tools.stack import SERVICES, Service, StackError
 
 PROMETHEUS_OWN = {"up", "ALERTS"}
+KEYS = Keys()
 LATE = {"FramesLate", "HandlerTooSlow", "LoopBlocked", "HandlerBlocksLoop", "CoreUsedUp"}
 """Rules about time, which a busy machine can set off; rules_test.yml shows when they keep quiet."""
 
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProcessStack]:
-    """Yield both services, recording, so that they export all they can."""
-    folder = str(tmp_path_factory.mktemp("recordings"))
-    with ProcessStack({"echo-service": {"RECORD": "1", "RECORDINGS_DIR": folder}}) as stack:
-        stack.wait_ready()
-        yield stack
+    """Yield both services with all that can be set, so that they export all they can."""
+    echo = {"RECORD": "1", "RECORDINGS_DIR": str(tmp_path_factory.mktemp("recordings"))}
+    with Outside() as outside:
+        ncco = KEYS.settings(outside.url) | {
+            "VONAGE_API_KEY": "a-key",
+            "VONAGE_API_SECRET": "a-secret",
+            "VONAGE_SIGNATURE_SECRET": SECRET,
+            "NGROK_API_URL": outside.url,
+            "PROBE_SOCKET": "0",
+        }
+        first: dict[Service, dict[str, str]] = {"echo-service": echo, "ncco-service": ncco}
+        with ProcessStack(first) as stack:
+            ncco["PUBLIC_URL"] = stack.base_url("ncco-service")
+            ncco["ECHO_READY_URL"] = f"{stack.base_url('echo-service')}/readyz"
+            assert stack.stop("ncco-service") == 0
+            stack.start("ncco-service")
+            stack.wait_ready()
+            refused(stack, "/webhooks/answer", 401)
+            refused(stack, "/nothing-here", 404)
+            placed(stack)
+            yield stack
+
+
+def refused(stack: ProcessStack, path: str, status: int) -> None:
+    """Ask ncco-service for what it refuses."""
+    with pytest.raises(urllib.error.HTTPError) as error:
+        urllib.request.urlopen(stack.base_url("ncco-service") + path, timeout=10)
+    assert error.value.code == status
+    error.value.close()
+
+
+def placed(stack: ProcessStack) -> None:
+    """Place a call through the operator's interface."""
+    url = re.findall(r" operator url=(\S+)", stack.logs("ncco-service"))[-1]
+    request = urllib.request.Request(
+        f"{url}/calls", b'{"to": "447700900123"}', {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        assert answer.status == 201
+
+
+def call(stack: ProcessStack, seconds: int) -> None:
+    """Place a signed call to the stack."""
+    signed = ("--signature-secret", SECRET, "--api-key", "a-key")
+    (outcome,) = place(stack, "--seconds", str(seconds), "--application-id", KEYS.id, *signed)
+    outcome.assert_worked()
 
 
 @pytest.fixture(scope="module")
-def target(stack: ProcessStack) -> str:
-    """Return host and port of echo-service's metrics."""
-    found = re.search(r"url=http://(127\.0\.0\.1:\d+)", metrics_line(stack))
-    assert found
-    return found[1]
-
-
-def metrics_line(stack: ProcessStack) -> str:
-    """Return the log line that says where the metrics are."""
-    (line,) = [x for x in stack.logs("echo-service").splitlines() if "metrics" in x.lower()]
-    return line
+def targets(stack: ProcessStack) -> dict[Service, str]:
+    """Return host and port of each service's metrics."""
+    return {
+        service: re.findall(
+            r"metrics_listening url=http://(127\.0\.0\.1:\d+)", stack.logs(service)
+        )[-1]
+        for service in SERVICES
+    }
 
 
 def test_rules_do_as_their_tests_say() -> None:
@@ -64,12 +107,21 @@ def test_rules_do_as_their_tests_say() -> None:
         assert f"alertname: {alert}}}" in tests, f"{alert} is never quiet"
 
 
-def test_every_metric_that_is_asked_for_is_exported(stack: ProcessStack, target: str) -> None:
-    """No dashboard and no rule names a metric that the running service does not have."""
-    (outcome,) = place(stack, "--seconds", "1")
-    outcome.assert_worked()
-    with urllib.request.urlopen(f"http://{target}/metrics", timeout=10) as response:
-        exported = set(re.findall(r"^([a-z_]+)[ {]", response.read().decode(), re.MULTILINE))
+def test_kubernetes_has_the_same_rules() -> None:
+    """They are copied by `make -C deploy rules`."""
+    copied = yaml.safe_load((ROOT / "deploy/kubernetes/components/metrics/rules.yaml").read_text())
+    assert copied["spec"] == yaml.safe_load((HOME / "rules.yml").read_text())
+
+
+def test_every_metric_that_is_asked_for_is_exported(
+    stack: ProcessStack, targets: dict[Service, str]
+) -> None:
+    """No dashboard and no rule names a metric that the running services do not have."""
+    call(stack, 1)
+    exported: set[str] = set()
+    for target in targets.values():
+        with urllib.request.urlopen(f"http://{target}/metrics", timeout=10) as response:
+            exported |= set(re.findall(r"^([a-z_]+)[ {]", response.read().decode(), re.MULTILINE))
     asked = {name: metrics_in(expression) for name, expression in expressions()}
     assert min(len(names) for names in asked.values()) > 0
     missing = {where: names - exported - PROMETHEUS_OWN for where, names in asked.items()}
@@ -82,22 +134,21 @@ def has_data(prometheus: Prometheus, expression: str) -> bool:
     return any(map(math.isfinite, values))
 
 
-def test_every_query_returns_data(stack: ProcessStack, target: str) -> None:
+def test_every_query_returns_data(stack: ProcessStack, targets: dict[Service, str]) -> None:
     """A real Prometheus has an answer to each panel during a call, and no rule fails.
 
     When the service is gone, the rule that calls somebody begins to count.
     """
-    with Prometheus(target) as prometheus:
-        place(stack, "--seconds", "1")
-        (outcome,) = place(stack, "--seconds", "4")
-        outcome.assert_worked()
+    with Prometheus(targets) as prometheus:
+        until(lambda: len(prometheus.query("up == 1")) == 2, "both services to be asked", 60)
+        call(stack, 4)
         for where, expression in expressions():
             if where in prometheus.rules():
                 continue
-            asked = expression.replace("$__rate_interval", "20s")
+            asked = expression.replace("$__rate_interval", "60s")
             # A rate needs two scrapes after the end of the call.
             answered = functools.partial(has_data, prometheus, asked)
-            until(answered, f"{where} ({asked}) to have data")
+            until(answered, f"{where} ({asked}) to have data", 60)
         rules = prometheus.rules()
         assert {rule["health"] for rule in rules.values()} == {"ok"}, rules
         loud = [name for name, rule in rules.items() if rule["state"] != "inactive"]
@@ -157,8 +208,8 @@ def base(engine: None, tmp_path: Path) -> Iterator[str]:
         yield found[1]
 
 
-def test_prometheus_in_compose_finds_the_service(base: str) -> None:
-    """With the profile on it asks echo-service by its name, and has the rules."""
+def test_prometheus_in_compose_finds_the_services(base: str) -> None:
+    """With the profile on it asks both by their names, and has the rules."""
     port = free_port()
     env = {"PROMETHEUS_IMAGE": base, "PROMETHEUS_PORT": str(port), "COMPOSE_PROFILES": "metrics"}
     with ComposeStack(env=env, start=False) as stack:
@@ -168,5 +219,11 @@ def test_prometheus_in_compose_finds_the_service(base: str) -> None:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as response:
                 return str(response.read().decode())
 
-        until(lambda: '"health":"up"' in answer("/api/v1/targets"), "the target to be up", 60)
-        assert "NoEchoService" in answer("/api/v1/rules")
+        until(
+            lambda: answer("/api/v1/targets").count('"health":"up"') == 2,
+            "both services to be up",
+            60,
+        )
+        assert {"NoEchoService", "NoNccoService"} <= set(
+            re.findall(r'"name":"(\w+)"', answer("/api/v1/rules"))
+        )
