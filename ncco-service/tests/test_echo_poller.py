@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from flask import Flask
 from ncco_service.app import service_of
+from ncco_service.discovery import echo_poller
 from ncco_service.discovery.echo_poller import STARTING_SECONDS, EchoPoller
 
 MakeApp = Callable[..., Flask]
@@ -112,6 +114,50 @@ def test_odd_answers_are_understood(
     assert poller.readiness.state == state
     assert problem in str(poller.readiness.problem)
     assert len(str(poller.readiness.problem)) <= 600
+
+
+Page = tuple[int, dict[str, Any]]
+READY: Page = (200, {"status": "ready"})
+BUSY: Page = (503, FULL)
+ODD: Page = (404, {})
+
+
+@pytest.mark.parametrize(
+    ("pages", "state"),
+    [
+        ([BUSY, READY], "ready"),
+        ([BUSY, ODD], "busy"),
+        ([ODD, BUSY], "busy"),
+        ([ODD, ODD], "unreachable"),
+        ([ODD, BUSY, READY], "ready"),
+    ],
+)
+def test_one_replica_that_is_ready_is_enough(
+    make_agent: Callable[[], Any],
+    monkeypatch: pytest.MonkeyPatch,
+    pages: list[tuple[int, Any]],
+    state: str,
+) -> None:
+    """All behind the name are asked until one is; the next time, that one first."""
+    agents = [make_agent() for _ in pages]
+    for agent, page in zip(agents, pages, strict=True):
+        agent.pages["/readyz"] = page
+    hosts = [urlsplit(agent.url).netloc for agent in agents]
+    monkeypatch.setattr(echo_poller, "addresses", lambda *_: hosts)
+    poller = EchoPoller("http://echo-service:8001/readyz", 2.0)
+    for _ in range(2):
+        poller.poll()
+        assert poller.readiness.state == state
+    asked = [len(agent.asked) for agent in agents]
+    assert asked == ([1] * (len(pages) - 1) + [2] if state == "ready" else [2] * len(pages))
+
+
+def test_a_name_that_leads_to_several_addresses(agent: Any) -> None:
+    """Where one of them is nobody's, such as localhost's other one."""
+    poller = EchoPoller(f"http://localhost:{urlsplit(agent.url).port}/readyz", 2.0)
+    agent.pages["/readyz"] = READY
+    poller.poll()
+    assert poller.readiness.state == "ready"
 
 
 def test_before_the_first_answer_it_is_not_ready(app: Flask) -> None:

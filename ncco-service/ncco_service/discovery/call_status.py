@@ -1,10 +1,8 @@
 """How a call's socket ended: asks all replicas of echo-service at once."""
 
 import json
-import queue
-import threading
 import time
-from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any, Literal
 from urllib.parse import quote, urlsplit
 
@@ -22,6 +20,10 @@ FRESH_SECONDS = 5.0
 """An answer about an end less than this ago counts without waiting for other replicas."""
 
 
+ASKS_AT_ONCE = 16
+"""Of one replica: a healthy one answers in milliseconds, and a lost one holds up no other's."""
+
+
 class CallStatus:
     """Asks echo-service how the socket of a call ended.
 
@@ -36,28 +38,41 @@ class CallStatus:
         self._path = urlsplit(url).path.rstrip("/") if url else ""
         self._otherwise: End = otherwise
         self.replicas = Replicas(url) if url else None
+        self._pools: dict[str, ThreadPoolExecutor] = {}
 
     def end_of(self, uuid: str) -> End:
         """Return how a call's socket ended, within 300 ms; without an answer, an accident."""
         if self.replicas is None:
             return self._otherwise
         answers: list[dict[str, Any]] = []
-        replies: queue.Queue[dict[str, Any] | None] = queue.Queue()
-        urls = [f"{base}{self._path}/{quote(uuid, safe='')}" for base in self.replicas.urls]
+        path = f"{self._path}/{quote(uuid, safe='')}"
         deadline = time.monotonic() + ASK_SECONDS
-        for url in urls:
-            threading.Thread(target=_ask, args=(url, replies.put), daemon=True).start()
-        for _ in urls:
-            try:
-                answer = replies.get(timeout=max(0.0, deadline - time.monotonic()))
-            except queue.Empty:
-                break
-            if answer is not None:
-                answers.append(answer)
-                if answer["seconds_ago"] < FRESH_SECONDS:
-                    break
+        asked = [
+            pool.submit(_ask, base + path, deadline)
+            for base, pool in self._pools_of(self.replicas.urls).items()
+        ]
+        try:
+            for each in as_completed(asked, timeout=ASK_SECONDS):
+                answer = each.result()
+                if answer is not None:
+                    answers.append(answer)
+                    if answer["seconds_ago"] < FRESH_SECONDS:
+                        break
+        except TimeoutError:
+            pass
+        for each in asked:
+            each.cancel()  # what still waits for its turn
         latest = min(answers, key=lambda answer: answer["seconds_ago"], default=None)
         return latest["end"] if latest is not None else "accident"
+
+    def _pools_of(self, urls: tuple[str, ...]) -> dict[str, ThreadPoolExecutor]:
+        """Return the replicas' pools; those of replicas that are gone are left to end."""
+        if urls != tuple(self._pools):
+            self._pools = {
+                url: self._pools.get(url) or ThreadPoolExecutor(ASKS_AT_ONCE, "call_status")
+                for url in urls
+            }
+        return self._pools
 
 
 def _end(told: dict[str, Any]) -> End:
@@ -66,14 +81,16 @@ def _end(told: dict[str, Any]) -> End:
     return "failed" if told["reason"] == "handler_failed" else "accident"
 
 
-def _ask(url: str, put: Callable[[dict[str, Any] | None], None]) -> None:
-    """Ask one replica; puts None if it does not know the call, or still has it open."""
-    answer = None
+def _ask(url: str, deadline: float) -> dict[str, Any] | None:
+    """Ask one replica; None if it does not know the call, or still has it open, or is silent."""
+    seconds = deadline - time.monotonic()
+    if seconds <= 0:
+        return None
     try:
-        status, body = fetch.get(url, ASK_SECONDS)
+        status, body = fetch.get(url, seconds)
         told = json.loads(body) if status == 200 else {}
         if told.get("live") is False:
-            answer = {"end": _end(told), "seconds_ago": float(told["seconds_ago"])}
+            return {"end": _end(told), "seconds_ago": float(told["seconds_ago"])}
     except (fetch.FetchError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        answer = None
-    put(answer)
+        pass
+    return None

@@ -4,10 +4,12 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import structlog
 
 from ncco_service.discovery import fetch
+from ncco_service.discovery.replicas import addresses
 
 __all__ = ["EchoPoller", "Readiness"]
 
@@ -15,6 +17,9 @@ logger = structlog.get_logger()
 
 STARTING_SECONDS = 15.0
 """After the start of this service; an echo service that is not there yet is not reported."""
+
+
+_BEST_FIRST = ("ready", "busy", "unreachable")
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,10 @@ class Readiness:
 
 
 class EchoPoller:
-    """Polls one echo service. ``poll`` is a background job; requests read ``readiness``.
+    """Polls the echo service. ``poll`` is a background job; requests read ``readiness``.
+
+    It is ready when one of its replicas is: of those that an http:// URL's name leads to, one after
+    the other is asked until one is ready, the one that was ready last first.
 
     Args:
         url: its readiness, such as http://echo-service:8001/readyz.
@@ -42,6 +50,8 @@ class EchoPoller:
 
     def __init__(self, url: str, pause: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._url = url
+        self._parts = urlsplit(url)
+        self._ready_last = ""
         self._pause = pause
         self._clock = clock
         self._started = clock()
@@ -56,15 +66,31 @@ class EchoPoller:
 
     def poll(self) -> float:
         """Ask once; return the seconds until the next poll."""
-        before = self.readiness
-        try:
-            status, body = fetch.get(self._url)
-        except fetch.FetchError as error:
-            self.readiness = Readiness("unreachable", str(error), before.answered)
-        else:
-            self.readiness = self._read(status, body)
+        found: list[Readiness] = []
+        for address in sorted(self._replicas(), key=lambda each: each != self._ready_last):
+            found.append(self._ask(address))
+            if found[-1].state == "ready":
+                self._ready_last = address
+                break
+        self.readiness = min(found, key=lambda each: _BEST_FIRST.index(each.state))
         self._log_change()
         return self._pause
+
+    def _replicas(self) -> list[str]:
+        """Return the addresses of all replicas; one is asked by its name."""
+        named = self._parts.netloc
+        if self._parts.scheme != "http":
+            return [named]
+        found = addresses(self._parts.hostname or "", self._parts.port or 80)
+        return found if len(found) > 1 else [named]
+
+    def _ask(self, address: str) -> Readiness:
+        url = self._parts._replace(netloc=address).geturl()
+        try:
+            response = fetch.send("GET", url, headers={"Host": self._parts.netloc})
+        except fetch.FetchError as error:
+            return Readiness("unreachable", str(error), self.readiness.answered)
+        return self._read(response.status, response.body)
 
     def _log_change(self) -> None:
         state, problem = self.readiness.state, self.readiness.problem

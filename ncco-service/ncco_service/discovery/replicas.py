@@ -5,11 +5,21 @@ from urllib.parse import urlsplit
 
 from ncco_service.discovery import fetch
 
-__all__ = ["Replicas"]
+__all__ = ["Replicas", "addresses"]
 
 REFRESH_SECONDS = 1.0
 HEALTH_SECONDS = 1.0
 MAX_REPLICAS = 256
+
+
+def addresses(name: str, port: int) -> list[str]:
+    """Return ``address:port`` of everyone behind a name; [] if nobody is at present."""
+    try:
+        found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
+    except OSError:
+        return []
+    hosts = dict.fromkeys(str(address[0]) for *_, address in found)
+    return [f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host in hosts]
 
 
 class Replicas:
@@ -32,19 +42,11 @@ class Replicas:
 
     def poll(self) -> float:
         """Resolve the addresses again; return the seconds until the next poll."""
-        current = self._resolved()
+        current = [f"http://{address}" for address in addresses(self._name, self._port)]
         gone = [url for url in self.urls if url not in current]
         known = current + [url for url in gone if _answers(url)]
         self.urls = tuple(known[:MAX_REPLICAS])
         return REFRESH_SECONDS
-
-    def _resolved(self) -> list[str]:
-        try:
-            found = socket.getaddrinfo(self._name, self._port, type=socket.SOCK_STREAM)
-        except OSError:
-            return []  # none is up at present
-        hosts = dict.fromkeys(str(address[0]) for *_, address in found)
-        return [f"http://{f'[{host}]' if ':' in host else host}:{self._port}" for host in hosts]
 
 
 def _answers(url: str) -> bool:

@@ -181,7 +181,7 @@ class Settings(BaseSettings):
     echo_ready_url: Annotated[str | None, optional(values.url("https", "http"))] = _setting(
         "",
         "the echo service's readiness, such as http://echo-service:8001/readyz; polled in the "
-        "background, so that callers hear when all lines are busy",
+        "background, all replicas behind the name, so that callers hear when all lines are busy",
     )
     echo_poll_seconds: Annotated[float, duration(0.1, 3600)] = _setting(
         "2", "seconds between two requests to ECHO_READY_URL"
