@@ -4,9 +4,9 @@
 set -eu
 cd "$(dirname "$0")"
 
-say() { # FILE TEXT VOICE
+say() { # FILE TEXT VOICE [PAUSE around it, in seconds]
     espeak-ng -v "$3" -s 140 --stdout "$2" |
-        sox -q -t wav - -r 16000 -c 1 -b 16 "$1" norm -3 rate 16000 dither -S silence 1 0.05 0.1% reverse silence 1 0.05 0.1% reverse pad 0.2 0.2
+        sox -q -t wav - -r 16000 -c 1 -b 16 "$1" norm -3 rate 16000 dither -S silence 1 0.05 0.1% reverse silence 1 0.05 0.1% reverse pad "${4:-0.2}" "${4:-0.2}"
 }
 
 say bot/sounds/greeting.wav "Hello. Say opening hours, or press one. Say operator, or press zero." en-gb
@@ -14,9 +14,26 @@ say bot/sounds/hours.wav "We are open from nine to five." en-gb
 say bot/sounds/moment.wav "One moment, please." en-gb
 say bot/sounds/pardon.wav "Pardon?" en-gb
 
+say reminder/sounds/reminder.wav "Hello. This is the practice of Doctor Miller. You have an appointment tomorrow at nine. Press one to confirm. Press two, and we will call again." en-gb
+say reminder/sounds/confirmed.wav "Thank you. See you tomorrow." en-gb
+say reminder/sounds/later.wav "We will call again. Goodbye." en-gb
+say reminder/sounds/goodbye.wav "Goodbye." en-gb
+say reminder/sounds/message.wav "This is the practice of Doctor Miller. You have an appointment tomorrow at nine. Please call us back." en-gb
+
+say meeting/sounds/sorry.wav "I only know what time it is." en-gb
+say meeting/sounds/it-is.wav "It is" en-gb 0.05
+say meeting/sounds/oclock.wav "o'clock" en-gb 0.05
+say meeting/sounds/oh.wav "oh" en-gb 0.05
+for number in $(seq 20) 30 40 50; do
+    say "meeting/sounds/$number.wav" "$number" en-gb 0.05
+done
+
 # What callers say in tests.
 say tests/sounds/hours.wav "opening hours" en-us
 say tests/sounds/operator.wav "operator" en-us
+say tests/sounds/time.wav "What time is it?" en-us
+say tests/sounds/ready.wav "The report is ready." en-us
+say tests/sounds/asked.wav "Assistant, what time is it?" en-gb-x-rp
 number=0
 while read -r sentence; do
     number=$((number + 1))
