@@ -1,0 +1,1 @@
+"""A bot in a meeting: writes down what is said, and speaks only when spoken to."""
