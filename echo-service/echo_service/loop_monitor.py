@@ -88,11 +88,11 @@ class LoopMonitor:
                 and line of the wait that the coroutine has reached.
 
         """
-        value, error = None, None
+        error: BaseException | None = None
         while True:
             began = perf_counter()
             try:
-                waiting = work.send(value) if error is None else work.throw(error)
+                waiting = work.send(None) if error is None else work.throw(error)
             except StopIteration:
                 return
             finally:
@@ -102,9 +102,9 @@ class LoopMonitor:
                     self.blocked_seconds += seconds
                     frame = getattr(work, "cr_frame", None)
                     slow(seconds, f"{_file(frame)}:{frame.f_lineno}" if frame else "its end")
-            value, error = None, None
             try:
-                value = yield waiting
+                yield waiting
+                error = None
             except BaseException as thrown:  # cancelling, too, is for the coroutine
                 error = thrown
 

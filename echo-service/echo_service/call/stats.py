@@ -56,9 +56,11 @@ class CallStats:
     frame_bytes: int = 0
     """Bytes that a frame should have; 0 while that is not known."""
     run_frames: int = 0
-    """Frames of the current run, all of them echoed."""
+    """Frames of the current run."""
     run_bytes: int = 0
     """Bytes of each frame of the current run."""
+    run_echoed: bool = True
+    """Whether the frames of runs are sent back at once."""
     first_frame_at: float = 0.0
     last_frame_at: float = 0.0
     """Seconds on the event loop's clock; 0 before the first frame."""
@@ -80,11 +82,12 @@ class CallStats:
         """Return the figures as they are now."""
         run, run_bytes = self.run_frames, self.run_frames * self.run_bytes
         frames_in, longer = self._frames_in + run, self._gaps[1:]
+        sent = int(self.run_echoed)
         return CallTotals(
             frames_in=frames_in,
-            frames_out=self._frames_out + run,
+            frames_out=self._frames_out + sent * run,
             bytes_in=self._bytes_in + run_bytes,
-            bytes_out=self._bytes_out + run_bytes,
+            bytes_out=self._bytes_out + sent * run_bytes,
             odd_frames=self._odd_frames + self._odd_in_run(),
             late_frames=self.late_frames,
             dropped_frames=self.dropped_frames,
@@ -105,7 +108,8 @@ class CallStats:
         self.run_frames, self.run_bytes = 0, frame_bytes
         self._frames_in += frames
         self._bytes_in += total
-        self.sent(frames, total)
+        if self.run_echoed:
+            self.sent(frames, total)
 
     def received(self, now: float, frames: int, total: int, odd: int, echoed: bool) -> None:
         """Count frames that came in one read.

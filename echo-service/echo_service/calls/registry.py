@@ -119,9 +119,11 @@ class CallRegistry:
         self.connections.add(connection)
         self._pending.add(connection)
 
-    def audio(self, connection: CallConnection, call: Call, data: bytes) -> None:
-        """Pass audio to the call's handler."""
-        self._put(connection, call, data)
+    def audio_sink(self, connection: CallConnection, call: Call) -> Callable[[bytes], None]:
+        """Return what takes the audio of a call: its handler, which is started if need be."""
+        if self._runner is None:
+            raise RuntimeError("audio is echoed: no handler takes it")
+        return self._started(connection, call, self._runner).audio.put
 
     def text(self, connection: CallConnection, call: Call, text: str) -> None:
         """Count, parse and log a text message, and pass it to the call's handler."""
@@ -192,10 +194,15 @@ class CallRegistry:
 
     def _put(self, connection: CallConnection, call: Call, event: Event) -> None:
         if self._runner is not None:
-            task = self._handler_tasks.get(connection)
-            if task is None:
-                task = self._handler_tasks[connection] = self._runner.start(connection, call)
-            task.audio.put(event)
+            self._started(connection, call, self._runner).audio.put(event)
+
+    def _started(
+        self, connection: CallConnection, call: Call, runner: HandlerRunner
+    ) -> HandlerTask:
+        task = self._handler_tasks.get(connection)
+        if task is None:
+            task = self._handler_tasks[connection] = runner.start(connection, call)
+        return task
 
     def _refuse_lost(self, connection: CallConnection) -> None:
         """Count a connection that ended before its handshake."""

@@ -28,6 +28,9 @@ Event = bytes | protocol.Message
 class CallControl(Protocol):
     """What an `AudioCall` needs of its connection: to send messages, and to end the call."""
 
+    def send_now(self, audio: bytes) -> bool:
+        """Write one binary message if that needs no waiting; return whether it was written."""
+
     async def send(self, message: bytes | str) -> None:
         """Send one message; raises `CallEnded` when the call is over."""
 
@@ -72,12 +75,14 @@ class AudioCall:
         recording: Recording | None = None,
     ) -> None:
         self._call = call
+        self._clock, self._opened_at = call.clock, call.opened_at
         self._control = control
         self._queue_events = queue_events
         self._buffer_messages = buffer_messages
         self._recording = recording
         self._events: deque[tuple[float, Event]] = deque()
-        self._changed = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._waiters: set[asyncio.Future[None]] = set()
         self._ended = False
         self._playback: Playback | None = None
 
@@ -128,8 +133,13 @@ class AudioCall:
                 yield self._events.popleft()
             if self._ended:
                 return
-            self._changed.clear()
-            await self._changed.wait()
+            # Cheaper than `asyncio.Event`, whose `wait` is a coroutine of its own for each frame.
+            waiter = self._loop.create_future()
+            self._waiters.add(waiter)
+            try:
+                await waiter
+            finally:
+                self._waiters.discard(waiter)
 
     # Actions
 
@@ -183,7 +193,10 @@ class AudioCall:
 
         For audio that comes in real time, such as an echo. Do not mix it with `play`.
         """
-        await self._send(audio)
+        if self._ended:
+            raise CallEnded
+        if not self._control.send_now(audio):
+            await self._control.send(audio)
         self._call.stats.sent(1, len(audio))
         if self._recording is not None:
             self._recording.sent(audio)
@@ -221,13 +234,17 @@ class AudioCall:
         if len(self._events) >= self._queue_events:
             self._events.popleft()
             self._call.stats.dropped_frames += 1
-        self._events.append((self._call.seconds, event))
-        self._changed.set()
+        self._events.append((self._clock() - self._opened_at, event))
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(None)
 
     def end(self) -> None:
         """Tell the handler that the call is over."""
         self._ended = True
-        self._changed.set()
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(None)
         if self._playback is not None:
             self._playback.end()
 
@@ -236,7 +253,7 @@ class AudioCall:
         if self._playback is not None:
             await self._playback.close()
 
-    async def _send(self, message: bytes | str) -> None:
+    async def _send(self, message: str) -> None:
         if self._ended:
             raise CallEnded
         await self._control.send(message)

@@ -42,11 +42,11 @@ class CallFailed(Exception):
 class MessageSender(Protocol):
     """The connection of a call, as a handler task needs it."""
 
-    async def send_audio(self, audio: bytes) -> None:
-        """Send one binary message; raises `ConnectionClosed`."""
+    def send_now(self, audio: bytes) -> bool:
+        """Write one binary message if that needs no waiting; return whether it was written."""
 
-    async def send(self, message: str) -> None:
-        """Send one text message; raises `ConnectionClosed`."""
+    async def send(self, message: bytes | str) -> None:
+        """Send one message; raises `ConnectionClosed`."""
 
     def end_call(self, code: int, reason: str, close_reason: str) -> None:
         """Close with this code and reason; `close_reason` is what is logged and counted."""
@@ -55,7 +55,7 @@ class MessageSender(Protocol):
 class HandlerTask:
     """A handler that runs on a call; made by `HandlerRunner.start`."""
 
-    __slots__ = ("_connection", "_handler_name", "audio", "call", "recording", "task")
+    __slots__ = ("_connection", "_handler_name", "audio", "call", "recording", "send_now", "task")
 
     def __init__(
         self,
@@ -67,6 +67,7 @@ class HandlerTask:
         recording: Recording | None,
     ) -> None:
         self._connection = connection
+        self.send_now = connection.send_now
         self._handler_name = settings.audio_handler
         self.call = call
         self.recording = recording
@@ -91,10 +92,7 @@ class HandlerTask:
     async def send(self, message: bytes | str) -> None:
         """Send one message; raises `CallEnded` when the call is over."""
         try:
-            if isinstance(message, bytes):
-                await self._connection.send_audio(message)
-            else:
-                await self._connection.send(message)
+            await self._connection.send(message)
         except ConnectionClosed:
             raise CallEnded from None
 

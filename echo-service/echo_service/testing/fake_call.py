@@ -207,6 +207,10 @@ class FakeCall:
 
     # What `AudioCall` needs
 
+    def send_now(self, audio: bytes) -> bool:
+        """Write nothing: `send` takes all."""
+        return False
+
     async def send(self, message: bytes | str) -> None:
         """Take what the handler sends, as the platform does; raises `CallEnded`."""
         if self._over:

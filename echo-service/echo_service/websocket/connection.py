@@ -51,8 +51,8 @@ class ConnectionEvents(Protocol):
     def opened(self, connection: CallConnection) -> None:
         """Note a new TCP connection; its handshake has not come yet."""
 
-    def audio(self, connection: CallConnection, call: Call, data: bytes) -> None:
-        """Take a binary message, if a handler takes them."""
+    def audio_sink(self, connection: CallConnection, call: Call) -> Callable[[bytes], None]:
+        """Return what takes the call's binary messages, if a handler does: its first one comes."""
 
     def text(self, connection: CallConnection, call: Call, text: str) -> None:
         """Take a text message."""
@@ -152,14 +152,15 @@ class CallConnection(ServerConnection):
         """End the connection at once, without a close frame."""
         self.transport.abort()
 
-    async def send_audio(self, audio: bytes) -> None:
-        """Send one binary message; raises `ConnectionClosed`."""
-        await self.send(audio)
+    def send_now(self, audio: bytes) -> bool:
+        """Write one binary message if that needs no waiting; return whether it was written."""
+        return False
 
     async def serve(self, call: Call) -> None:
         """Take the messages of a call until it ends."""
         self._forget_handshake()
         options, events, stats = self._options, self._events, call.stats
+        sink: Callable[[bytes], None] | None = None
         self._reporting = True
         try:
             async for message in self:
@@ -175,7 +176,8 @@ class CallConnection(ServerConnection):
                         await self.send(message)
                         stats.sent(1, size)
                     else:
-                        events.audio(self, call, message)
+                        sink = sink or events.audio_sink(self, call)
+                        sink(message)
         except ConnectionClosed:
             pass  # The summary says how it ended.
         finally:

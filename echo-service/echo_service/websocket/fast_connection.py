@@ -1,15 +1,17 @@
-"""A connection on the fast path: audio goes back inside the connection's own callback.
+"""A connection on the fast path: audio goes back, or to its handler, in the connection's callback.
 
 The library does the handshake, the control frames, fragments, text, limits and the close. Here,
 complete, final binary frames are unmasked and written back at once, all frames of a read in one
-write; a read that is one frame like the one before takes a shortcut. The same bytes go out as from
-the library alone, fed frame by frame, with one exception: see `_on_frame`.
+write, or given to the call's handler; a read that is one frame like the one before takes a
+shortcut. The same bytes go out as from the library alone, fed frame by frame, with one exception:
+see `_on_frame`.
 
 Incomplete frames are held here, so that the library is always between two frames.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from websockets.asyncio.server import Server, ServerConnection
@@ -59,6 +61,7 @@ class FastConnection(CallConnection):
         "_request",
         "_rest",
         "_shortcut_length",
+        "_sink",
         "_stats",
         "_unpack",
         "_write",
@@ -74,6 +77,8 @@ class FastConnection(CallConnection):
         # The call; None until its messages may be taken.
         self._call: Call | None = None
         self._stats: CallStats
+        # What takes its audio; None while it is echoed, or none has come.
+        self._sink: Callable[[bytes], None] | None = None
         # The shortcut is for reads of this length that begin with `_head_in`.
         self._shortcut_length = NEVER
         self._use(frame_layout(0))
@@ -98,24 +103,35 @@ class FastConnection(CallConnection):
         """Take the messages of a call until it ends."""
         self._forget_handshake()
         self._stats = call.stats
+        self._stats.run_echoed = self._options.echo
         self._write = self.transport.write
         self._call = call
         if self._rest:
             self._queue_turn()
         await self.wait_closed()
 
-    async def send_audio(self, audio: bytes) -> None:
-        """Send one binary message, bypassing the library unless it is long or writing is paused."""
-        if self.state is OPEN and not self.paused and len(audio) <= MAX_SIZE:
-            self._write(frame_layout(len(audio)).head_out + audio)
-        else:
-            await self.send(audio)
+    def send_now(self, audio: bytes) -> bool:
+        """Write one binary message, bypassing the library, unless it is long or writing is paused.
+
+        Returns:
+            Whether it was written; if not, `send` waits until it can be.
+
+        """
+        if self.paused or self.protocol.state is not OPEN or len(audio) > MAX_SIZE:
+            return False
+        self._write(frame_layout(len(audio)).head_out + audio)
+        return True
 
     @property
     def last_received(self) -> float:
         """When the last data arrived, on the event loop's clock."""
         last = self._last_received
         return last if self._call is None else max(last, self._stats.last_frame_at)
+
+    def end_call(self, code: int, reason: str, close_reason: str) -> None:
+        """Close from our side; audio that comes from now on is dropped."""
+        self._shortcut_length = NEVER
+        super().end_call(code, reason, close_reason)
 
     async def close(
         self, code: CloseCode | int = CloseCode.NORMAL_CLOSURE, reason: str = ""
@@ -139,15 +155,19 @@ class FastConnection(CallConnection):
                 if gap > stats.max_ignored_gap:
                     stats.count_gap(gap)
                 stats.run_frames += 1
-                write = self._write
-                write(self._head_out + apply_mask(audio, mask))
+                sink = self._sink
+                if sink is None:
+                    write = self._write
+                    write(self._head_out + apply_mask(audio, mask))
+                else:
+                    sink(apply_mask(audio, mask))
                 return
         if self._call is None:
             self._before_call(data)
             return
         self._last_received = self._now()
         if len(data) > self._shortcut_length > 0:
-            data = self._echo_alike(data)
+            data = self._take_alike(data)
             if not data:
                 return
         if self._rest:
@@ -174,10 +194,10 @@ class FastConnection(CallConnection):
             self._rest += data
             self.transport.pause_reading()
 
-    def _echo_alike(self, data: bytes) -> bytes:
-        """Echo the frames at the start of a read if they are like the last one; return the rest.
+    def _take_alike(self, data: bytes) -> bytes:
+        """Take the frames at the start of a read if they are like the last one; return the rest.
 
-        Nothing here is done frame by frame in Python.
+        Nothing here is done frame by frame in Python, but for a handler.
         """
         layout = self._layout
         count = min(len(data) // layout.length, TURN)
@@ -187,9 +207,20 @@ class FastConnection(CallConnection):
             return data
         size = layout.size
         self._count(count, count * size, count * int(size != self._stats.frame_bytes))
-        head = layout.head_out
-        self._write(head + head.join(map(apply_mask, audios, masks)))
+        unmasked = map(apply_mask, audios, masks)
+        if self._sink is None:
+            head = layout.head_out
+            self._write(head + head.join(unmasked))
+        else:
+            for audio in unmasked:
+                self._sink(audio)
         return data[end:]
+
+    def _give(self, call: Call, audio: bytes) -> None:
+        """Give audio to the call's handler."""
+        if self._sink is None:
+            self._sink = self._events.audio_sink(self, call)
+        self._sink(audio)
 
     def _work(self, data: bytes, call: Call) -> None:
         """Process data for one turn at most, and keep the rest."""
@@ -225,7 +256,7 @@ class FastConnection(CallConnection):
                     if echo:
                         out += (head_out, audio)
                     else:
-                        self._events.audio(self, call, audio)
+                        self._give(call, audio)
                     frames += 1
                     total += length
                     if length != expected:
@@ -273,7 +304,6 @@ class FastConnection(CallConnection):
         """Allow the shortcut if the next read may be a frame like the last one."""
         if (
             self._last_size == self._layout.size
-            and self._options.echo
             and not self.paused
             and self._call is not None
             and self._call.close_reason is None
@@ -356,7 +386,7 @@ class FastConnection(CallConnection):
         if self._options.echo:
             self.protocol.send_binary(data)
         else:
-            self._events.audio(self, call, data)
+            self._give(call, data)
 
     def process_event(self, event: Event) -> None:
         """Pass control frames to the library; data has been taken already."""
