@@ -180,3 +180,54 @@ async def test_a_load_goes_on(code: int | None) -> None:
         5,
         round(max(gap.ms for gap in result.gaps), 1),
     )
+
+
+async def test_a_load_goes_on_by_the_fallback() -> None:
+    """Where the event webhook fails, the fallback URL's NCCO connects the call again.
+
+    That it failed is told all the same.
+    """
+
+    async def broken(_: web.Request) -> web.Response:
+        return web.Response(status=500)
+
+    told: list[dict[str, Any]] = []
+
+    async def helps(request: web.Request) -> web.StreamResponse:
+        told.append(await request.json())
+        return await again()(request)
+
+    async with (
+        FakeApplication(leaves_after(20, code=1012), event=broken) as application,
+        FakeApplication(answer=helps) as other,
+    ):
+        plan = CallPlan(
+            application.answer_url, method="POST", seconds=SECONDS, fallback_url=other.answer_url
+        )
+        result = await run_load(LoadPlan(plan, calls=2, ramp=0.1))
+    assert result.failures == {"event: HTTP 500": 2}
+    assert len(result.gaps) == 2
+    assert result.lost == 0
+    assert {each["reason"] for each in told} == {"Connection closed."}
+    assert {each["original_request"]["type"] for each in told} == {"event"}
+
+
+@pytest.mark.parametrize("helpful", [True, False])
+async def test_a_load_is_answered_by_the_fallback(helpful: bool) -> None:
+    """Its socket carries the call; without one, what failed is the answer webhook."""
+
+    async def broken(_: web.Request) -> web.Response:
+        return web.Response(status=500)
+
+    apology = None if helpful else [{"action": "talk", "text": "Sorry."}]
+    async with (
+        FakeApplication(answer=broken) as application,
+        FakeApplication(ncco=apology) as other,
+    ):
+        plan = CallPlan(application.answer_url, seconds=0.2, fallback_url=other.answer_url)
+        result = await run_load(LoadPlan(plan, calls=1, ramp=0))
+    assert result.ok == helpful, result.failures
+    if not helpful:
+        (reason,) = result.failures
+        assert reason.startswith("answer: ")
+        assert "500" in reason

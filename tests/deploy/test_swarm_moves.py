@@ -45,7 +45,8 @@ def test_calls_outlive_updates_and_a_kill(swarm: SwarmStack) -> None:
     """No call ends, every one moves, and nothing is lost but what was said in the gaps."""
     load = subprocess.Popen(
         [sys.executable, "-m", "phone", "load", swarm.answer_url, "--calls", str(CALLS),
-         "--ramp", "5", "--seconds", str(SECONDS), "--processes", "2", "--json"],
+         "--ramp", "5", "--seconds", str(SECONDS), "--processes", "2", "--json",
+         "--fallback-url", swarm.answer_url.replace("answer", "fallback")],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

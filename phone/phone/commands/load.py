@@ -52,6 +52,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--processes", type=int, default=1, help="default: %(default)s")
     parser.add_argument("--method", choices=("GET", "POST"), default="GET")
     parser.add_argument("--event-url", help="default: the first eventUrl in the NCCO")
+    parser.add_argument("--fallback-url", help="asked when another webhook fails; default: none")
     parser.add_argument("--audio", default="speech", metavar="FILE")
     parser.add_argument(
         "--fault",
@@ -88,6 +89,7 @@ def plan_from(namespace: argparse.Namespace) -> LoadPlan:
         answer_url=namespace.answer_url,
         method=namespace.method,
         event_url=namespace.event_url,
+        fallback_url=namespace.fallback_url,
         faults=_faults(namespace.fault),
         audio=namespace.audio,
         seconds=namespace.seconds,

@@ -2,9 +2,10 @@
 
 import asyncio
 import ssl
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any
+from typing import Any, Literal
 
 from phone.constants import NCCOS_PER_CALL
 from phone.legs.dial import DialError, dial
@@ -16,9 +17,9 @@ from phone.load.load_leg import Course
 from phone.load.load_plan import Live, LoadPlan
 from phone.load.result import LoadResult
 from phone.load.socket_talk import SocketTalk
-from phone.platform.ncco.actions import Connect, Wait, WebSocket
+from phone.platform.ncco.actions import Action, Connect, Wait, WebSocket
 from phone.platform.ncco.document import NccoError, parse
-from phone.platform.running.source import event_target
+from phone.platform.running.source import INVALID, NO_REPLY, event_target, fallback_fields
 from phone.platform.webhooks.client import ANSWER, WebhookClient, WebhookError
 from phone.platform.webhooks.events import LegEvents
 from phone.platform.webhooks.exchange import Reply
@@ -70,24 +71,16 @@ class LoadCaller:
 
     async def place(self, queue: WebhookQueue) -> str:
         """Place one call; return why it failed, or nothing."""
-        plan, identity = self._plan.call, Identity()
+        identity = Identity()
         phone = LegEvents(
             identity.caller, identity.called, identity.conversation_uuid, "inbound", identity.uuid
         )
         self._post(queue, phone.event("started"))
         self._post(queue, phone.event("ringing"))
-        try:
-            fields = identity.answer_fields()
-            reply = await self._webhooks.ask(plan.method, plan.answer_url, fields, ANSWER)
-            self._result.answers.add(reply.milliseconds)
-            actions = parse(reply.body).actions if reply.is_json else ()
-        except WebhookError as error:
-            return f"answer: {error.seen}"
-        except NccoError as error:
-            return f"ncco: {error}"
+        actions, failed = await self._answer(identity.answer_fields())
         action = next((a for a in actions if isinstance(a, Connect)), None)
         if action is None or not isinstance(action.endpoint[0], WebSocket):
-            return "ncco: it connects to no WebSocket"
+            return failed or "ncco: it connects to no WebSocket"
         target = event_target(action)
         if target is not None:
             queue.set_default(target)
@@ -95,6 +88,33 @@ class LoadCaller:
         failure = await self._converse(action, action.endpoint[0], queue, identity)
         self._post(queue, phone.completed("user"))
         return failure
+
+    async def _answer(self, fields: dict[str, Any]) -> tuple[Sequence[Action], str]:
+        """Ask the answer URL, then the fallback URL; return the actions, and what failed."""
+        plan = self._plan.call
+        try:
+            reply = await self._webhooks.ask(plan.method, plan.answer_url, fields, ANSWER)
+            self._result.answers.add(reply.milliseconds)
+            return parse(reply.body).actions if reply.is_json else (), ""
+        except WebhookError as error:
+            failed, reason = f"answer: {error.seen}", error.reason
+        except NccoError as error:
+            failed, reason = f"ncco: {error}", INVALID
+        helped = await self._fallback(fields, plan.answer_url, "answer", reason)
+        return _actions(helped), failed
+
+    async def _fallback(
+        self, fields: Mapping[str, Any], url: str, kind: Literal["answer", "event"], reason: str
+    ) -> Reply | None:
+        """Ask the fallback URL, if there is one, after another webhook failed."""
+        plan = self._plan.call
+        if plan.fallback_url is None:
+            return None
+        told = fallback_fields(fields, url, kind, reason)
+        try:
+            return await self._webhooks.ask(plan.method, plan.fallback_url, told, ANSWER)
+        except WebhookError:
+            return None
 
     def _post(self, queue: WebhookQueue, event: dict[str, object]) -> None:
         if self._plan.events:
@@ -109,7 +129,11 @@ class LoadCaller:
             end = await self._connect(action, endpoint, queue, identity, course)
             if end.event is None or not self._plan.events:
                 return end.failure
-            following = _following(await queue.post(end.event))
+            reply = await queue.post(end.event)
+            if reply is None:
+                url = queue.default.url if queue.default else ""
+                reply = await self._fallback(end.event, url, "event", NO_REPLY)
+            following = _following(reply)
             if end.completed is not None:
                 queue.post(end.completed)
             if following is None:
@@ -186,14 +210,8 @@ class _End:
 
 def _following(reply: Reply | None) -> tuple[Connect, WebSocket, float] | None:
     """Return the socket that a reply connects the call to, and after how many seconds."""
-    if reply is None or not reply.is_json or not reply.body.lstrip().startswith(b"["):
-        return None
-    try:
-        actions = parse(reply.body).actions
-    except NccoError:
-        return None
     pause = 0.0
-    for action in actions:
+    for action in _actions(reply):
         if isinstance(action, Wait):
             pause += action.seconds
         elif isinstance(action, Connect) and isinstance(action.endpoint[0], WebSocket):
@@ -201,6 +219,16 @@ def _following(reply: Reply | None) -> tuple[Connect, WebSocket, float] | None:
         else:
             return None
     return None
+
+
+def _actions(reply: Reply | None) -> Sequence[Action]:
+    """Return the actions of the NCCO in a reply; none without a valid one."""
+    if reply is None or not reply.is_json or not reply.body.lstrip().startswith(b"["):
+        return ()
+    try:
+        return parse(reply.body).actions
+    except NccoError:
+        return ()
 
 
 async def _hang_up(connection: FastConnection, faults: Faults) -> None:

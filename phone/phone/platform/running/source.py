@@ -14,9 +14,11 @@ from phone.platform.webhooks.exchange import Reply, WebhookError
 from phone.platform.webhooks.queue import EventTarget
 from phone.words import counted, printable
 
-__all__ = ["NccoSource", "event_target"]
+__all__ = ["INVALID", "NO_REPLY", "NccoSource", "event_target", "fallback_fields"]
 
-INVALID = "Invalid NCCO."  # the platform's wording, as is every reason in `webhooks`
+# The platform's wording, as is every reason in `webhooks`.
+INVALID = "Invalid NCCO."
+NO_REPLY = "Connection closed."
 
 
 class NccoSource:
@@ -62,7 +64,7 @@ class NccoSource:
         """
         if self._call.application.fallback_url is None:
             return None
-        ncco, problems = await self._fallback(event, url, "event", "Connection closed.")
+        ncco, problems = await self._fallback(event, url, "event", NO_REPLY)
         self._note(problems)
         return ncco
 
@@ -75,10 +77,10 @@ class NccoSource:
     async def _fallback(
         self, fields: Mapping[str, Any], url: str, kind: Literal["answer", "event"], reason: str
     ) -> tuple[Ncco | None, list[Problem]]:
-        """Ask the fallback URL (Webhook reference)."""
-        more = {"reason": reason, "original_request": {"url": url, "type": kind}}
+        """Ask the fallback URL."""
         fallback = self._call.application.fallback_url or ""
-        ncco, _, problems = await self._ask(fallback, {**fields, **more}, "fallback")
+        told = fallback_fields(fields, url, kind, reason)
+        ncco, _, problems = await self._ask(fallback, told, "fallback")
         return ncco, problems
 
     def replacement(self, reply: Reply | None) -> Ncco | None:
@@ -135,6 +137,21 @@ class NccoSource:
     def _note(self, problems: Iterable[Problem]) -> None:
         for problem in problems:
             self._call.problem(problem.step, problem.seen, problem.advice, problem.severity)
+
+
+def fallback_fields(
+    fields: Mapping[str, Any], url: str, kind: Literal["answer", "event"], reason: str
+) -> dict[str, Any]:
+    """Return what the fallback URL gets (Webhook reference).
+
+    Args:
+        fields: of the webhook that failed.
+        url: its URL.
+        kind: which it was.
+        reason: why it failed, in the platform's words.
+
+    """
+    return {**fields, "reason": reason, "original_request": {"url": url, "type": kind}}
 
 
 def event_target(action: Action) -> EventTarget | None:
