@@ -17,6 +17,7 @@ from typing import Any
 import gevent  # type: ignore[import-untyped]  # has no types
 import structlog
 from gevent.socket import wait_read  # type: ignore[import-untyped]
+from gunicorn.glogging import Logger  # type: ignore[import-untyped]
 from gunicorn.http.errors import (  # type: ignore[import-untyped]
     ExpectationFailed,
     InvalidResponseHeader,
@@ -44,6 +45,13 @@ _STATUSES = {
 OPERATOR_SECONDS = 45.0  # more than a call waits for its turn
 
 _settings = Settings.from_env(os.environ)
+
+
+class OnlyErrors(Logger):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn's logger without its line of each request, which it would make and then drop."""
+
+    def access(self, resp: Any, req: Any, environ: Any, request_time: Any) -> None:
+        """Log nothing: the webhooks have a line each of their own."""
 
 
 class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
@@ -162,7 +170,8 @@ limit_request_line = 8190  # a GET webhook carries all its fields in here
 secure_scheme_headers: dict[str, str] = {}
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - memory, not disk
 control_socket_disable = True  # nothing uses it, and it would need a writable home
-accesslog = None  # the webhooks have a line each of their own
+accesslog = None
+logger_class = OnlyErrors
 logconfig_dict = logs.stdlib_configuration(_settings.log_level, _settings.log_format)
 
 

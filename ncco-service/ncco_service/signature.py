@@ -16,7 +16,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jwt
+from jwt.algorithms import HMACAlgorithm
 from jwt.exceptions import InvalidJTIError
+from jwt.utils import base64url_encode
 
 __all__ = ["SignatureError", "Verifier", "query_payloads"]
 
@@ -186,13 +188,27 @@ def _same(one: str, other: str) -> bool:
     return hmac.compare_digest(one.encode("utf-8", "replace"), other.encode("utf-8", "replace"))
 
 
-def _key(secret: str) -> bytes:
-    """Pad a secret as HMAC itself does (RFC 2104).
+class _Hs256(HMACAlgorithm):
+    """HMAC with keys that were examined when they were made, not again for each token."""
 
-    That changes no signature, and avoids PyJWT's warning about short secrets: Vonage chose its
-    length.
+    def __init__(self) -> None:
+        super().__init__(HMACAlgorithm.SHA256)
+
+    def prepare_key(self, key: str | bytes) -> bytes:
+        """Return the key as it is."""
+        return key.encode() if isinstance(key, str) else key
+
+
+def _key(secret: str) -> jwt.PyJWK:
+    """Make the key of a secret.
+
+    It is padded as HMAC itself does (RFC 2104). That changes no signature, and avoids PyJWT's
+    warning about short secrets: Vonage chose its length.
     """
-    return secret.encode().ljust(_HMAC_BLOCK, b"\0")
+    padded = secret.encode().ljust(_HMAC_BLOCK, b"\0")
+    key = jwt.PyJWK({"kty": "oct", "k": base64url_encode(padded).decode(), "alg": "HS256"})
+    key.Algorithm = _Hs256()
+    return key
 
 
 class _UsedTokens:

@@ -49,6 +49,13 @@ def test_a_ticket_is_for_one_call_and_a_few_minutes() -> None:
     }
 
 
+def test_a_ticket_is_what_pyjwt_would_make() -> None:
+    """The same claims, signed by the library with the same secret, are the same token."""
+    token = Tickets(SECRET, 300).authorization("u\u00e9")["value"].partition(" ")[2]
+    claims = opened({"type": "custom", "value": f"Bearer {token}"})
+    assert token == jwt.encode(claims, SECRET, "HS256")
+
+
 def test_every_ticket_is_unique() -> None:
     """So each can be used once."""
     tickets = Tickets(SECRET, 300)

@@ -13,6 +13,7 @@ __all__ = ["RequestOrigin", "TrustedProxies"]
 
 _HOST = re.compile(r"(?P<name>[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?")
 _REFRESH_SECONDS = 5.0
+_FORWARDED = ("HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOST")
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,8 @@ class TrustedProxies:
         self._addresses: frozenset[str] = frozenset()
 
     def __contains__(self, address: object) -> bool:
+        if not self._networks and not self._addresses:
+            return False
         try:
             peer = ipaddress.ip_address(str(address))
         except ValueError:
@@ -92,6 +95,8 @@ class TrustedProxies:
 
     def ignored_origin(self, environ: Mapping[str, Any]) -> RequestOrigin | None:
         """Return the origin that an untrusted peer claims, if it differs from the one used."""
+        if not any(environ.get(name) for name in _FORWARDED):
+            return None
         claimed = RequestOrigin.of(environ, trusted=True)
         return None if claimed == self.origin(environ) or not claimed.host else claimed
 

@@ -5,6 +5,7 @@ Source: Vonage's webhook reference. Unknown fields are ignored.
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,7 @@ from ncco_service.http.errors import Problem
 
 __all__ = ["any_text", "body_of", "fields_of", "lenient_text", "object_of", "text"]
 
+_HALF_A_CHARACTER = re.compile("[\ud800-\udfff]")
 _HINT = "send one JSON object, as Vonage's webhook reference describes it"
 
 
@@ -39,7 +41,7 @@ def fields_of(request: Request) -> dict[str, Any]:
         )
     if not body.strip() and not request.mimetype:
         return {}
-    return object_of(request, _HINT)
+    return _object_in(body, _HINT)
 
 
 def object_of(request: Request, hint: str) -> dict[str, Any]:
@@ -54,9 +56,12 @@ def object_of(request: Request, hint: str) -> dict[str, Any]:
         RequestEntityTooLarge: the body is over the limit.
 
     """
-    body = body_of(request)
+    return _object_in(body_of(request), hint)
+
+
+def _object_in(body: bytes, hint: str) -> dict[str, Any]:
     try:
-        fields = json.loads(body, parse_constant=_no_constant)
+        fields = _JSON.decode(body.decode(json.detect_encoding(body), "surrogatepass"))
     except RecursionError:
         raise Problem(400, "bad_json", "the body is nested too deeply", hint) from None
     except UnicodeDecodeError as error:
@@ -114,7 +119,7 @@ def any_text(fields: Mapping[str, Any], name: str) -> str:
 
 
 def _whole(name: str, written: str) -> str:
-    if any("\ud800" <= character <= "\udfff" for character in written):
+    if _HALF_A_CHARACTER.search(written):
         seen = f"the field {name!r} holds half of a surrogate pair"
         raise Problem(400, "bad_field", seen, "send it as a string of whole characters")
     return written
@@ -134,3 +139,6 @@ def _written(value: object) -> str:
 
 def _no_constant(word: str) -> None:
     raise ValueError(f"{word} is not a JSON number")
+
+
+_JSON = json.JSONDecoder(parse_constant=_no_constant)

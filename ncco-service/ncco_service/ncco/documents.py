@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ncco_service.ncco import template
+from ncco_service.ncco.prepared import PreparedAnswer
 from ncco_service.ncco.reconnect import connect_again
 from ncco_service.ncco.template import Template, TemplateError
 from ncco_service.ncco.tickets import Tickets, with_authorization, without_uuid
@@ -27,6 +28,7 @@ class Documents:
 
     Attributes:
         template: of the answer.
+        prepared: the same, for most answers.
         call: of the answer of a person whom we called.
         meeting: of the answer of a number that leads into a meeting.
         fallback: what a caller hears when the socket or the answer failed, as JSON text.
@@ -39,6 +41,7 @@ class Documents:
     """
 
     template: Template
+    prepared: PreparedAnswer
     call: Template
     meeting: Template
     fallback: str
@@ -77,6 +80,7 @@ class Documents:
         )
         return cls(
             answer,
+            PreparedAnswer(answer),
             call,
             meeting,
             json.dumps(fallback.document),
@@ -106,9 +110,9 @@ class Documents:
             TemplateError: the values make it a document that the platform would refuse.
 
         """
-        document = self.template.fill(values)
-        if traceparent:
-            document = self.traceparents.put(document, traceparent)
+        if not traceparent:
+            return self.prepared.text(values, self.authorization(values["uuid"]))
+        document = self.traceparents.put(self.template.fill(values), traceparent)
         if authorization := self.authorization(values["uuid"]):
             document = with_authorization(document, authorization)
         return json.dumps(document)

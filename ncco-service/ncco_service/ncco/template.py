@@ -16,7 +16,7 @@ from ncco_service.ncco.unchecked import is_websocket
 from ncco_service.ncco.validation import problems_of
 from ncco_service.ncco.warnings import literal_placeholders, warnings_of
 
-__all__ = ["OUTBOUND", "PLACEHOLDERS", "Template", "TemplateError", "fill", "load"]
+__all__ = ["NUMBER", "OUTBOUND", "PLACEHOLDERS", "Template", "TemplateError", "fill", "load"]
 
 # Each placeholder with a value of the kind it gets, for the check at the start.
 PLACEHOLDERS: dict[str, str] = {
@@ -36,7 +36,7 @@ OUTBOUND = {name: value for name, value in PLACEHOLDERS.items() if name != "conv
 
 _PLACEHOLDER = re.compile(r"\$\{([^{}]*)\}")
 _URLS = ("${socket_url}", "${events_url}")
-_NUMBER = re.compile(r"[1-9][0-9]{6,14}")
+NUMBER = re.compile(r"[1-9][0-9]{6,14}")
 
 
 class TemplateError(Exception):
@@ -236,6 +236,6 @@ def _wrong_placeholders(value: Any, known: Mapping[str, str], path: str = "") ->
 def _without_bad_from(action: dict[str, Any], raw: dict[str, Any]) -> dict[str, Any]:
     if action.get("action") != "connect" or "from" not in action:
         return action
-    if action["from"] == raw["from"] or _NUMBER.fullmatch(action["from"]):
+    if action["from"] == raw["from"] or NUMBER.fullmatch(action["from"]):
         return action
     return {key: value for key, value in action.items() if key != "from"}

@@ -59,34 +59,32 @@ class Metrics(Collector):
         self._signature_check = signature_check
         self._refusals = refusals
         self.registry = CollectorRegistry()
-        self._answers = Histogram(
+        answers = Histogram(
             "ncco_answer_seconds",
             "Answer webhooks, by result: how long the answer took.",
             ["result"],
             buckets=ANSWER_SECONDS,
             registry=self.registry,
         )
-        self._ends = Counter(
+        ends = Counter(
             "ncco_socket_ends",
             "Sockets that ended or did not open, by what the call got.",
             ["reply"],
             registry=self.registry,
         )
-        for result in ANSWER_RESULTS:
-            self._answers.labels(result)
-        for reply in REPLIES:
-            self._ends.labels(reply)
+        self._answers = {result: answers.labels(result) for result in ANSWER_RESULTS}
+        self._ends = {reply: ends.labels(reply) for reply in REPLIES}
         self.registry.register(self)
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self.registry)
 
     def answered(self, result: str, seconds: float) -> None:
         """Count an answer: one of ANSWER_RESULTS, and how long it took."""
-        self._answers.labels(result).observe(seconds)
+        self._answers[result].observe(seconds)
 
     def socket_ended(self, reply: str) -> None:
         """Count the end of a socket: one of REPLIES."""
-        self._ends.labels(reply).inc()
+        self._ends[reply].inc()
 
     def describe(self) -> list[Metric]:
         """Return nothing: without this, registering would collect once to learn the names."""

@@ -29,6 +29,7 @@ class PlainEventsWarning:
         self._proxies = discovery.proxies
         self._local_hosts = local_hosts
         self._said = False
+        self._fine: str | None = None  # the last URL that was, when no proxy claimed another
 
     def look(self, environ: Mapping[str, Any], url: str) -> None:
         """Warn if the events' URL, taken from this request, does not lead back to this service.
@@ -41,6 +42,8 @@ class PlainEventsWarning:
         if self._said:
             return
         claimed = self._proxies.ignored_origin(environ)
+        if claimed is None and url == self._fine:
+            return
         peer = environ.get("REMOTE_ADDR")
         origin = self._proxies.origin(environ)
         if claimed is not None:
@@ -54,6 +57,7 @@ class PlainEventsWarning:
                 f"TLS in front, set PUBLIC_URL=https://{origin.host}"
             )
         else:
+            self._fine = url
             return
         self._said = True
         logger.warning("events_url_is_doubtful", events=url, message=message)

@@ -104,8 +104,9 @@ def blueprint(
             raise Problem(503, "not_ready", str(error), error.hint, {"Retry-After": "1"}) from None
         if events.source == "request":
             plain_events.look(request.environ, events.url)
-        sent = request.args.to_dict() | fields  # a POST's URL may have a query as well
-        values |= {f"query.{name}": any_text(sent, name) for name in documents.query}
+        if documents.query:
+            sent = request.args.to_dict() | fields  # a POST's URL may have a query as well
+            values |= {f"query.{name}": any_text(sent, name) for name in documents.query}
         values |= {"socket_url": socket.url, "events_url": events.url}
         span = traces.begin("answer", ago=time.perf_counter() - began) if traces else None
         try:
