@@ -82,6 +82,7 @@ class OutboundCall:
     region: str | None = None
     problem: str | None = None
     events: list[dict[str, Any]] = field(default_factory=list)
+    _sockets_before: set[str] = field(default_factory=set)
 
     @property
     def first_leg(self) -> Leg:
@@ -101,7 +102,7 @@ class OutboundCall:
     def happened(self, fields: Mapping[str, str]) -> Kind:
         """Note an event; return whose leg it is about."""
         kind: Kind = "socket" if is_socket(fields["to"]) else "person"
-        leg = self.socket if kind == "socket" else self.person
+        leg = self._socket_of(fields["uuid"]) if kind == "socket" else self.person
         leg.uuid = leg.uuid or fields["uuid"] or None
         if kind == self.root and leg.uuid and self.uuid is None:
             self.placed(leg.uuid, fields["conversation_uuid"])
@@ -115,6 +116,17 @@ class OutboundCall:
             kept = {name: fields[name] for name in names if fields[name]}
             self.events.append({"leg": kind, **kept})
         return kind
+
+    def _socket_of(self, uuid: str) -> Leg:
+        """Return the socket's leg; connected again, the call has another one from then on."""
+        current = self.socket.uuid
+        if self.root == "socket" or not uuid or current in (None, uuid):
+            return self.socket
+        if uuid in self._sockets_before:
+            return Leg(uuid)  # a late event
+        self._sockets_before.add(current)
+        self.socket = Leg(uuid)
+        return self.socket
 
     def report(self) -> dict[str, Any]:
         """Describe it in JSON."""

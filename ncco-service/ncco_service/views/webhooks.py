@@ -14,7 +14,7 @@ from ncco_service.discovery import Discovery, NotKnown
 from ncco_service.http.errors import Problem
 from ncco_service.http.request_fields import any_text, fields_of, lenient_text, text
 from ncco_service.logs import masked
-from ncco_service.ncco import Documents, TemplateError
+from ncco_service.ncco import Documents, TemplateError, headers_of
 from ncco_service.settings import Settings
 from ncco_service.views.metrics import Metrics
 from ncco_service.views.plain_events import PlainEventsWarning
@@ -155,7 +155,9 @@ def blueprint(
             event = {name: lenient_text(fields, name) for name in EVENT_FIELDS}
             event |= {"status": status, "to": to}
             event["uuid"] = event["uuid"] or lenient_text(fields, "call_uuid")
-            calls.happened(request.args.get("call", ""), event)
+            # A socket that is connected again has another URL for its events, and the same headers.
+            name = request.args.get("call") or lenient_text(headers_of(fields), "uuid")
+            calls.happened(name, event)
         kind = None if status else _kind(fields)
         reply = reply_to_end(fields)
         # The platform found a mistake in what it got, such as "Syntax error in NCCO".
