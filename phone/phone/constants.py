@@ -50,6 +50,9 @@ LENGTH_MAX_SECONDS: Final = 86_400  # "up to 24 hours" (vonage-voice 1.4.0)
 # Not published: how soon a machine is told from a person. A second of its greeting.
 DETECTION_SECONDS: Final = 1.0
 
+# Not published: how much louder `level` 1 is than 0, and 0 than -1. Twice as loud, to the ear.
+LEVEL_DB: Final = 10.0
+
 # The Voice API (concepts/cps-limit, troubleshooting guide).
 CALLS_PER_SECOND: Final = 3  # new calls in any rolling second
 REQUESTS_PER_SECOND: Final = 15  # other requests

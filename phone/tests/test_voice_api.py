@@ -358,9 +358,30 @@ class TestApplications:
             assert application.requests[0].method == "POST"
         async with client.session.put(url, json={"name": "x"}, headers=self.basic()) as reply:
             replaced = await reply.json()
-        assert replaced["capabilities"]["voice"]["webhooks"] == {}
+        assert replaced["capabilities"] == {}
         assert replaced["keys"]["public_key"] is None
         assert (await client.ask("GET", "/v1/calls"))[0] == 401
+
+    async def test_what_the_phone_does_not_know_is_kept(self, client: Client) -> None:
+        """PUT keeps other capabilities, timeouts, a region and the like, and GET shows them."""
+        url = f"{client.url}/v2/applications/{APPLICATION}"
+        hook = {"address": "http://localhost:1/answer", "connection_timeout": 500}
+        document = {
+            "name": "x",
+            "keys": {"public_key": PUBLIC},
+            "capabilities": {
+                "voice": {"webhooks": {"answer_url": hook}, "region": "eu-west"},
+                "messages": {"webhooks": {"inbound_url": {"address": "https://example.com"}}},
+            },
+            "security": {"auth": "x"},
+        }
+        sent = document | {"id": "another", "_links": {}}
+        async with client.session.put(url, json=sent, headers=self.basic()) as reply:
+            replaced = await reply.json()
+        async with client.session.get(url, headers=self.basic()) as reply:
+            assert await reply.json() == replaced
+        links = {"self": {"href": f"/v2/applications/{APPLICATION}"}}
+        assert replaced == document | {"id": APPLICATION, "_links": links}
 
     @pytest.mark.parametrize("header", [{}, {"Authorization": "Basic !"}, basic("wrong")])
     async def test_refused(self, client: Client, header: dict[str, str]) -> None:

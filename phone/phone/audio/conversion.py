@@ -1,11 +1,12 @@
-"""Conversion of a stream of frames to another rate."""
+"""Conversion of sound: frames to another rate, samples to another volume."""
 
 import numpy as np
 import soxr
 
+from phone.audio.files import Samples
 from phone.constants import frame_bytes
 
-__all__ = ["RateConverter"]
+__all__ = ["RateConverter", "amplified"]
 
 
 class RateConverter:
@@ -31,3 +32,13 @@ class RateConverter:
         converted = bytes(self._ready[: self._size])
         del self._ready[: self._size]
         return converted
+
+
+def amplified(samples: Samples, decibels: float) -> Samples:
+    """Return samples louder by so many decibels, cut to 16 bit."""
+    if not decibels:
+        return samples
+    limits = np.iinfo(np.int16)
+    louder = samples * 10.0 ** (decibels / 20)
+    cut: Samples = np.clip(np.rint(louder), limits.min, limits.max).astype(np.int16)
+    return cut

@@ -10,7 +10,7 @@ from phone.doctor.checks import Diagnosis
 from phone.legs.identity import Identity
 from phone.legs.urls import is_local
 from phone.platform.ncco.document import Ncco, NccoError, parse
-from phone.platform.running.announcer import DOWNLOAD, FORMATS
+from phone.platform.running.music import DOWNLOAD, FORMATS
 from phone.platform.webhooks.client import ANSWER, EVENT, WebhookClient
 from phone.platform.webhooks.events import LegEvents
 from phone.platform.webhooks.exchange import Reply, WebhookError

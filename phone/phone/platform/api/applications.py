@@ -1,5 +1,6 @@
 """The Application API's document: what GET shows of a registration, and what PUT makes of it."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -12,8 +13,22 @@ __all__ = ["get_application", "put_application"]
 EVENTS = ("answer_url", "event_url", "fallback_answer_url")
 
 
-def get_application(registration: Registration) -> dict[str, Any]:
-    """Return the application as GET /v2/applications/{id} does."""
+def get_application(
+    registration: Registration, document: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return the application as GET /v2/applications/{id} does.
+
+    Args:
+        registration: the application.
+        document: as it was last PUT, whatever is in it; None: it was not.
+
+    """
+    own = {
+        "id": registration.id,
+        "_links": {"self": {"href": f"/v2/applications/{registration.id}"}},
+    }
+    if document is not None:
+        return {"keys": {"public_key": None}, "capabilities": {}, **document, **own}
     hooks: dict[str, Any] = {}
     for name in EVENTS:
         webhook: Webhook | None = getattr(registration.webhooks, name)
@@ -21,12 +36,11 @@ def get_application(registration: Registration) -> dict[str, Any]:
             hooks[name] = {"address": webhook.address, "http_method": webhook.http_method}
     signed = registration.signature_secret is not None
     return {
-        "id": registration.id,
+        **own,
         "name": registration.name,
         "keys": {"public_key": registration.public_key},
         "privacy": {"improve_ai": False},
         "capabilities": {"voice": {"webhooks": hooks, "signed_callbacks": signed}},
-        "_links": {"self": {"href": f"/v2/applications/{registration.id}"}},
     }
 
 

@@ -148,7 +148,13 @@ class Calls:
         """Say something to a call."""
         leg = self._answered(uuid)
         action = Talk.model_validate(
-            {"action": "talk", "text": body.text, "language": body.language, "loop": body.loop}
+            {
+                "action": "talk",
+                "text": body.text,
+                "language": body.language,
+                "loop": body.loop,
+                "level": body.level,
+            }
         )
         self._switch.play(leg, "talk", lambda announcer: announcer.talk(action, endless=True))
         return {"message": "Talk started", "uuid": uuid}
@@ -157,7 +163,12 @@ class Calls:
         """Play a file to a call."""
         leg = self._answered(uuid)
         action = Stream.model_validate(
-            {"action": "stream", "streamUrl": body.stream_url, "loop": body.loop}
+            {
+                "action": "stream",
+                "streamUrl": body.stream_url,
+                "loop": body.loop,
+                "level": body.level,
+            }
         )
         self._switch.play(leg, "stream", lambda announcer: announcer.stream(action, endless=True))
         return {"message": "Stream started", "uuid": uuid}
@@ -203,7 +214,7 @@ class Calls:
             ncco: Ncco | None = _ncco(destination.ncco)
         else:
             url = destination.url[0] if destination.url else ""
-            ncco = await NccoSource(leg).fetch(url)
+            ncco = await NccoSource(leg).fetch(url, "transfer")
         if ncco is None:
             raise ApiError(400, "the URL gave no valid NCCO", [_wrong("destination.url")])
         if leg.transfer.done():

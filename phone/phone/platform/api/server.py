@@ -74,6 +74,7 @@ class _Server:
     def __init__(self, switch: Switch) -> None:
         self._switch = switch
         self._calls = Calls(switch)
+        self._document: dict[str, Any] | None = None
         self._requests = RollingLimit(REQUESTS_PER_SECOND)
         self._said = RollingLimit(REFUSALS_SAID_PER_SECOND)
         self._unsaid = 0
@@ -167,14 +168,15 @@ class _Server:
     async def get_application(self, request: web.Request) -> web.StreamResponse:
         """GET /v2/applications/{id}."""
         self._own(request)
-        return web.json_response(get_application(self._switch.registration))
+        return web.json_response(get_application(self._switch.registration, self._document))
 
     async def put_application(self, request: web.Request) -> web.StreamResponse:
         """PUT /v2/applications/{id}: replaces the application."""
         self._own(request)
-        registration = put_application(self._switch.registration, await _json(request))
-        self._switch.registration = registration
-        return web.json_response(get_application(registration))
+        document = await _json(request)
+        self._switch.registration = put_application(self._switch.registration, document)
+        self._document = document
+        return web.json_response(get_application(self._switch.registration, document))
 
     def _refuse(
         self,

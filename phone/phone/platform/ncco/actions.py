@@ -114,6 +114,11 @@ class Connect(_WithEvents):
     advanced_detection: Any = Field(None, alias="advanced_machine_detection")
     ringback_tone: str | None = Field(None, alias="ringbackTone")
 
+    @field_validator("ringback_tone")
+    @classmethod
+    def _tone(cls, value: str | None) -> str | None:
+        return None if value is None else _web_url(value)
+
     @property
     def detection(self) -> Literal["continue", "hangup"] | None:
         """Action when a machine answers; None: no detection."""

@@ -159,13 +159,26 @@ def _has_null(value: object) -> bool:
     return value is None
 
 
+class OnAnswer(Model):
+    """What the party called hears before it is joined to the caller."""
+
+    url: str
+    ringback_tone: str | None = Field(None, alias="ringbackTone")
+    ringback: str | None = None  # its old name, still understood
+
+    @field_validator("url", "ringback_tone", "ringback")
+    @classmethod
+    def _url(cls, value: str | None) -> str | None:
+        return None if value is None else checked_url(value, "http", "https")
+
+
 class Phone(Model):
     """A telephone number."""
 
     type: Literal["phone"]
     number: Number
     dtmf_answer: str | None = Field(None, alias="dtmfAnswer")
-    on_answer: dict[str, Any] | None = Field(None, alias="onAnswer")
+    on_answer: OnAnswer | None = Field(None, alias="onAnswer")
     shaken: Any = None
 
 

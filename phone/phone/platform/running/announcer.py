@@ -6,21 +6,18 @@ from itertools import repeat
 from time import perf_counter as now
 from typing import Literal
 
+from phone.audio.conversion import amplified
 from phone.audio.files import AudioError, Samples, decode_stream
 from phone.audio.voices import VoiceError, speak
-from phone.constants import CONNECT_TIMEOUT, EVENT_TIMEOUT, PLATFORM_RATE, STREAM_MAX_BYTES
+from phone.constants import LEVEL_DB, PLATFORM_RATE, STREAM_MAX_BYTES
 from phone.legs.log import PlatformSound, Problem
 from phone.platform.leg import Leg
 from phone.platform.ncco.actions import Stream, Talk
 from phone.platform.ncco.document import spoken_seconds
-from phone.platform.webhooks.client import Timeouts
+from phone.platform.running.music import DOWNLOAD, FORMATS
 from phone.platform.webhooks.exchange import WebhookError
 
-__all__ = ["DOWNLOAD", "FORMATS", "Announcer"]
-
-# Not published: how long the platform waits for a file. As long as for an event.
-DOWNLOAD = Timeouts(CONNECT_TIMEOUT, EVENT_TIMEOUT)
-FORMATS = "give an MP3, or a WAV file of 16 bit"
+__all__ = ["Announcer"]
 
 
 class Announcer:
@@ -53,6 +50,7 @@ class Announcer:
         if sound is None:
             await self.pass_time(spoken_seconds(action.words) * max(1, action.loop))
         else:
+            sound = amplified(sound, action.level * LEVEL_DB)
             await self._play("talk", action.words, sound, action.loop, endless=endless)
 
     async def stream(self, action: Stream, *, endless: bool = False) -> None:
@@ -85,6 +83,7 @@ class Announcer:
         seconds = len(sound) / PLATFORM_RATE
         call.log.add("stream", f"{url}: {seconds:.1f} s of {kind}{unheard}")
         if not unheard:
+            sound = amplified(sound, action.level * LEVEL_DB)
             await self._play("stream", url, sound, action.loop, endless=endless)
 
     async def pass_time(self, seconds: float, *, always: bool = False) -> None:
@@ -124,11 +123,14 @@ class Announcer:
         for _ in repeat(None) if endless else range(max(1, loop)):
             begin = now()
             self._leg.member.playout.play(samples)
-            await self.pass_time(len(samples) / PLATFORM_RATE)
-            gone = self._leg.is_over
-            part = samples[: round((now() - begin) * PLATFORM_RATE)] if gone else samples
-            self._call.log.sound(PlatformSound(kind, text, begin, part))
-            if gone:
+            whole = False
+            try:
+                await self.pass_time(len(samples) / PLATFORM_RATE)
+                whole = not self._leg.is_over
+            finally:  # a key may have cut it short
+                part = samples if whole else samples[: round((now() - begin) * PLATFORM_RATE)]
+                self._call.log.sound(PlatformSound(kind, text, begin, part))
+            if not whole:
                 return
 
     def _warn_of_endless(self, action: Talk | Stream) -> None:

@@ -2,14 +2,16 @@
 
 import asyncio
 import contextlib
-from typing import Literal
+from typing import Literal, Protocol
 
 from phone.constants import CALLS_PER_SECOND, DETECTION_SECONDS
 from phone.legs.telephone import Callee, Rung, Takes, Telephone
 from phone.platform.leg import Leg
+from phone.platform.mixing.conversation import Conversation
 from phone.platform.ncco.actions import Connect
 from phone.platform.ncco.document import Ncco
-from phone.platform.ncco.endpoints import Phone
+from phone.platform.ncco.endpoints import OnAnswer, Phone
+from phone.platform.running.music import ringback
 from phone.platform.running.offer import offer
 from phone.platform.running.source import NccoSource, event_target
 from phone.platform.webhooks.events import LegEvents
@@ -28,8 +30,15 @@ OUTCOMES: dict[Takes, str] = {
 DETAILS = {"rejected": {"detail": "declined"}, "unanswered": {"detail": "unavailable"}}
 
 
+class RunNcco(Protocol):
+    """Function that runs an NCCO on a leg."""
+
+    async def __call__(self, leg: Leg, source: NccoSource, ncco: Ncco) -> None:
+        """Run it, and those that replace it, to the end or until the leg is over."""
+
+
 async def connect_phone(
-    leg: Leg, source: NccoSource, action: Connect, endpoint: Phone
+    leg: Leg, source: NccoSource, action: Connect, endpoint: Phone, run: RunNcco
 ) -> Ncco | None:
     """Run the action.
 
@@ -38,6 +47,7 @@ async def connect_phone(
         source: reads the replies to events.
         action: the connect.
         endpoint: its only endpoint.
+        run: runs the NCCO of `onAnswer`.
 
     Returns:
         The NCCO that replaces the rest, when an event's reply held one.
@@ -70,7 +80,8 @@ async def connect_phone(
         call.problem("ncco", seen, "connect more slowly, or try --assume connects=free", "warning")
         event = other.fails("failed")
         return await offer(leg, source, action, other.post(event), event)
-    outcome = await leg.unless_over(reach(other, callee, action.timeout))
+    async with ringback(leg, action.ringback_tone):
+        outcome = await leg.unless_over(reach(other, callee, action.timeout))
     if outcome is None:
         other.post(other.fails("cancelled"))
         return None
@@ -80,9 +91,11 @@ async def connect_phone(
     other.becomes("answered")
     for digit in (endpoint.dtmf_answer or "").replace("p", ""):
         telephone.hear_key(digit)
-    if leg.conversation is not None:
-        other.join(leg.conversation)
     telephone.answer(callee)
+    if endpoint.on_answer is not None:
+        await _greet(leg, other, endpoint.on_answer, run)
+    if leg.conversation is not None and not (leg.is_over or other.is_over):
+        other.join(leg.conversation)
     detecting = asyncio.create_task(
         detect_machine(other, telephone, callee, action.detection, action.detects_beep)
     )
@@ -95,6 +108,21 @@ async def connect_phone(
         await asyncio.gather(detecting, return_exceptions=True)
         other.complete(other.ended_by if other.is_over else "platform")
     return None
+
+
+async def _greet(leg: Leg, other: Leg, wanted: OnAnswer, run: RunNcco) -> None:
+    """Run the NCCO of `onAnswer` on the leg of who was called, apart from the caller."""
+    other.join(Conversation(other.events.conversation_uuid))
+    source = NccoSource(other)
+
+    async def greet() -> None:
+        ncco = await source.fetch(wanted.url, "onAnswer")
+        if ncco is not None:
+            await run(other, source, ncco)
+
+    async with ringback(leg, wanted.ringback_tone or wanted.ringback):
+        await leg.unless_over(greet())
+    other.transfer = None  # nothing runs on it any more
 
 
 async def reach(leg: Leg, callee: Callee, seconds: float) -> str:

@@ -29,6 +29,7 @@ from phone.platform.running.recorder import record
 from phone.platform.running.rooms import enter_room
 from phone.platform.running.socket_connect import connect_socket
 from phone.platform.running.source import NccoSource, event_target
+from phone.platform.waiting import first_of
 from phone.platform.webhooks.queue import EventTarget
 
 __all__ = ["NccoRunner"]
@@ -92,6 +93,8 @@ class NccoRunner:
     async def _one(self, action: Action) -> Ncco | None:
         leg = self._leg
         match action:
+            case Talk() | Stream() if action.barge_in:
+                await self._until_a_key(action)
             case Talk():
                 await self._announcer.talk(action)
             case Stream():
@@ -108,7 +111,7 @@ class NccoRunner:
             case Connect() if isinstance(action.endpoint[0], WebSocket):
                 return await connect_socket(leg, self._source, action, action.endpoint[0])
             case Connect() if isinstance(action.endpoint[0], Phone):
-                return await connect_phone(leg, self._source, action, action.endpoint[0])
+                return await connect_phone(leg, self._source, action, action.endpoint[0], _run)
             case Connect():
                 self._skip(f"connect to {action.endpoint[0].type}", NOT_SIMULATED)
             case Record():
@@ -122,6 +125,21 @@ class NccoRunner:
             case Transfer():
                 await self._transfer(action)
         return None
+
+    async def _until_a_key(self, action: Talk | Stream) -> None:
+        """Say or play until a key is pressed, which is the next `input`'s (bargeIn)."""
+        leg, announcer = self._leg, self._announcer
+        if leg.keys:
+            return
+        leg.key_pressed.clear()
+        # A caller with a script presses its keys at the input, and would wait for ever.
+        endless = not isinstance(leg.participant, Caller)
+        if isinstance(action, Talk):
+            saying = announcer.talk(action, endless=endless)
+        else:
+            saying = announcer.stream(action, endless=endless)
+        await first_of(saying, leg.key_pressed.wait())
+        leg.member.playout.stop()
 
     async def _input(self, action: Input) -> Ncco | None:
         """Collect keys. Speech is not recognised."""
@@ -227,6 +245,10 @@ class NccoRunner:
         self._call.log.add("skipped", f"{name}: {why}")
         seen = f"the action {name} was skipped: {why}"
         self._call.problem("ncco", seen, "try it with a real call", "warning")
+
+
+async def _run(leg: Leg, source: NccoSource, ncco: Ncco) -> None:
+    await NccoRunner(leg, source).run(ncco)
 
 
 def _recording(action: Join) -> Record:

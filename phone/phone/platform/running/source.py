@@ -68,9 +68,9 @@ class NccoSource:
         self._note(problems)
         return ncco
 
-    async def fetch(self, url: str) -> Ncco | None:
-        """Ask a URL that a transfer names; None when it has no valid NCCO."""
-        ncco, _, problems = await self._ask(url, self._leg.answer_fields(), "transfer")
+    async def fetch(self, url: str, step: Literal["transfer", "onAnswer"]) -> Ncco | None:
+        """Ask a URL that a transfer or `onAnswer` names; None when it has no valid NCCO."""
+        ncco, _, problems = await self._ask(url, self._leg.answer_fields(), step)
         self._note(problems)
         return ncco
 
