@@ -25,7 +25,7 @@ def happen(meeting: Meeting, steps: Sequence[str]) -> list[str]:
         elif what == "placed":
             done = meeting.placed()
         else:
-            meeting.socket_left()
+            done = meeting.socket_left()
         if done:
             wanted.append(str(done))
     return wanted
@@ -57,6 +57,40 @@ def test_somebody_comes_back_before_the_socket_is_placed() -> None:
     meeting = Meeting("m", invites=True)
     assert happen(meeting, ["enters a", "leaves a", "enters b", "placed"]) == ["invite"]
     assert meeting.socket == "present"
+
+
+def test_somebody_comes_while_the_socket_leaves() -> None:
+    """It is called again as soon as the former call is over; not if they have left by then."""
+    meeting = Meeting("m", invites=True)
+    before = ["enters a", "placed", "leaves a", "enters b"]
+    assert happen(meeting, before) == ["invite", "hang up"]
+    assert happen(meeting, ["over", "placed"]) == ["invite"]
+    assert happen(meeting, ["leaves b", "enters c", "leaves c", "over"]) == ["hang up"]
+    assert meeting.socket == "absent"
+
+
+@given(st.data())
+def test_however_late_the_platform_is(data: st.DataObject) -> None:
+    """In the end the socket is there if anybody is, and never was there twice."""
+    meeting = Meeting("m", invites=True)
+    people = data.draw(st.permutations(["enters a", "enters b", "leaves a", "leaves b"]))
+    due: list[str] = []
+    for step in [*people, *[""] * 8]:
+        if step:
+            wanted = happen(meeting, [step])
+        elif due:
+            wanted = happen(meeting, [due.pop(0)])
+        else:
+            break
+        for each in wanted:
+            assert each == "hang up" or "placed" not in due
+            due.append("placed" if each == "invite" else "over")
+        if step and due and data.draw(st.booleans()):
+            more = happen(meeting, [due.pop(0)])
+            due += ["placed" if each == "invite" else "over" for each in more]
+    assert due == []
+    assert (meeting.socket == "present") == (meeting.people > 0)
+    assert meeting.socket in ("present", "absent")
 
 
 @given(st.permutations(["enters a", "enters b", "enters c", "leaves a", "leaves b", "leaves c"]))
@@ -135,3 +169,6 @@ def test_by_hand() -> None:
     meetings.placed("m", "socket")
     assert meetings.dismiss("m") is not None
     assert caller.asked == [("call", "m", True), ("hang up", "socket")]
+    assert meetings.invite("m", Bot())["socket"]["status"] == "leaving"
+    meetings.socket_left("m")
+    assert caller.asked[2:] == [("call", "m", False)], "invited while it was leaving"

@@ -17,8 +17,8 @@ class Meeting:
         invites: whether the socket is invited by itself.
 
     Attributes:
-        socket: "absent", "invited" (being called), "present", or "leaving" (it is to be hung up as
-            soon as it is placed).
+        socket: "absent", "invited" (being called), "present", or "leaving" (it is being hung up, or
+            will be as soon as it is placed).
 
     """
 
@@ -26,6 +26,8 @@ class Meeting:
         self.name = name
         self.socket: Literal["absent", "invited", "present", "leaving"] = "absent"
         self._invites = invites
+        self._placed = False
+        self._again = False  # wanted anew while it leaves
         self._people: set[str] = set()
         self._gone: OrderedDict[str, None] = OrderedDict()
 
@@ -39,9 +41,9 @@ class Meeting:
         if leg in self._people or leg in self._gone:
             return None
         self._people.add(leg)
-        if self.socket == "leaving":
-            self.socket = "invited"
-        return self.invite() if self._invites else None
+        if self._invites or (self.socket == "leaving" and not self._placed):
+            return self.invite()
+        return None
 
     def left(self, leg: str) -> Step | None:
         """Record that a person left the room for good."""
@@ -51,32 +53,38 @@ class Meeting:
         if leg not in self._people:
             return None
         self._people.discard(leg)
-        return None if self._people else self.dismiss()
+        if self._people:
+            return None
+        self._again = False
+        return self.dismiss() if self.socket != "leaving" else None
 
     def invite(self) -> Step | None:
         """Request the socket in the room; repeated requests count once."""
+        if self.socket == "absent":
+            self.socket, self._again = "invited", False
+            return "invite"
         if self.socket == "leaving":
-            self.socket = "invited"
-        if self.socket != "absent":
-            return None
-        self.socket = "invited"
-        return "invite"
+            if self._placed:
+                self._again = True
+            else:
+                self.socket = "invited"
+        return None
 
     def dismiss(self) -> Step | None:
         """Request that the socket leaves the room."""
-        if self.socket == "invited":
+        self._again = False
+        if self.socket != "absent":
             self.socket = "leaving"
-        return "hang up" if self.socket == "present" else None
+        return "hang up" if self._placed else None
 
     def placed(self) -> Step | None:
         """Note that the socket's call was placed."""
-        if self.socket == "leaving":
-            self.socket = "present"
-            return "hang up"
+        self._placed = self.socket != "absent"
         if self.socket == "invited":
             self.socket = "present"
-        return None
+        return "hang up" if self.socket == "leaving" else None
 
-    def socket_left(self) -> None:
+    def socket_left(self) -> Step | None:
         """Note that the socket's call is over, or was never placed."""
-        self.socket = "absent"
+        self.socket, self._placed = "absent", False
+        return self.invite() if self._again else None

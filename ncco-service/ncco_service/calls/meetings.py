@@ -87,7 +87,9 @@ class Meetings:
         """Call the socket into a room, unless it is there; return the room's report."""
         with self._lock:
             room = self._room(name)
-            if room.meeting.socket == "absent":
+            if room.meeting.socket == "absent" or (
+                room.meeting.socket == "leaving" and room.leg is not None
+            ):
                 room.bot = bot
             self._step(room, room.meeting.invite())
             return _report(room)
@@ -113,7 +115,7 @@ class Meetings:
         with self._lock:
             room = self._room(name)
             room.leg = None
-            room.meeting.socket_left()
+            self._step(room, room.meeting.socket_left())
 
     def report(self) -> list[dict[str, Any]]:
         """Describe all rooms in JSON."""
