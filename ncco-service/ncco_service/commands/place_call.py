@@ -71,8 +71,14 @@ def run(options: argparse.Namespace) -> int:
         return EX_CONFIG
     try:
         return _Caller(settings).call(_wanted(options))
-    except (_Refused, FetchError) as error:
+    except _Refused as error:
         print(error, file=sys.stderr)
+        return EX_UNAVAILABLE
+    except FetchError as error:
+        print(
+            f"{error}; ncco-service must be running, and have been started with these settings",
+            file=sys.stderr,
+        )
         return EX_UNAVAILABLE
 
 
