@@ -5,8 +5,9 @@ They are counted where a frame passes. Reading them changes nothing.
 
 from __future__ import annotations
 
+import operator
 from bisect import bisect_left
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 
 from .. import protocol
 
@@ -40,9 +41,18 @@ class CallTotals:
     """Gaps by length: one number for each of `GAP_BOUNDS_MS`, and one for longer gaps."""
 
     def __add__(self, other: CallTotals) -> CallTotals:
-        names = [field.name for field in fields(self) if field.name != "gaps"]
-        sums = {name: getattr(self, name) + getattr(other, name) for name in names}
-        return CallTotals(**sums, gaps=tuple(map(int.__add__, self.gaps, other.gaps)))
+        return CallTotals(
+            self.frames_in + other.frames_in,
+            self.frames_out + other.frames_out,
+            self.bytes_in + other.bytes_in,
+            self.bytes_out + other.bytes_out,
+            self.odd_frames + other.odd_frames,
+            self.late_frames + other.late_frames,
+            self.dropped_frames + other.dropped_frames,
+            self.texts + other.texts,
+            self.gap_seconds + other.gap_seconds,
+            tuple(map(operator.add, self.gaps, other.gaps)),
+        )
 
 
 @dataclass(slots=True, eq=False)

@@ -6,16 +6,18 @@ printable ASCII, and long ones are cut.
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 import re
 import sys
 import time
+from collections.abc import Callable, Mapping
 from typing import Any, TextIO
 
 import structlog
-from structlog.stdlib import BoundLogger, ProcessorFormatter
-from structlog.typing import EventDict, Processor, WrappedLogger
+from structlog.stdlib import BoundLogger
+from structlog.typing import EventDict, WrappedLogger
 
 __all__ = ["FORMATS", "get_logger", "set_up"]
 
@@ -43,7 +45,7 @@ def get_logger(name: str) -> BoundLogger:
     """
     logger: BoundLogger = structlog.wrap_logger(
         logging.getLogger(name),
-        processors=[structlog.stdlib.filter_by_level, ProcessorFormatter.wrap_for_formatter],
+        processors=[structlog.stdlib.filter_by_level, _as_message],
         wrapper_class=BoundLogger,
         cache_logger_on_first_use=True,
     )
@@ -60,12 +62,11 @@ def set_up(level: str, log_format: str = "logfmt", stream: TextIO | None = None)
 
     """
     handler = logging.StreamHandler(stream or sys.stdout)
-    handler.setFormatter(
-        ProcessorFormatter(
-            foreign_pre_chain=[_from_another_library],
-            processors=[_fields, *_renderer(log_format, handler.stream.isatty())],
-        )
-    )
+    handler.setFormatter(_Formatter(_renderer(log_format, handler.stream.isatty())))
+    # No format shows these, and looking them up costs more than writing the line (the logging
+    # HOWTO's "Optimization").
+    logging._srcfile = None
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
@@ -74,42 +75,73 @@ def set_up(level: str, log_format: str = "logfmt", stream: TextIO | None = None)
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
-def _renderer(log_format: str, colors: bool) -> list[Processor]:
+Fields = Mapping[str, Any]
+
+
+def _as_message(_: WrappedLogger, __: str, event: EventDict) -> tuple[tuple[EventDict], EventDict]:
+    """Make an event the message of a record of the standard library; `_Formatter` writes it."""
+    return (event,), {}
+
+
+class _Formatter(logging.Formatter):
+    """Writes events, and other libraries' records as an event `log`.
+
+    structlog's own `ProcessorFormatter` copies the record and its event for each line.
+    """
+
+    def __init__(self, render: Callable[[Fields], str]) -> None:
+        super().__init__()
+        self._render = render
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return a record as a line."""
+        event = record.msg
+        if not (isinstance(event, dict) and "event" in event):
+            event = {
+                "event": "log",
+                "logger": record.name,
+                "message": record.getMessage(),
+                "exc_info": record.exc_info,
+            }
+        return self._render(_fields(record, event))
+
+
+def _renderer(log_format: str, colors: bool) -> Callable[[Fields], str]:
     if log_format == "json":
-        return [structlog.processors.JSONRenderer(_json)]
+        return _json
     if log_format == "console":
-        return [_escaped, structlog.dev.ConsoleRenderer(colors=colors, sort_keys=False)]
-    return [_escaped, _logfmt]
+        console = structlog.dev.ConsoleRenderer(colors=colors, sort_keys=False)
+        return lambda fields: str(
+            console(None, "", {_word(name): _word(value) for name, value in fields.items()})
+        )
+    return _logfmt
 
 
-def _from_another_library(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """Make the event `log` of another library's record."""
-    return {**event, "event": "log", "logger": event["_record"].name, "message": event["event"]}
+@functools.lru_cache(maxsize=1)
+def _second(seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
 
 
-def _fields(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+def _fields(record: logging.LogRecord, event: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of an event in order: time, level and name first, an exception last."""
-    record: logging.LogRecord = event.pop("_record")
-    event.pop("_from_structlog")
-    error = event.pop("exc_info", None)
-    seconds = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
     fields: dict[str, Any] = {
-        "timestamp": f"{seconds}.{int(record.msecs):03d}Z",
+        "timestamp": f"{_second(int(record.created))}.{int(record.msecs):03d}Z",
         "level": record.levelname.lower(),
-        "event": event.pop("event"),
-        **event,
+        "event": "",
     }
+    for name, value in event.items():
+        if value is not None and name != "exc_info":
+            fields[name] = _shortened(name, value)
+    error = event.get("exc_info")
     if isinstance(error, tuple):
         error = error[1]
     elif error and not isinstance(error, BaseException):
         error = sys.exc_info()[1]
     if isinstance(error, BaseException):
-        fields |= _exception(error)
-    return {
-        name: _shortened(value, MAX_ADVICE_CHARACTERS if name in ADVICE else MAX_VALUE_CHARACTERS)
-        for name, value in fields.items()
-        if value is not None
-    }
+        for name, value in _exception(error).items():
+            if value is not None:
+                fields[name] = _shortened(name, value)
+    return fields
 
 
 def _exception(error: BaseException) -> dict[str, str | None]:
@@ -120,20 +152,16 @@ def _exception(error: BaseException) -> dict[str, str | None]:
     return {"error": f"{type(error).__name__}: {error}", "where": where}
 
 
-def _shortened(value: object, longest: int) -> object:
+def _shortened(name: str, value: object) -> object:
     if isinstance(value, bool | int):
         return value
     if isinstance(value, float):
         return round(value, 3)
     text = str(value)
+    longest = MAX_ADVICE_CHARACTERS if name in ADVICE else MAX_VALUE_CHARACTERS
     if len(text) > longest:
         text = text[: longest - 3] + "..."
     return text
-
-
-def _escaped(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """Write names and values as plain words, or as JSON strings where needed."""
-    return {_word(name): _word(value) for name, value in event.items()}
 
 
 class _Escaped(str):
@@ -143,19 +171,31 @@ class _Escaped(str):
 
 
 def _word(value: object) -> _Escaped:
+    return _Escaped(_plain(value))
+
+
+def _plain(value: object) -> str:
+    """Write a value as a plain word, or as a JSON string where needed."""
     if isinstance(value, bool):
-        return _Escaped("true" if value else "false")
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
     text = f"{value:.3f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
-    return _Escaped(text if _PLAIN.fullmatch(text) else _json(text))
+    return text if _PLAIN.fullmatch(text) else _json(text)
 
 
-def _json(value: object, **_: object) -> str:
+# Names are few; a peer's would not stay in it.
+_name = functools.lru_cache(maxsize=256)(_plain)
+
+
+def _json(value: object) -> str:
     # JSON does not escape DEL, which is not printable either.
     return json.dumps(value).replace("\x7f", "\\u007f")
 
 
-def _logfmt(_: WrappedLogger, __: str, event: EventDict) -> str:
-    stamp, level, name = event.pop("timestamp"), event.pop("level"), event.pop("event")
-    return " ".join(
-        [stamp, level.upper(), name, *(f"{key}={value}" for key, value in event.items())]
-    )
+def _logfmt(fields: Fields) -> str:
+    words = iter(fields.items())
+    (_, stamp), (_, level), (_, event) = next(words), next(words), next(words)
+    line = [stamp, level.upper(), _plain(event)]
+    line += [f"{_name(name)}={_plain(value)}" for name, value in words]
+    return " ".join(line)
