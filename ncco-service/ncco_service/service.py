@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from ncco_service.calls import Bodies, Bot, Calls, Signals, VoiceApi
+from ncco_service.calls import Bodies, Bot, Calls, Journal, Signals, VoiceApi
 from ncco_service.discovery import Discovery, NotKnown
 from ncco_service.http.errors import Problem
 from ncco_service.http.refusals import Refusals
@@ -153,4 +153,5 @@ def _calls(
 
     mode = settings.meeting_socket
     bot = None if mode == "none" else Bot(listen_only=mode == "listen")
-    return Calls(api, bodies, addresses, settings.calls_per_second, bot, traces)
+    journal = Journal(settings.calls_file) if settings.calls_file else None
+    return Calls(api, bodies, addresses, settings.calls_per_second, bot, traces, journal)

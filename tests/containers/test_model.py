@@ -21,7 +21,15 @@ from tests.compose import ROOT, ComposeStack
 DOMAIN = ROOT / "docker-compose.domain.yml"
 METRICS = ("deploy/metrics/prometheus", "deploy/metrics/grafana")
 IMAGES = ("ncco-service", "echo-service", "gateway", "ready", "phone", "secrets", "ngrok", *METRICS)
-OWN = ("certificates", "recordings", "metrics", "grafana", "network", str(ROOT / "out"))
+OWN = (
+    "certificates",
+    "recordings",
+    "call-keys",
+    "metrics",
+    "grafana",
+    "network",
+    str(ROOT / "out"),
+)
 """Mounts that the one service whose they are may write to."""
 FORMER = {"THREADS", "OBSERVE_HOST", "OBSERVE_PORT"}
 """Settings that are passed on only so that a service refuses them and names their successors."""
@@ -217,6 +225,7 @@ def test_a_secret_is_a_file_and_only_for_whom_it_concerns(services: dict[str, An
             assert name in jobs(services) or mount.get("read_only") or own, (name, mount)
     assert users["certificates"] == {"gateway"}
     assert users["recordings"] == {"echo-service"}
+    assert users["call-keys"] == {"ncco-service"}
     assert users["socket-secret"] == {"secrets", "ncco-service", "echo-service"}
     assert users["call-secrets"] == {"secrets", "ncco-service"}
     assert users["vonage-secrets"] == {"secrets", "ncco-service", "echo-service", "phone"}

@@ -14,10 +14,11 @@ from ncco_service.calls.background import Background
 from ncco_service.calls.bodies import Addresses, Bodies
 from ncco_service.calls.call import CallBook, OutboundCall, is_over
 from ncco_service.calls.dispatcher import Dispatcher, Placement
+from ncco_service.calls.journal import Entry, Journal
 from ncco_service.calls.meetings import Meetings
 from ncco_service.calls.order import CallOrder
 from ncco_service.calls.requests import Bot, NewCall
-from ncco_service.calls.voice_api import NoAnswer, VoiceApi
+from ncco_service.calls.voice_api import Call, NoAnswer, VoiceApi
 from ncco_service.http.errors import Problem
 from ncco_service.ncco import TemplateError
 
@@ -41,12 +42,19 @@ BOT_STAYS_SECONDS = 86_400
 
 @dataclass(frozen=True)
 class _Repeatable:
-    """The request and result behind an idempotency key."""
+    """The request and result behind an idempotency key.
+
+    Attributes:
+        since: seconds of the monotonic clock.
+        earlier: whether it was made by an earlier process.
+
+    """
 
     wanted: NewCall
     call: OutboundCall
     placement: Placement
     since: float
+    earlier: bool = False
 
 
 class Calls:
@@ -59,6 +67,7 @@ class Calls:
         per_second: calls placed in any second at most.
         bot: how the socket takes part in meetings; None: only when asked to.
         traces: of calls; None without a collector.
+        journal: keeps Idempotency-Keys over a restart; None: they are forgotten.
 
     """
 
@@ -70,9 +79,11 @@ class Calls:
         per_second: int,
         bot: Bot | None,
         traces: "Traces | None" = None,
+        journal: Journal | None = None,
     ) -> None:
         self._api = api
         self._traces = traces
+        self._journal = journal
         self._bodies = bodies
         self._addresses = addresses
         self._book = CallBook()
@@ -89,6 +100,8 @@ class Calls:
 
     def start(self) -> None:
         """Start the background threads, in the process that serves."""
+        for entry in self._journal.read() if self._journal else ():
+            self._restore(entry)
         self._dispatcher.start()
         self._background.start()
 
@@ -117,11 +130,18 @@ class Calls:
         span: Span | None = None
         with self._lock:
             known = self._known(key, wanted)
+            is_new = known is None
             if known is None:
                 call = OutboundCall(wanted, wanted.to, _root(wanted), wanted.meeting)
                 span, trace = self._begin_trace()
                 body = self._body_of(call, lambda at: self._bodies.call(wanted, call.id, at, trace))
-                placement = self._submit(call, body)
+                if self._journal and key is not None:
+                    self._journal.submitted(key, call.id, wanted)
+                try:
+                    placement = self._submit(call, body)
+                except Problem:
+                    self._note_refused(call, key)
+                    raise
                 known = _Repeatable(wanted, call, placement, time.monotonic())
                 if key is not None:
                     self._keys[key] = known
@@ -132,12 +152,15 @@ class Calls:
                 span.end(call=known.call.id, result=problem.slug)
             if known.placement.is_done and problem.status not in (500, 504):
                 known.call.problem = problem.message
+                self._note_refused(known.call, key)
                 with self._lock:
                     if key is not None and self._keys.get(key) is known:
                         del self._keys[key]  # nothing was placed: it may be tried again
             raise
         if span:
             span.end(call=known.call.id, leg=known.call.uuid, result="placed")
+        if self._journal and key is not None and (is_new or known.earlier):
+            self._journal.placed(known.call.id, known.call.uuid, known.call.conversation_uuid)
         return known.call
 
     def find(self, name: str) -> dict[str, Any]:
@@ -263,6 +286,9 @@ class Calls:
                 break
             self._keys.popitem(last=False)
         known = self._keys.get(key) if key is not None else None
+        if known is not None and known.earlier and known.placement.was_not_placed:
+            self._note_refused(known.call, key)
+            return None
         if known is not None and known.wanted != wanted:
             raise Problem(
                 422,
@@ -275,6 +301,26 @@ class Calls:
     def _begin_trace(self) -> "tuple[Span | None, str | None]":
         span = self._traces.begin("place_call") if self._traces else None
         return span, span.traceparent if span else None
+
+    def _note_refused(self, call: OutboundCall, key: str | None) -> None:
+        if self._journal and key is not None:
+            self._journal.refused(call.id)
+
+    def _restore(self, entry: Entry) -> None:
+        """Take over a call of an earlier process; without a result, it is looked up."""
+        wanted = entry.wanted
+        call = OutboundCall(wanted, wanted.to, _root(wanted), wanted.meeting, id=entry.call)
+        order = CallOrder(call, dict, self._api, self._book, first_sent=entry.since)
+        if entry.leg is not None:
+            conversation = entry.conversation or ""
+            call.placed(entry.leg, conversation)
+            placement = self._dispatcher.already(order, Call(entry.leg, conversation))
+        else:
+            placement = self._dispatcher.look_up(order)
+        self._book.add(call)
+        self._book.learn(call)
+        since = time.monotonic() - (time.time() - entry.since)
+        self._keys[entry.key] = _Repeatable(wanted, call, placement, since, earlier=True)
 
     def _body_of(
         self, call: OutboundCall, make: Callable[[Addresses], dict[str, Any]]

@@ -58,6 +58,11 @@ class Placement:
         """Whether the result is there."""
         return self._done.is_set()
 
+    @property
+    def was_not_placed(self) -> bool:
+        """Whether it is known that nothing was placed."""
+        return self.problem is not None and self.problem.status not in (500, 504)
+
     def finish(self, call: Call | None, problem: Problem | None = None) -> None:
         """Set the result, and count it."""
         if not self.is_done:
@@ -124,6 +129,21 @@ class Dispatcher:
             placement = Placement(order, self.results)
             self._queue.append(placement)
             self._changed.notify_all()
+        return placement
+
+    def look_up(self, order: Order) -> Placement:
+        """Queue an order that an earlier process may have sent: it is looked up, and never sent."""
+        placement = Placement(order, Counter())
+        placement.unclear = placement.started = placement.given_up = True
+        with self._changed:
+            self._queue.append(placement)
+            self._changed.notify_all()
+        return placement
+
+    def already(self, order: Order, call: Call) -> Placement:
+        """Return the placement of an order that an earlier process has placed."""
+        placement = Placement(order, Counter())
+        placement.finish(call)
         return placement
 
     def result(self, placement: Placement, seconds: float = PATIENCE_SECONDS) -> Call:

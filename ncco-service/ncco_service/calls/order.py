@@ -21,6 +21,7 @@ class CallOrder:
         api: the platform.
         book: the calls whose uuids are known already.
         wall: seconds since 1970.
+        first_sent: when an earlier process may have sent it; None: not yet.
 
     """
 
@@ -31,6 +32,7 @@ class CallOrder:
         api: VoiceApi,
         book: CallBook,
         wall: Callable[[], float] = time.time,
+        first_sent: float | None = None,
     ) -> None:
         self.id = call.id
         self._call = call
@@ -38,7 +40,7 @@ class CallOrder:
         self._api = api
         self._book = book
         self._wall = wall
-        self._first_sent: float | None = None
+        self._first_sent = first_sent
 
     def send(self) -> Call:
         """Send it once.

@@ -138,6 +138,11 @@ class Settings(BaseSettings):
     calls_per_second: Annotated[int, integer(1, 1000)] = _setting(
         "3", "calls started in any second at most; Vonage allows 3 unless it has raised that"
     )
+    calls_file: Annotated[Path | None, optional(values.writable)] = _setting(
+        "",
+        "a file that keeps Idempotency-Keys over a restart, so that a repeated request calls "
+        "nobody twice; each process needs its own; unset, a restart forgets them",
+    )
     local_url: Annotated[str | None, optional(values.base_url("http", "https"))] = _setting(
         "",
         "where a telephone network on this machine reaches us, such as http://gateway:8080; for "

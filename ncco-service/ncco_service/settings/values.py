@@ -4,6 +4,7 @@ A parser raises ``ValueError`` whose message completes the sentence "it must be 
 """
 
 import ipaddress
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -92,6 +93,14 @@ def flag(text: str) -> bool:
 def document(text: str) -> Path:
     """Read the path of a document: from the working directory, a default one beside the package."""
     return _HOME / text if text in _DOCUMENTS else Path(text).expanduser()
+
+
+def writable(text: str) -> Path:
+    """Read the path of a file that is written; its folder must be there, and let us."""
+    file = Path(text).expanduser()
+    if file.is_dir() or not os.access(file.parent, os.W_OK):
+        raise ValueError("a file in a folder that exists, and in which this service may write")
+    return file
 
 
 def host(text: str) -> str:

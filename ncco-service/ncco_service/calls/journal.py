@@ -1,0 +1,154 @@
+"""Journal: the file that keeps Idempotency-Keys, and the calls placed for them, over a restart.
+
+A line of JSON is appended before a call is sent and when its result is known, so a process that is
+killed in between leaves a key without a result: such a call is looked up, and never sent again.
+"""
+
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import structlog
+from pydantic import ValidationError
+
+from ncco_service.calls.requests import NewCall
+
+__all__ = ["Entry", "Journal"]
+
+logger = structlog.get_logger()
+
+KEPT_SECONDS = 24 * 3600
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A call with an Idempotency-Key.
+
+    Attributes:
+        key: the Idempotency-Key.
+        call: our own name for the call.
+        wanted: what was asked for.
+        since: seconds since 1970.
+        leg: the platform's uuid; None while it is not known.
+        conversation: likewise.
+
+    """
+
+    key: str
+    call: str
+    wanted: NewCall
+    since: float
+    leg: str | None = None
+    conversation: str | None = None
+
+
+class Journal:
+    """The journal of one process: no other may write to the same file.
+
+    A file that cannot be written is an error in the log; calls are placed all the same.
+
+    Args:
+        file: its path; made when there is none.
+        wall: seconds since 1970.
+
+    """
+
+    def __init__(self, file: Path, wall: Callable[[], float] = time.time) -> None:
+        self._file = file
+        self._wall = wall
+
+    def read(self) -> list[Entry]:
+        """Return the entries of the last day, and drop the others from the file."""
+        entries: dict[str, Entry] = {}
+        try:
+            text = self._file.read_text("utf-8", errors="replace")
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            self._failed(error)
+            return []
+        for line in text.splitlines():
+            _apply(entries, line)
+        oldest = self._wall() - KEPT_SECONDS
+        kept = [entry for entry in entries.values() if entry.since > oldest]
+        self._replace("".join(_line(**_fields(entry)) for entry in kept))
+        return kept
+
+    def submitted(self, key: str, call: str, wanted: NewCall) -> None:
+        """Note a call that is about to be sent."""
+        self._append(_fields(Entry(key, call, wanted, self._wall())))
+
+    def placed(self, call: str, leg: str | None, conversation: str | None) -> None:
+        """Note the platform's uuids of a call."""
+        self._append({"call": call, "leg": leg, "conversation": conversation})
+
+    def refused(self, call: str) -> None:
+        """Note that a call was not placed: its key may be used again."""
+        self._append({"call": call, "refused": True})
+
+    def _append(self, fields: dict[str, Any]) -> None:
+        try:
+            # It has callers' numbers, so that nobody else may read it.
+            with open(self._file, "a", encoding="utf-8", opener=_private) as file:
+                file.write(_line(**fields))
+        except OSError as error:
+            self._failed(error)
+
+    def _replace(self, text: str) -> None:
+        try:
+            descriptor, new = tempfile.mkstemp(dir=self._file.parent, prefix=self._file.name)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(text)
+            Path(new).replace(self._file)
+        except OSError as error:
+            self._failed(error)
+
+    def _failed(self, error: OSError) -> None:
+        logger.error(
+            "journal_failed",
+            message=f"{self._file} cannot be used ({error.strerror}): after a restart a repeated "
+            "Idempotency-Key would call again; correct CALLS_FILE, or what it names",
+        )
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _fields(entry: Entry) -> dict[str, Any]:
+    wanted = entry.wanted.model_dump(mode="json", by_alias=True)
+    return {
+        "call": entry.call,
+        "key": entry.key,
+        "wanted": wanted,
+        "since": entry.since,
+        "leg": entry.leg,
+        "conversation": entry.conversation,
+    }
+
+
+def _line(**fields: Any) -> str:
+    return json.dumps(fields, separators=(",", ":")) + "\n"
+
+
+def _apply(entries: dict[str, Entry], line: str) -> None:
+    """Add what a line says; one that was cut by a crash says nothing."""
+    try:
+        fields = json.loads(line)
+        call = fields["call"]
+        if "key" in fields:
+            wanted = NewCall.model_validate_json(json.dumps(fields["wanted"]))
+            since, leg = float(fields["since"]), fields["leg"]
+            entries[call] = Entry(fields["key"], call, wanted, since, leg, fields["conversation"])
+        elif fields.get("refused"):
+            entries.pop(call, None)
+        elif call in entries:
+            uuids = {"leg": fields["leg"], "conversation": fields["conversation"]}
+            entries[call] = replace(entries[call], **uuids)
+    except (ValueError, KeyError, TypeError, AttributeError, ValidationError):
+        logger.warning("journal_line", message="CALLS_FILE has a line that cannot be read")

@@ -1,0 +1,72 @@
+"""The file that keeps Idempotency-Keys: what it remembers, and what it makes of a broken one."""
+
+import json
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ncco_service.calls.journal import KEPT_SECONDS, Entry, Journal
+from ncco_service.calls.requests import NewCall
+
+WANTED = NewCall.model_validate({"to": "447700900123", "from": "447700900001", "headers": {"n": 7}})
+Events = Callable[[str], list[dict[str, Any]]]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Give the path of a journal that is not there yet."""
+    return tmp_path / "calls.jsonl"
+
+
+def test_what_it_remembers(file: Path) -> None:
+    """The latest that was noted of each call, over any number of restarts."""
+    journal = Journal(file, lambda: 1000.0)
+    assert journal.read() == []
+    for call in ("placed", "sent", "refused"):
+        journal.submitted(f"key-{call}", call, WANTED)
+    journal.placed("placed", "a-leg", "CON-1")
+    journal.refused("refused")
+    expected = [
+        Entry("key-placed", "placed", WANTED, 1000.0, "a-leg", "CON-1"),
+        Entry("key-sent", "sent", WANTED, 1000.0),
+    ]
+    assert journal.read() == expected
+    assert Journal(file, lambda: 2000.0).read() == expected
+    assert len(file.read_text().splitlines()) == 2
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert list(file.parent.iterdir()) == [file]
+
+
+def test_a_day_is_long_enough(file: Path) -> None:
+    """Older entries are forgotten, in the file, too."""
+    Journal(file, lambda: 1000.0).submitted("key", "call", WANTED)
+    assert Journal(file, lambda: 1000.0 + KEPT_SECONDS).read() == []
+    assert file.read_text() == ""
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["", "{", "[]", "7", '{"call": "x"}', '{"call": "x", "key": "k", "wanted": {"to": "7"}}', "\0"],
+)
+def test_a_broken_line_costs_nothing_else(file: Path, events: Events, line: str) -> None:
+    """A crash may cut the last line; what can be read counts."""
+    journal = Journal(file, lambda: 1000.0)
+    journal.submitted("key", "call", WANTED)
+    with file.open("a") as more:
+        more.write(line + "\n")
+    journal.placed("call", "leg", "CON")
+    (entry,) = journal.read()
+    assert (entry.key, entry.leg) == ("key", "leg")
+    assert json.loads(file.read_text())["call"] == "call"
+
+
+def test_a_file_that_cannot_be_written(file: Path, events: Events) -> None:
+    """It is an error in the log, that names the setting."""
+    file.mkdir()
+    journal = Journal(file)
+    assert journal.read() == []
+    journal.submitted("key", "call", WANTED)
+    assert len(events("journal_failed")) == 2
+    assert "CALLS_FILE" in events("journal_failed")[0]["message"]
