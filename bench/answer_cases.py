@@ -18,6 +18,7 @@ __all__ = ["BARE", "Case", "cases", "simulated_agent"]
 BARE = "bare Flask view"
 SLOW_AGENT_SECONDS = 0.9
 SECRET = secrets.token_hex(32)
+PEER = ("-m", "bench.peers.bare_flask_main")
 OURS = ("-m", "ncco_service")
 BODY = json.dumps(
     {
@@ -61,7 +62,8 @@ def cases() -> list[Case]:
     signed = {"VONAGE_SIGNATURE_SECRET": SECRET}
     agents = ("hangs", "is slow", "is dead")
     return [
-        Case(BARE, ("-m", "bench.peers.bare_flask_main"), {}),
+        Case(BARE, (*PEER, "application"), {}),
+        Case("bare Flask view that reads and logs", (*PEER, "reading"), {}),
         Case("ncco-service, unsigned", OURS, socket),
         Case("ncco-service, signed", OURS, socket | signed, signed=True),
         *(Case(f"ncco-service, the tunnel agent {one}", OURS, {}, agent=one) for one in agents),

@@ -1,4 +1,4 @@
-"""Starts the bare view under gunicorn, as ncco-service starts its application."""
+"""Starts a bare view under gunicorn, as ncco-service starts its application."""
 
 from gevent import monkey  # type: ignore[import-untyped]  # gevent has no types
 
@@ -12,6 +12,6 @@ if __name__ == "__main__":
     sys.argv = [
         "bare-flask",
         "--config=python:bench.peers.bare_flask_conf",
-        "bench.peers.bare_flask:application",
+        f"bench.peers.bare_flask:{sys.argv[1]}",
     ]
     run()

@@ -64,7 +64,7 @@ async def test_one_by_one_sends_as_many_as_told() -> None:
     assert (asked.answered, asked.failed) == (7, 0)
 
 
-@pytest.mark.parametrize("number", [0, 1, 2], ids=["bare", "unsigned", "signed"])
+@pytest.mark.parametrize("number", range(4), ids=["bare", "bare, reading", "unsigned", "signed"])
 async def test_every_server_answers(number: int) -> None:
     """Each server that is compared starts, under the same worker, and answers its requests."""
     case = answer_cases.cases()[number]

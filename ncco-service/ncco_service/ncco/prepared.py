@@ -49,20 +49,17 @@ class PreparedAnswer:
             TemplateError: the values make it a document that the platform would refuse.
 
         """
-        if self._template.query or not all(
-            kind.fullmatch(values[name]) for name, kind in _KINDS.items()
-        ):
+        key = _kind(values)
+        if key is None or self._template.query:
             return json.dumps(_with(self._template.fill(values), authorization))
-        key = (
-            *(len(values[name]) for name in _KINDS),
-            *(values[name] for name in _URLS),
-            authorization is None,
-        )
+        key = (*key, authorization is None)
         form = self._forms.get(key)
         if form is None:
             if len(self._forms) == MAX_FORMS:
                 self._forms.clear()
             form = self._forms[key] = self._form(values, authorization is not None)
+        if authorization is None:
+            return form % values
         return form % {**values, "authorization": json.dumps(authorization)}
 
     def _form(self, values: Mapping[str, str], authorized: bool) -> str:
@@ -82,6 +79,17 @@ class PreparedAnswer:
             return f"%({name})s"
 
         return _PLACEHOLDER.sub(slot, text)
+
+
+def _kind(values: Mapping[str, str]) -> tuple[object, ...] | None:
+    """Return what calls have in common whose documents are alike; None for one of its own kind."""
+    lengths = []
+    for name, kind in _KINDS.items():
+        value = values[name]
+        if not kind.fullmatch(value):
+            return None
+        lengths.append(len(value))
+    return (*lengths, values["socket_url"], values["events_url"])
 
 
 def _with(document: list[dict[str, Any]], authorization: Any) -> list[dict[str, Any]]:
