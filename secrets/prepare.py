@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 
 GIVEN = Path("/run/secrets")
-SHORTEST = {"socket_secret": 32, "socket_secret_previous": 32}
+SHORTEST = {"socket_secret": 32, "socket_secret_previous": 32, "operator_token": 32}
 """Characters that the services require of a secret; 1 of any other."""
 PATIENCE = 3.0
 """Seconds that services which were told to stop have for letting the lock go."""

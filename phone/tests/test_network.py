@@ -422,3 +422,12 @@ class TestMachines:
                 PHONE, ncco=wait(), event_url=[application.event_url], machine_detection="continue"
             )
             await soon(lambda: "human" in application.statuses())
+
+
+def test_a_callee_speaks_later() -> None:
+    """They are silent first, and then say it whole."""
+    telephone = Telephone(ANNE)
+    telephone.answer(Callee(say="tone", say_after=0.1))
+    frames = [telephone.speak(16000, 0.0) for _ in range(6)]
+    assert frames[:5] == [bytes(640)] * 5
+    assert frames[5] == load("tone", 16000).frames()[0]

@@ -272,8 +272,11 @@ def test_a_job_requires_what_the_services_require() -> None:
     job = runpy.run_path(str(ROOT / "secrets/prepare.py"))["SHORTEST"]
     for name, shortest in job.items():
         environ = {name.upper(): "x" * (shortest - 1)}
-        with pytest.raises(ValueError, match=str(shortest)):
-            echo_service.settings.Settings.from_env(environ)
+        settings: Any = echo_service.settings.Settings
+        if name.startswith("operator"):
+            settings = ncco_service.settings.Settings
+        with pytest.raises(Exception, match=rf"{name.upper()}\b.*\b{shortest}\b"):
+            settings.from_env(environ)
 
 
 def test_every_file_with_a_secret_is_mounted() -> None:

@@ -34,6 +34,7 @@ class Callee:
         keys: pressed once answered: "12#" one after the other, "1@0.5" at that second.
         hang_up_after: seconds after the answer; None: stays.
         keep: where what was heard is written as WAV at the end.
+        say_after: seconds from the answer until it says what it says.
 
     """
 
@@ -43,6 +44,7 @@ class Callee:
     keys: str = ""
     hang_up_after: float | None = None
     keep: Path | None = None
+    say_after: float = 0.0
 
 
 @runtime_checkable
@@ -100,16 +102,14 @@ class Telephone:
     def answer(self, callee: Callee) -> None:
         """Do what the callee does once connected."""
         if callee.takes == "machine":
-            greeting = load(callee.say or "silence", PLATFORM_RATE)
             if callee.say is None:
-                greeting = Voice(
-                    np.zeros(round(GREETING_SECONDS * PLATFORM_RATE), np.int16),
-                    PLATFORM_RATE,
-                    "silence",
-                )
-            self._put(greeting)
+                self._put(_silence(GREETING_SECONDS))
+            else:
+                self.say(callee.say)
             self._put(Voice(beep(PLATFORM_RATE), PLATFORM_RATE, BEEP))
         elif callee.say is not None:
+            if callee.say_after:
+                self._put(_silence(callee.say_after))
             self.say(callee.say)
         seconds = callee.hang_up_after or len(callee.keys) + 1.0
         self._keys.extend(sorted(parse_keys(callee.keys, seconds), key=lambda key: key.at))
@@ -189,3 +189,7 @@ class Telephone:
             self.beeped.set()
         if not self._sounds:
             self.quiet.set()
+
+
+def _silence(seconds: float) -> Voice:
+    return Voice(np.zeros(round(seconds * PLATFORM_RATE), np.int16), PLATFORM_RATE, "silence")

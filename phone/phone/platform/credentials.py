@@ -83,8 +83,8 @@ def init_folder(folder: Path, webhooks: str = WEBHOOKS) -> list[Path]:
             "447700900791": {"takes": "reject"},
             "447700900792": {"takes": "no-answer"},
             "447700900793": {"takes": "machine", "say": "speech"},
-            "447700900794": {"answer_after": 0.5, "say": "speech"},
-            "447700900795": {"answer_after": 0.5, "say": "speech"},
+            "447700900794": {"answer_after": 0.5, "say": "speech", "say_after": 10},
+            "447700900795": {"answer_after": 0.5, "keys": "1@3"},
         },
     }
     private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())

@@ -72,6 +72,7 @@ class Subscriber(_Model):
     keys: str = ""
     hang_up_after: Seconds | None = None
     keep: str | None = None
+    say_after: Seconds = 0
 
     @field_validator("keys")
     @classmethod
@@ -85,7 +86,15 @@ class Subscriber(_Model):
         if self.say is not None and self.say not in ("speech", "tone", "silence"):
             say = folder / self.say
         keep = None if self.keep is None else folder / self.keep
-        return Callee(self.takes, self.answer_after, say, self.keys, self.hang_up_after, keep)
+        return Callee(
+            takes=self.takes,
+            answer_after=self.answer_after,
+            say=say,
+            keys=self.keys,
+            hang_up_after=self.hang_up_after,
+            keep=keep,
+            say_after=self.say_after,
+        )
 
 
 class Registration(_Model):
