@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 from phone.platform.ncco.actions import Connect, WebSocket
-from phone.platform.ncco.document import NccoError, parse, spoken_seconds
+from phone.platform.ncco.document import NccoError, parse, parse_actions, spoken_seconds
+from phone.platform.ncco.unsimulated import unsimulated
 
 TALK = {"action": "talk", "text": "Hello."}
 CONNECT: dict[str, Any] = {
@@ -273,3 +274,38 @@ def test_deep_headers_are_refused() -> None:
 def test_speaking_takes_its_time() -> None:
     """A sentence takes seconds."""
     assert 1 < spoken_seconds("Hello, this is a test of time.") < 4
+
+
+@pytest.mark.parametrize(
+    ("action", "names"),
+    [
+        ({"action": "talk", "text": "Hello."}, []),
+        ({"action": "talk", "text": "Hello.", "style": 0, "level": 1}, []),
+        ({"action": "talk", "text": "<s>Hello.</s>", "style": 2}, ["style", "SSML"]),
+        ({"action": "input", "type": ["dtmf"]}, []),
+        ({"action": "input", "type": ["speech", "dtmf"]}, ["speech"]),
+        ({"action": "record", "channels": 2, "format": "wav"}, ["channels"]),
+        (endpoint()[0], []),
+        (
+            {
+                "action": "connect",
+                "endpoint": endpoint()[0]["endpoint"],
+                "ringbackTone": "http://localhost/tone.mp3",
+                "randomFromNumber": True,
+            },
+            ["randomFromNumber", "ringbackTone"],
+        ),
+        (
+            {
+                "action": "connect",
+                "endpoint": [{"type": "phone", "number": "447700900001", "shaken": "x"}],
+                "ringbackTone": "http://localhost/tone.mp3",
+            },
+            ["shaken"],
+        ),
+    ],
+)
+def test_what_is_not_simulated_is_named(action: dict[str, Any], names: list[str]) -> None:
+    """By the name that it has in the NCCO; a default is nothing to name."""
+    (read,) = parse_actions([action]).actions
+    assert unsimulated(read) == names

@@ -23,6 +23,7 @@ from phone.platform.ncco.actions import (
 )
 from phone.platform.ncco.document import Ncco
 from phone.platform.ncco.endpoints import Phone, WebSocket
+from phone.platform.ncco.unsimulated import unsimulated
 from phone.platform.running.announcer import Announcer
 from phone.platform.running.phone_connect import connect_phone
 from phone.platform.running.recorder import record
@@ -92,6 +93,8 @@ class NccoRunner:
 
     async def _one(self, action: Action) -> Ncco | None:
         leg = self._leg
+        if names := unsimulated(action):
+            self._call.log.add("skipped", f"{action.action}: {', '.join(names)} not simulated")
         match action:
             case Talk() | Stream() if action.barge_in:
                 await self._until_a_key(action)
