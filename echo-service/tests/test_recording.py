@@ -368,3 +368,13 @@ def test_the_header_is_one_that_players_know() -> None:
         b"RIFF" + (64036).to_bytes(4, "little") + b"WAVEfmt \x10\0\0\0\x01\0\x02\0"
         b"\x80\x3e\0\0\0\xfa\0\0\x04\0\x10\0data" + (64000).to_bytes(4, "little")
     )
+
+
+def test_pieces_may_have_gaps_and_odd_ends(file: StereoFile, tmp_path: Path) -> None:
+    """Pieces are joined where they touch; between others there is silence; half a sample is cut."""
+    touching = [(0, frame(1)), (SAMPLES, frame(2) + b"x"), (4 * SAMPLES, frame(3))]
+    file.write(touching, [(2 * SAMPLES, frame(4))], 5 * SAMPLES)
+    left, right = channels(tmp_path / "x.wav")
+    assert left[::SAMPLES].tolist() == [1, 2, 0, 0, 3]
+    assert right[::SAMPLES].tolist() == [0, 0, 4, 0, 0]
+    assert len(left) == 5 * SAMPLES

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -60,11 +59,12 @@ class Recording:
         self._out = Track(rate, AHEAD_OUT_SECONDS)
         self._left: deque[Piece] = deque()
         self._right: deque[Piece] = deque()
-        # Sizes of the frames that the thread has.
-        self._writing: list[int] = []
+        # Frames that the thread has, and their bytes.
+        self._writing = self._writing_bytes = 0
         self._over = False
         self._ended: float | None = None
-        self._end = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._turn = self._loop.create_future()
         self._facts: dict[str, object] = {}
         self.dropped = 0
         """Frames that are missing from the file."""
@@ -95,24 +95,21 @@ class Recording:
         """
         self._facts = {"metadata": dict(metadata), "summary": dict(summary)}
         self._ended = self._clock()
-        self._end.set()
+        self._resume()
 
     def _queue(self, track: Track, pieces: deque[Piece], frame: bytes) -> None:
         if self._over:
             if self._ended is None:
                 self._drop(1)
             return
-        place = None
-        if (
-            len(pieces) < MAX_WAITING_FRAMES
-            and self._disk.waiting_bytes + len(frame) <= MAX_WAITING_BYTES
-        ):
-            place = track.place(len(frame) // 2, self._clock() - self._began)
+        place, size, disk = None, len(frame), self._disk
+        if len(pieces) < MAX_WAITING_FRAMES and disk.waiting_bytes + size <= MAX_WAITING_BYTES:
+            place = track.place(size // 2, self._clock() - self._began)
         if place is None:
             self._drop(1)
         else:
             pieces.append((place, frame))
-            self._disk.waiting_bytes += len(frame)
+            disk.waiting_bytes += size
 
     def _drop(self, frames: int) -> None:
         self.dropped += frames
@@ -168,13 +165,14 @@ class Recording:
         until = round((now - self._began) * self._rate)
         left, right = _before(self._left, until), _before(self._right, until)
         self._written()
-        self._writing = [len(frame) for _, frame in (*left, *right)]
+        self._writing = len(left) + len(right)
+        self._writing_bytes = sum(len(frame) for _, frame in (*left, *right))
         return left, right, until
 
     def _written(self) -> None:
         """Note that the thread has written what it had."""
-        self._disk.waiting_bytes -= sum(self._writing)
-        self._writing = []
+        self._disk.waiting_bytes -= self._writing_bytes
+        self._writing = self._writing_bytes = 0
 
     def _discard(self) -> None:
         """Drop what waits: nothing more will be written."""
@@ -185,14 +183,23 @@ class Recording:
 
     async def _pause(self, seconds: float | None) -> None:
         """Wait for the end of the call, at most so long."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._end.wait()
+        if self._ended is not None:
+            return
+        self._turn = self._loop.create_future()
+        # Cheaper than `asyncio.timeout`, for each call twice a second.
+        timer = None if seconds is None else self._loop.call_later(seconds, self._resume)
+        await self._turn
+        if timer is not None:
+            timer.cancel()
+
+    def _resume(self) -> None:
+        if not self._turn.done():
+            self._turn.set_result(None)
 
     def _fail(self, error: OSError) -> None:
         self._over = True
         # What the failed write had is missing, too: the header does not cover it.
-        self._drop(len(self._writing) + len(self._left) + len(self._right))
+        self._drop(self._writing + len(self._left) + len(self._right))
         self._discard()
         self._disk.counts.failed += 1
         logger.error(
@@ -221,6 +228,10 @@ class Recording:
 
 
 def _before(pieces: deque[Piece], until: int) -> list[Piece]:
+    if pieces and pieces[-1][0] < until:
+        taken = list(pieces)
+        pieces.clear()
+        return taken
     taken = []
     while pieces and pieces[0][0] < until:
         taken.append(pieces.popleft())

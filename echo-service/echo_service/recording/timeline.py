@@ -49,7 +49,14 @@ class Track:
             The sample of the time line where it starts; None if it came too far ahead.
 
         """
-        here = round(now * self._rate)
+        start = self._cursor
+        if start is not None and -self._ahead <= now * self._rate - start <= self._jitter:
+            self._late_since = None
+            self._cursor = start + samples
+            return start
+        return self._place_anew(samples, round(now * self._rate))
+
+    def _place_anew(self, samples: int, here: int) -> int | None:
         start = here if self._cursor is None else self._cursor
         late = here - start
         if late <= self._jitter:
