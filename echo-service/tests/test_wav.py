@@ -69,6 +69,19 @@ def test_joined_files_are_read(tmp_path: Path) -> None:
     assert wav.read(path).pcm == 2 * PCM
 
 
+@pytest.mark.parametrize("size", [0, 0x7FFFFFFF, 0xFFFFFFFF])
+@pytest.mark.parametrize("block", [12, 1000, 1 << 20])
+def test_a_stream_joined_with_another_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int, block: int
+) -> None:
+    """A first header that does not know its size does not make the second one a sound."""
+    monkeypatch.setattr(wav, "_BLOCK_BYTES", block)
+    path = tmp_path / "joined.wav"
+    stream = riff(form(), chunk(b"data", PCM, size), size=size)
+    path.write_bytes(stream + stream + riff(form(), DATA))
+    assert wav.read(path).pcm == 3 * PCM
+
+
 @pytest.mark.parametrize(
     ("data", "seen"),
     [

@@ -69,6 +69,15 @@ def test_joined_files(tmp_path: Path) -> None:
     assert load(path, 16000).samples.tobytes() == 2 * PCM
 
 
+@pytest.mark.parametrize("size", [0, 0x7FFFFFFF, 0xFFFFFFFF])
+def test_a_stream_joined_with_another(tmp_path: Path, size: int) -> None:
+    """A first header that does not know its size does not make the second one a sound."""
+    path = tmp_path / "joined.wav"
+    stream = riff(FORMAT, chunk(b"data", PCM, size), size=size)
+    path.write_bytes(stream + stream + riff(FORMAT, DATA))
+    assert load(path, 16000).samples.tobytes() == 3 * PCM
+
+
 @pytest.mark.parametrize(
     "data", [riff(FORMAT), riff(FORMAT, chunk(b"data", b"")), riff(DATA), riff(FORMAT, WIDE, DATA)]
 )

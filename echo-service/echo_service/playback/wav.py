@@ -6,6 +6,7 @@ Headers of streams, and of writers that died, state wrong sizes: what is there i
 
 from __future__ import annotations
 
+import re
 import struct
 import sys
 from array import array
@@ -24,6 +25,8 @@ MAX_SECONDS = 1800
 
 _HEADER = struct.Struct("<4sI")
 _FORM_BYTES = 12  # "RIFF", a size that is not used, "WAVE"
+_FORM = re.compile(b"(?:RIFF|RF64).{4}WAVE", re.DOTALL)
+_BLOCK_BYTES = 1 << 20
 _FORMAT = struct.Struct("<HHIIHH")
 _PCM, _EXTENSIBLE = 1, 0xFFFE
 _SUBFORMAT = slice(24, 26)  # of an extensible format: the beginning of its GUID
@@ -135,15 +138,29 @@ def _chunks(file: BinaryIO, end: int) -> Iterator[tuple[bytes, int, int]]:
             place += _FORM_BYTES  # the file itself, or the next one
             continue
         place += _HEADER.size
-        if name == b"data" and size == 0 and not _is_chunk(file, place, end):
-            size = end  # a writer that died before it knew the size
-        size = min(size, end - place)
+        if size > end - place or (
+            size == 0 and name == b"data" and not _is_chunk(file, place, end)
+        ):
+            # Of a stream, or of a writer that died before it knew the size.
+            size = _next_form(file, place, end) - place
         yield name, place, size
         place += size
         # A chunk of odd size is followed by a byte of zero, which some writers forget.
         file.seek(place)
         if size % 2 and file.read(1) == b"\0":
             place += 1
+
+
+def _next_form(file: BinaryIO, place: int, end: int) -> int:
+    """Return where the next of several joined files begins; the end if there is none."""
+    file.seek(place)
+    kept = b""
+    while block := file.read(_BLOCK_BYTES):
+        if found := _FORM.search(kept + block):
+            return place - len(kept) + found.start()
+        place += len(block)
+        kept = block[-_FORM_BYTES + 1 :]
+    return end
 
 
 def _is_chunk(file: BinaryIO, place: int, end: int) -> bool:

@@ -18,7 +18,7 @@ import soundfile
 import soxr
 
 from phone.audio.tones import TONE_SECONDS, glide
-from phone.audio.wav import mended
+from phone.audio.wav import FORM_BYTES, mended, states_wrong_size
 from phone.constants import AUDIO_FILE_SECONDS, BYTES_PER_SAMPLE, frame_bytes
 
 __all__ = [
@@ -184,11 +184,26 @@ def resampled(samples: Samples, old: int, new: int) -> Samples:
 @contextlib.contextmanager
 def _opened(source: Path | io.BytesIO, name: str, hint: str = "") -> Iterator[soundfile.SoundFile]:
     try:
-        with soundfile.SoundFile(source) as file:
+        with soundfile.SoundFile(_true(source)) as file:
             yield file
     except (soundfile.LibsndfileError, OSError) as error:
         reason = getattr(error, "error_string", str(error)).rstrip(".")
         raise AudioError(f"{name} cannot be read as audio ({reason}){hint}") from error
+
+
+def _true(source: Path | io.BytesIO) -> Path | io.BytesIO:
+    """Return a sound file; of a WAV file that states a wrong size, a mended copy.
+
+    libsndfile takes what follows the first of several joined ones for its sound, headers included.
+    """
+    if isinstance(source, io.BytesIO):
+        data = source.getvalue()
+        wav = mended(data) if states_wrong_size(data[:FORM_BYTES], len(data)) else None
+        return io.BytesIO(wav) if wav else source
+    size = source.stat().st_size
+    with source.open("rb") as file:
+        wrong = states_wrong_size(file.read(FORM_BYTES), size)
+    return _true(io.BytesIO(source.read_bytes())) if wrong and size <= MENDED_MAX_BYTES else source
 
 
 def _read(path: Path, rate: int) -> Samples:

@@ -3,13 +3,21 @@
 What is there is kept.
 """
 
+import re
 import struct
 from collections.abc import Iterator
 
-__all__ = ["mended"]
+__all__ = ["FORM_BYTES", "mended", "states_wrong_size"]
 
 HEADER = struct.Struct("<4sI")
 FORM_BYTES = 12  # "RIFF", a size that is not believed, "WAVE"
+FORM = re.compile(b"(?:RIFF|RF64).{4}WAVE", re.DOTALL)
+
+
+def states_wrong_size(head: bytes, size: int) -> bool:
+    """Return whether a WAV file's head, FORM_BYTES of it, states another size than it has."""
+    name, stated = HEADER.unpack_from(head.ljust(HEADER.size))
+    return name == b"RIFF" and head[HEADER.size :] == b"WAVE" and stated + HEADER.size != size
 
 
 def mended(data: bytes) -> bytes | None:
@@ -47,8 +55,11 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
             place += FORM_BYTES  # the file itself, or the next one
             continue
         place += HEADER.size
-        if name == b"data" and size == 0 and not _is_chunk(data, place):
-            size = len(data) - place  # a writer that died before it knew the size
+        left = len(data) - place
+        if size > left or (size == 0 and name == b"data" and not _is_chunk(data, place)):
+            # Of a stream, or of a writer that died before it knew the size.
+            following = FORM.search(data, place)
+            size = following.start() - place if following else left
         yield name, data[place : place + size]
         place += size
         # A chunk of odd size is followed by a byte of zero, which some writers forget.
