@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from phone.commands import call, doctor, load, platform, replay, serve
+from phone.commands.exit_status import FAILED, INTERRUPTED
 
 __all__ = ["main"]
 
@@ -51,10 +52,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         status: int = namespace.run(namespace)
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output is gone
-        return 1
+        return FAILED
     return status
 
 

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from phone.cassette import CassetteError, write_cassette
 from phone.commands.answer_url import add_answer_url
+from phone.commands.exit_status import FAILED, INTERRUPTED, USAGE, WORKED
 from phone.commands.interrupts import on_interrupt
 from phone.commands.signing import SecretError, add_signing, signing_from
 from phone.constants import HANDSHAKE_TIMEOUT
@@ -25,8 +26,6 @@ from phone.report import CallReport, conclude, summary
 from phone.report.page import write_page
 
 __all__ = ["add_parser"]
-
-WORKED, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

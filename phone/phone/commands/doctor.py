@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from phone.commands.answer_url import add_answer_url
+from phone.commands.exit_status import FAILED, USAGE, WARNINGS, WORKED
 from phone.commands.signing import SecretError, add_signing, signing_from
 from phone.doctor import Check, DoctorPlan, examine
 from phone.doctor.examine import REQUESTS
@@ -17,7 +18,7 @@ from phone.legs.plan import CallPlan, PlanError
 
 __all__ = ["add_parser"]
 
-STATUS = {"ok": 0, "failure": 1, "warning": 3}
+STATUS = {"ok": WORKED, "failure": FAILED, "warning": WARNINGS}
 MARKS = {"ok": "[green]ok  [/]", "warning": "[yellow]warn[/]", "failure": "[red]FAIL[/]"}
 
 
@@ -68,7 +69,7 @@ def run(namespace: argparse.Namespace) -> int:
         diagnosis = uvloop.run(examine(DoctorPlan(call, namespace.requests), show))
     except (PlanError, SecretError) as error:
         print(f"phone: {error}", file=sys.stderr)
-        return 2
+        return USAGE
     if namespace.json:
         print(json.dumps(diagnosis.as_dict(), indent=2))
     return STATUS[diagnosis.worst]

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from phone.audio.files import AudioError, load
 from phone.commands.answer_url import add_answer_url
+from phone.commands.exit_status import FAILED, INTERRUPTED, USAGE, WORKED
 from phone.commands.interrupts import on_interrupt
 from phone.commands.signing import SecretError, add_signing, signing_from
 from phone.constants import RATES
@@ -113,11 +114,11 @@ def run(namespace: argparse.Namespace) -> int:
         result = uvloop.run(_load(plan_from(namespace)))
     except (PlanError, FaultError, SecretError) as error:
         print(f"phone: {error}", file=sys.stderr)
-        return 2
+        return USAGE
     print(json.dumps(result.as_dict(), indent=2) if namespace.json else words(result))
     if result.interrupted:
-        return 130
-    return 0 if result.ok else 1
+        return INTERRUPTED
+    return WORKED if result.ok else FAILED
 
 
 async def _load(plan: LoadPlan) -> LoadResult:

@@ -9,6 +9,7 @@ from urllib.parse import urljoin
 
 import uvloop
 
+from phone.commands.exit_status import USAGE, WORKED
 from phone.commands.interrupts import on_interrupt
 from phone.legs.assumptions import ASSUMPTIONS, AssumptionError, Assumptions
 from phone.legs.log import Moment, Problem
@@ -27,7 +28,6 @@ from phone.words import printable
 __all__ = ["add_parser"]
 
 PORT = 8090
-USAGE = 2
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -107,7 +107,7 @@ def run(namespace: argparse.Namespace) -> int:
             for path in init_folder(namespace.init, namespace.webhooks.rstrip("/")):
                 print(path, flush=True)
             if file is None:
-                return 0
+                return WORKED
         network = _network(namespace)
         uvloop.run(_serve(network, namespace))
     except (RegistrationError, AssumptionError, CredentialsError) as error:
@@ -117,7 +117,7 @@ def run(namespace: argparse.Namespace) -> int:
         where = f"{namespace.host}:{namespace.port}"
         print(f"phone: cannot serve on {where}: {error.strerror}; try --port", file=sys.stderr)
         return USAGE
-    return 0
+    return WORKED
 
 
 def _network(namespace: argparse.Namespace) -> Network:

@@ -9,6 +9,7 @@ from pathlib import Path
 import uvloop
 
 from phone.cassette import CassetteError, compared, plan_of, read_cassette
+from phone.commands.exit_status import FAILED, USAGE, WORKED
 from phone.commands.signing import SecretError, add_signing, signing_from
 from phone.legs.plan import CallPlan, PlanError
 from phone.platform.place import place
@@ -45,9 +46,9 @@ def run(namespace: argparse.Namespace) -> int:
         report = compared(cassette, uvloop.run(_call(plan)))
     except (CassetteError, PlanError, SecretError) as error:
         print(f"phone: {error}", file=sys.stderr)
-        return 2
+        return USAGE
     print(json.dumps(report.as_dict(), indent=2) if namespace.json else summary(report))
-    return 0 if report.ok else 1
+    return WORKED if report.ok else FAILED
 
 
 async def _call(plan: CallPlan) -> CallReport:

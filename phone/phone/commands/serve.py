@@ -11,6 +11,7 @@ from typing import Any
 import uvloop
 
 from phone.commands.answer_url import add_answer_url
+from phone.commands.exit_status import USAGE, WORKED
 from phone.commands.interrupts import on_interrupt
 from phone.commands.signing import SecretError, add_signing, signing_from
 from phone.doctor import DoctorPlan, examine
@@ -22,7 +23,6 @@ from phone.web.settings import PORT
 
 __all__ = ["add_parser", "examined"]
 
-USAGE = 2
 DOCTOR_REQUESTS = 5  # a person waits for the page
 
 
@@ -84,7 +84,7 @@ def run(namespace: argparse.Namespace) -> int:
         where = f"{namespace.host}:{namespace.port}"
         print(f"phone: cannot serve on {where}: {error.strerror}; try --port", file=sys.stderr)
         return USAGE
-    return 0
+    return WORKED
 
 
 def _softphone(namespace: argparse.Namespace) -> Softphone:
