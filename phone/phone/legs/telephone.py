@@ -14,6 +14,7 @@ from phone.audio.tape import LONGEST_SECONDS, Tape
 from phone.audio.tones import beep
 from phone.constants import FRAME_SECONDS, PLATFORM_RATE
 from phone.legs.keys import Key, parse_keys
+from phone.legs.log import CallLog
 
 __all__ = ["Callee", "Rung", "Takes", "Telephone"]
 
@@ -73,6 +74,7 @@ class Telephone:
         behaves: what a caller's owner does once they are answered.
         ended: set when nothing more will happen in its call.
         keep: where what it has heard is written in the end.
+        log: takes what happens in the call that it is called by; None: nobody wants it.
 
     """
 
@@ -80,6 +82,7 @@ class Telephone:
     tape: Tape = field(default_factory=Tape)
     behaves: Callee = field(default_factory=Callee)
     keep: Path | None = None
+    log: CallLog | None = None
     keys_heard: list[str] = field(default_factory=list)
     over: asyncio.Event = field(default_factory=asyncio.Event)
     answered: asyncio.Event = field(default_factory=asyncio.Event)

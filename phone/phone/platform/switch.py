@@ -5,7 +5,7 @@ import contextlib
 import uuid
 from collections import OrderedDict, deque
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from phone.audio.files import AudioError
@@ -130,7 +130,8 @@ class Switch:
         """Write what a subscriber has heard; forget legs that ended long ago."""
         telephone = leg.participant
         if isinstance(telephone, Telephone):
-            telephone.ended.set()
+            if not leg.root:
+                telephone.ended.set()
             if telephone.keep is not None:
                 self._begin(self._keep(telephone))
         # Buffers and tapes go with their last call; what the API shows of a leg stays.
@@ -164,7 +165,7 @@ class Switch:
         events = LegEvents(number, called, conversation_uuid(), "inbound")
         endpoint = {"type": "phone", "number": number}
         leg = self._leg(application, None, events, endpoint, telephone, telephone.over)
-        self._begin(run_inbound(leg))
+        self._begin(self._until_ended(run_inbound(leg), telephone))
         return leg
 
     def call(
@@ -193,7 +194,7 @@ class Switch:
             party = found or (Telephone(endpoint.number), Callee("no-answer"))
             shown = {"type": "phone", "number": endpoint.number}
             leg = self._leg(application, target, events, shown, party[0], party[0].over)
-            self._begin(run_outbound(leg, party, plan))
+            self._begin(self._until_ended(run_outbound(leg, party, plan), party[0]))
             return leg
         context = self._context(application, target)
         socket = socket_of(context, endpoint)
@@ -250,15 +251,32 @@ class Switch:
         participant: Participant,
         over: asyncio.Event,
     ) -> Leg:
-        context = self._context(application, target)
+        log = participant.log if isinstance(participant, Telephone) else None
+        context = self._context(application, target, log)
         return Leg(context, events, endpoint, participant, over=over)
 
-    def _context(self, application: Application, target: EventTarget | None) -> CallContext:
-        log = _NetworkLog(self.on_moment, on_problem=self.on_problem)
+    def _context(
+        self, application: Application, target: EventTarget | None, own: CallLog | None = None
+    ) -> CallContext:
+        """Return what a call's legs share; `own` takes everything, for a report."""
+        behaviour, webhooks = self.behaviour, self.webhooks
+        log = own or _NetworkLog(self.on_moment, on_problem=self.on_problem)
+        if own is not None:
+            behaviour = replace(behaviour, keeps=True)
+            webhooks = webhooks.noting(own.seconds, own.exchange)
         if target is None and application.event_url is not None:
             target = EventTarget(application.event_url)
-        queue = WebhookQueue(self.webhooks, log, target)
-        return CallContext(application, self.behaviour, self.webhooks, queue, log, self)
+        queue = WebhookQueue(webhooks, log, target)
+        return CallContext(application, behaviour, webhooks, queue, log, self)
+
+    async def _until_ended(self, work: Coroutine[Any, Any, None], telephone: Telephone) -> None:
+        """Run a call, from or to a telephone, to its last event."""
+        try:
+            await work
+        finally:
+            if telephone.log is not None:
+                telephone.log.close(telephone.over.is_set())
+            telephone.ended.set()
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(self._watched(work), name=str(uuid.uuid4()))

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from phone.audio.conversion import RateConverter
 from phone.constants import BYTES_PER_SAMPLE, FRAMES_PER_SECOND, RATES, frame_bytes
+from phone.legs.log import CallLog
 from phone.legs.telephone import Takes, Telephone
 from phone.web.jitter import JitterBuffer
 
@@ -36,11 +37,12 @@ class PageTelephone(Telephone):
     Args:
         number: its own.
         page: the page.
+        log: takes what happens in a call to it.
 
     """
 
-    def __init__(self, number: str, page: Page) -> None:
-        super().__init__(number)
+    def __init__(self, number: str, page: Page, log: CallLog | None = None) -> None:
+        super().__init__(number, log=log)
         self.buffer = JitterBuffer()
         self._page = page
         self._pressed: deque[str] = deque()

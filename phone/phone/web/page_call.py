@@ -1,12 +1,14 @@
-"""A call that a page places: the call itself, its figures on the way, its report at the end."""
+"""A call of a page: the call itself, its figures on the way, its report at the end."""
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
+from phone.legs.identity import Identity
 from phone.legs.plan import CallPlan
 from phone.legs.socket import SocketLeg
+from phone.platform.leg import Leg
 from phone.platform.place import place
 from phone.report import conclude
 from phone.web.figures import figures, recent_delay
@@ -14,6 +16,7 @@ from phone.web.line import PageTelephone
 from phone.web.page_log import PageLog
 from phone.web.past_calls import PastCall
 from phone.web.switchboard import Switchboard
+from phone.words import printable
 
 __all__ = ["PageCall"]
 
@@ -26,8 +29,8 @@ class PageCall:
 
     Args:
         board: where meetings, other pages and past calls are.
-        plan: what to call.
         telephone: the page's.
+        log: of the call.
         tell: takes messages for the page.
 
     """
@@ -35,31 +38,48 @@ class PageCall:
     def __init__(
         self,
         board: Switchboard,
-        plan: CallPlan,
         telephone: PageTelephone,
+        log: PageLog,
         tell: Callable[[Mapping[str, Any]], None],
     ) -> None:
         self._board = board
-        self._plan = plan
         self._telephone = telephone
+        self._log = log
         self._tell = tell
-        self._log = PageLog(tell)
 
-    async def run(self) -> None:
+    async def place(self, plan: CallPlan) -> None:
         """Place the call, run it to its end, and send the page its result."""
-        watching = asyncio.create_task(self._watch(), name="figures")
-        try:
-            log = await place(
-                self._plan,
+        async with self._watched():
+            await place(
+                plan,
                 self._telephone,
                 hang_up=self._telephone.over,
                 log=self._log,
                 directory=self._board.network.switch,
             )
+        await self._report(plan)
+
+    async def take(self, leg: Leg) -> None:
+        """Follow a call of the application to the page, and send the page its result."""
+        events = leg.events
+        identity = Identity(events.caller, events.called, leg.uuid, events.conversation_uuid)
+        self._log.answered()
+        async with self._watched():
+            await self._telephone.ended.wait()
+        called = f"{printable(events.called)}, by {printable(events.caller)}"
+        await self._report(CallPlan(called, identity=identity, expect="any"))
+
+    @contextlib.asynccontextmanager
+    async def _watched(self) -> AsyncIterator[None]:
+        watching = asyncio.create_task(self._watch(), name="figures")
+        try:
+            yield
         finally:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
-        report = await conclude(self._plan, log)
+
+    async def _report(self, plan: CallPlan) -> None:
+        report = await conclude(plan, self._log)
         past = await asyncio.to_thread(PastCall.of, report)
         self._board.past.add(past)
         self._tell(

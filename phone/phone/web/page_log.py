@@ -10,6 +10,7 @@ from phone.web.verdicts import judged
 
 __all__ = ["PageLog", "exchange_message", "ncco_message"]
 
+UNSENT_MAX = 100  # a ringing call has a handful
 Tell = Callable[[Mapping[str, Any]], None]
 ABOUT_EXCHANGES = ("answer", "fallback", "event", "transfer")  # moments that requests stand behind
 
@@ -18,14 +19,22 @@ class PageLog(CallLog):
     """A call's log whose entries are sent to a page.
 
     Args:
-        tell: takes a message for the page.
+        send: takes a message for the page.
+        ringing: keep the messages until `answered`; until then they are not the page's affair.
 
     """
 
-    def __init__(self, tell: Tell) -> None:
+    def __init__(self, send: Tell, *, ringing: bool = False) -> None:
         super().__init__(self._moment)
-        self._tell = tell
+        self._send = send
+        self._unsent: list[Mapping[str, Any]] | None = [] if ringing else None
         self._behind: list[dict[str, Any]] = []
+
+    def answered(self) -> None:
+        """Send what was kept, and from now on everything at once."""
+        unsent, self._unsent = self._unsent or [], None
+        for message in unsent:
+            self._send(message)
 
     def exchange(self, exchange: Exchange) -> None:
         """Note a request and its reply; it is told with the moment that it belongs to."""
@@ -52,6 +61,12 @@ class PageLog(CallLog):
         """Note what a `talk` said."""
         super().spoke(words)
         self._tell({"type": "caption", "text": words})
+
+    def _tell(self, message: Mapping[str, Any]) -> None:
+        if self._unsent is None:
+            self._send(message)
+        elif len(self._unsent) < UNSENT_MAX:
+            self._unsent.append(message)
 
     def _moment(self, moment: Moment) -> None:
         behind: list[dict[str, Any]] = []

@@ -17,7 +17,6 @@ from phone.legs.log import Exchange, Problem
 from phone.platform.network import Network
 from phone.platform.registration import Registration
 from phone.web.guard import HEADERS, LOOPBACK, guard
-from phone.web.line import PageTelephone
 from phone.web.settings import SoftphoneSettings
 from phone.web.status import Examine, StackStatus
 from phone.web.switchboard import Switchboard
@@ -146,7 +145,7 @@ class Softphone:
         await socket.prepare(request)
         tab = Tab(self.board, self.board.free_number())
         held = self.network.switch.held
-        held[tab.number] = lambda: PageTelephone(tab.number, tab)
+        held[tab.number] = tab.new_telephone
         self._tabs[tab] = socket
         tab.tell(
             {

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from typing import Any
 
 from aiohttp import WSMsgType, web
@@ -14,7 +14,7 @@ from phone.legs.plan import PlanError
 from phone.legs.telephone import Takes
 from phone.web.line import FRAME_RATES, PageTelephone
 from phone.web.page_call import PageCall
-from phone.web.page_log import exchange_message, ncco_message
+from phone.web.page_log import PageLog, exchange_message, ncco_message
 from phone.web.request import CallRequest
 from phone.web.switchboard import Switchboard
 
@@ -39,9 +39,9 @@ class Tab:
         self._board = switchboard
         self._queue: asyncio.Queue[bytes | str] = asyncio.Queue(QUEUE_MAX)
         self._telephone: PageTelephone | None = None
-        self._call: PageCall | None = None
         self._ringing: asyncio.Future[Takes] | None = None
         self._conversation = ""
+        self._another = False  # whether another telephone has placed the call
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self, socket: web.WebSocketResponse) -> None:
@@ -59,6 +59,10 @@ class Tab:
             await asyncio.gather(writer, *self._tasks, return_exceptions=True)
 
     # What the telephone asks of its page (`Page`), and the switchboard.
+
+    def new_telephone(self) -> PageTelephone:
+        """Return the telephone that rings in the page when its number is called."""
+        return PageTelephone(self.number, self, PageLog(self.tell, ringing=True))
 
     def tell(self, message: Mapping[str, Any]) -> None:
         """Send the page a message."""
@@ -94,12 +98,12 @@ class Tab:
                 self.tell({"type": "missed", "caller": caller})
         if takes == "answer":
             self._telephone = telephone
-            self._begin(self._answered(telephone))
+            self._begin(self._until_over(self._answered(telephone)))
         return takes
 
     def network_exchange(self, exchange: Exchange) -> None:
-        """Report a webhook, if it belongs to the incoming call."""
-        if self._conversation and exchange.fields.get("conversation_uuid") == self._conversation:
+        """Report a webhook, if it belongs to a call that another telephone has placed."""
+        if self._another and exchange.fields.get("conversation_uuid") == self._conversation:
             name = exchange.fields.get("status", "webhook")
             text = f"{name} → {exchange.seen or exchange.status}"
             moment = Moment(exchange.seconds, "event", text)
@@ -109,8 +113,8 @@ class Tab:
                 self.tell(ncco)
 
     def network_problem(self, problem: Problem) -> None:
-        """Report a problem during an incoming call."""
-        if self._telephone is not None and self._call is None:
+        """Report a problem during a call that another telephone has placed."""
+        if self._another:
             self.tell(
                 {
                     "type": "problem",
@@ -168,25 +172,30 @@ class Tab:
             self._error(str(error), "")
             return
         self._telephone = telephone = PageTelephone(self.number, self)
-        self._call = PageCall(self._board, plan, telephone, self.tell)
         self.tell({"type": "state", "state": "calling"})
-        self._begin(self._called(self._call))
-
-    async def _called(self, call: PageCall) -> None:
-        try:
-            await call.run()
-        finally:
-            self._over()
+        call = PageCall(self._board, telephone, PageLog(self.tell), self.tell)
+        self._begin(self._until_over(call.place(plan)))
 
     async def _answered(self, telephone: PageTelephone) -> None:
-        self.tell({"type": "state", "state": "talking"})
+        legs = self._board.network.switch.legs.values()
+        leg = next((leg for leg in reversed(legs) if leg.participant is telephone), None)
+        log = telephone.log
+        if leg is not None and isinstance(log, PageLog) and leg.call.log is log:
+            await PageCall(self._board, telephone, log, self.tell).take(leg)
+            return
+        self._another = True
+        self.tell({"type": "state", "state": "connected"})
+        await telephone.ended.wait()
+
+    async def _until_over(self, work: Coroutine[Any, Any, None]) -> None:
         try:
-            await telephone.ended.wait()
+            await work
         finally:
             self._over()
 
     def _over(self) -> None:
-        self._telephone = self._call = None
+        self._telephone = None
+        self._another = False
         self._conversation = ""
         self.tell({"type": "state", "state": "idle"})
 
@@ -210,7 +219,7 @@ class Tab:
     def _error(self, seen: str, advice: str) -> None:
         self.tell({"type": "error", "seen": seen, "advice": advice})
 
-    def _begin(self, work: Any) -> None:
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

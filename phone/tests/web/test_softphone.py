@@ -228,11 +228,42 @@ async def test_a_call_that_comes_in_is_answered(network: tuple[Softphone, Any]) 
         await page.send(type="decide", takes="answer")
         await page.told("state", state="talking")
         await page.say("speech", 16000, 3.0)
-        await page.send(type="hangup")
-        await page.told("state", state="idle")
+        await page.told("figures")
+        report = await ends(page)
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"{softphone.url}calls/{report['id']}/heard.wav") as reply,
+        ):
+            wav = await reply.read()
     spoken = load("speech", 16000).samples[: 16000 * 3 // 2]
     assert recognise(spoken, to_samples(b"".join(page.heard)), 16000).found
     assert application.statuses()[-1] == "completed"
+    assert report["ok"], report["summary"]
+    assert report["report"]["sockets"][0]["echo"]["whole"]
+    assert [event["status"] for event in report["report"]["events"]][-1] == "completed"
+    assert len(report["report"]["exchanges"]) == len(report["report"]["events"])
+    assert wav[:4] == b"RIFF"
+    assert [told["text"] for told in page.of("moment")][0].startswith("started")
+
+
+async def test_a_call_of_another_telephone_has_its_report_there(
+    softphone: Softphone,
+) -> None:
+    """A page that an NCCO connects to another hears it, and the report is the caller's."""
+    async with PageClient(softphone) as ann, PageClient(softphone) as bob:
+        phone = {"type": "phone", "number": bob.number}
+        ncco = [{"action": "connect", "from": ann.number, "endpoint": [phone]}]
+        async with FakeApplication(ncco=ncco) as application:
+            await ann.call(application.answer_url)
+            await bob.told("ringing")
+            await bob.send(type="decide", takes="answer")
+            await bob.told("state", state="connected")
+            await ann.say("speech", 16000, 2.0)
+            await ends(ann)
+            await bob.told("state", state="idle")
+    spoken = load("speech", 16000).samples[:16000]
+    assert recognise(spoken, to_samples(b"".join(bob.heard)), 16000).found
+    assert not bob.of("report")
 
 
 async def test_a_call_that_comes_in_is_rejected(network: tuple[Softphone, Any]) -> None:
@@ -243,6 +274,7 @@ async def test_a_call_that_comes_in_is_rejected(network: tuple[Softphone, Any]) 
         await page.told("ringing")
         await page.send(type="decide", takes="reject")
         await until(lambda: "rejected" in application.statuses())
+        assert not page.of("moment")
 
 
 async def test_a_page_in_a_call_is_busy(network: tuple[Softphone, Any]) -> None:

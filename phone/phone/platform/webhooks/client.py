@@ -6,6 +6,7 @@ import json
 import ssl
 import time
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Self
@@ -110,6 +111,20 @@ class WebhookClient:
     ) -> None:
         if self._session is not None:
             await self._session.close()
+
+    def noting(
+        self, clock: Callable[[], float], on_exchange: Callable[[Exchange], None]
+    ) -> "WebhookClient":
+        """Return this client, open as it is, for one call that notes its own exchanges.
+
+        Args:
+            clock: for their times.
+            on_exchange: called with each.
+
+        """
+        client = copy(self)
+        client._clock, client._on_exchange = clock, on_exchange
+        return client
 
     async def ask(
         self,

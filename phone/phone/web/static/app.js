@@ -49,6 +49,7 @@ function take(message) {
     case "state":
       if (message.state === "idle") ended();
       else view.state(message.state === "calling" ? "Calling …" : "In the call.");
+      if (message.state === "connected") begin(); // there is no socket to wait for
       break;
     case "rate":
       line?.rateIs(message.rate);
@@ -100,6 +101,7 @@ function take(message) {
       }
       break;
     case "report":
+      cameIn = false;
       view.report(message, line?.recording ?? view.recording);
       stack.look();
       break;
@@ -171,7 +173,6 @@ async function decide(takes) {
   const taken = takes === "answer" && (await openLine());
   connection.send({ type: "decide", takes: taken ? "answer" : "reject" });
   cameIn = taken;
-  if (taken) setTimeout(begin, 300); // there is no socket to wait for
 }
 
 /** @param {string} digit */

@@ -19,7 +19,7 @@
  * @typedef {{where: string, value: string, verdict: "taken" | "refused" | "warning", words: string}} Row
  *
  * @typedef {{type: "hello", number: string, speaks: boolean, calls: CallLine[]}} Hello
- * @typedef {{type: "state", state: "idle" | "calling" | "talking"}} State
+ * @typedef {{type: "state", state: "idle" | "calling" | "talking" | "connected"}} State
  * @typedef {{type: "rate", rate: number}} Rate
  * @typedef {{type: "ringing" | "missed", caller: string}} Ringing
  * @typedef {{type: "moment", seconds: number, kind: string, text: string, behind: unknown[]}} Moment
