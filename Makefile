@@ -43,16 +43,18 @@ UNITS := test-ncco-service test-echo-service test-phone test-bite $(if $(CI),tes
 STACK := test-containers test-calls test-attacks test-deploy
 SIDE_BY_SIDE := $(MAKE) --no-print-directory --output-sync=target -j
 
-.PHONY: test test-alone $(UNITS) $(STACK)
+.PHONY: test test-groups test-alone $(UNITS) $(STACK)
 test: setup ## run the tests (CI=1: also test-softphone, -swarm, -examples, -others, -schemas)
-	@$(SIDE_BY_SIDE) $(UNITS)
-	@$(SIDE_BY_SIDE) $(STACK)
+	@$(SIDE_BY_SIDE) $(if $(CI),test-long-call) test-groups
 	@$(MAKE) --no-print-directory test-alone
 	$(if $(CI),@$(MAKE) --no-print-directory test-softphone test-swarm test-examples)
 
 PYTEST = $(BIN)/python -m pytest
+test-groups: setup
+	@$(SIDE_BY_SIDE) $(UNITS)
+	@$(SIDE_BY_SIDE) $(STACK)
 test-ncco-service test-echo-service test-phone: test-%: setup
-	@$(PYTEST) $*/tests --ignore phone/tests/web/test_browser.py --ignore phone/tests/others
+	@$(PYTEST) $*/tests --ignore phone/tests/browser --ignore phone/tests/others
 test-bite: setup
 	@$(PYTEST) tests/attacks/test_bite.py
 test-containers: setup
@@ -67,12 +69,19 @@ test-attacks: setup
 test-alone: setup
 	@$(PYTEST) bench/tests tests/attacks --ignore tests/attacks/test_bite.py -k "not compose"
 
-# The browser plays and records in real time.
-.PHONY: test-softphone
-test-softphone: setup ## call in a real browser, and check its script (needs npm and Chromium)
+# The browser plays and records in real time: two at once wait for half as long.
+.PHONY: test-softphone test-script test-sound test-page test-long-call
+test-softphone: setup test-script ## call in a real browser, and check its script (needs npm and Chromium)
+	@$(SIDE_BY_SIDE) test-sound test-page
+test-script:
 	@cd phone/tests/web/node && npm ci --silent --no-audit --no-fund && \
 	  npm run --silent types && npm test --silent
-	@$(PYTEST) phone/tests/web/test_browser.py
+test-sound: setup
+	@$(PYTEST) phone/tests/browser/test_browser_sound.py phone/tests/browser/test_browser_people.py
+test-page: setup
+	@$(PYTEST) phone/tests/browser/test_browser_problems.py phone/tests/browser/test_browser_view.py
+test-long-call: setup ## call for five minutes in a real browser (CI does it beside other tests)
+	@LONG_CALL=1 nice $(PYTEST) phone/tests/browser/test_browser_long.py
 
 .PHONY: test-swarm test-examples test-others test-schemas
 # Alone: when an engine leaves a swarm, other containers on it can lose their names.
@@ -88,7 +97,7 @@ test-schemas: ## check the files for Kubernetes and Cloud Run (needs kubectl; do
 .PHONY: screenshot
 screenshot: demo ## renew the README's picture of a call (needs Chromium)
 	@phone/screenshot out/demo.html docs/call.png
-	@PICTURE=docs/softphone.png $(PYTEST) -q phone/tests/web/test_browser.py -k picture
+	@PICTURE=docs/softphone.png $(PYTEST) -q phone/tests/browser -k picture
 
 .PHONY: lint
 lint: setup ## check style, imports and types

@@ -10,6 +10,7 @@ from phone.web.verdicts import judged
 
 __all__ = ["PageLog", "exchange_message", "ncco_message"]
 
+TEXT_SHOWN = 10_000  # characters of a message
 UNSENT_MAX = 100  # a ringing call has a handful
 Tell = Callable[[Mapping[str, Any]], None]
 ABOUT_EXCHANGES = ("answer", "fallback", "event", "transfer")  # moments that requests stand behind
@@ -101,7 +102,12 @@ def ncco_message(exchange: Exchange) -> dict[str, Any] | None:
 
 
 def _parsed(text: str) -> Any:
+    """Return JSON that a browser can read too, else the text: it knows neither NaN nor infinity."""
+    if len(text) > TEXT_SHOWN:
+        return f"{text[:TEXT_SHOWN]}… ({len(text):,} characters)"
     try:
-        return json.loads(text)
+        value = json.loads(text)
+        json.dumps(value, allow_nan=False)
     except (ValueError, RecursionError):
         return text
+    return value

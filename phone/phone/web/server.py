@@ -19,8 +19,9 @@ from phone.platform.registration import Registration
 from phone.web.guard import HEADERS, LOOPBACK, guard
 from phone.web.settings import SoftphoneSettings
 from phone.web.status import Examine, StackStatus
-from phone.web.switchboard import Switchboard
+from phone.web.switchboard import Switchboard, talk_mode
 from phone.web.tab import Tab
+from phone.words import counted
 
 __all__ = ["Softphone", "SoftphoneSettings"]
 
@@ -68,14 +69,16 @@ class Softphone:
         examine: Examine | None = None,
     ) -> None:
         self.settings = settings
+        talk = talk_mode()
         self.network = Network(
             registration,
             port=platform_port,
+            talk=talk,
             folder=folder,
             on_problem=self._problem,
             on_exchange=self._exchange,
         )
-        self.board = Switchboard(settings, self.network)
+        self.board = Switchboard(settings, self.network, talk)
         self._status = StackStatus(settings, examine)
         self._tabs: dict[Tab, web.WebSocketResponse] = {}
         self._port = settings.port
@@ -137,12 +140,15 @@ class Softphone:
         return web.Response(text=text, content_type="text/html")
 
     async def _line(self, request: web.Request) -> web.StreamResponse:
-        if len(self._tabs) >= TABS_MAX:
-            raise web.HTTPServiceUnavailable(text=f"{TABS_MAX} pages are open already.\n")
         socket = web.WebSocketResponse(
             heartbeat=HEARTBEAT_SECONDS, max_msg_size=MESSAGE_MAX_BYTES, compress=False
         )
         await socket.prepare(request)
+        if len(self._tabs) >= TABS_MAX:
+            # A page can read a close's reason, and nothing of a handshake that is refused.
+            seen = f"{counted(TABS_MAX, 'page')} {'is' if TABS_MAX == 1 else 'are'} open already"
+            await socket.close(code=WSCloseCode.TRY_AGAIN_LATER, message=seen.encode())
+            return socket
         tab = Tab(self.board, self.board.free_number())
         held = self.network.switch.held
         held[tab.number] = tab.new_telephone

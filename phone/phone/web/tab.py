@@ -17,12 +17,13 @@ from phone.web.page_call import PageCall
 from phone.web.page_log import PageLog, exchange_message, ncco_message
 from phone.web.request import CallRequest
 from phone.web.switchboard import Switchboard
+from phone.words import printable
 
 __all__ = ["Tab"]
 
 QUEUE_MAX = 1000  # messages for a page that reads slowly; audio beyond that is left out
 SEND_SECONDS = 10.0
-PROTOCOL_ERROR = 1002
+CALLER_SHOWN = 60  # characters
 
 
 class Tab:
@@ -88,6 +89,7 @@ class Tab:
             return "busy"
         self._ringing = asyncio.get_running_loop().create_future()
         self._conversation = conversation
+        caller = printable(caller, CALLER_SHOWN)
         self.tell({"type": "ringing", "caller": caller})
         takes: Takes | None = None
         try:
@@ -159,7 +161,7 @@ class Tab:
         buffer = telephone.buffer
         # A frame waits for the next tick, half of its length on average, behind those before it.
         wait = buffer.wait_ms + FRAME_MS / 2
-        return {"wait_ms": wait, "late": buffer.late, "dropped": buffer.dropped}
+        return {"wait_ms": wait, "breaks": buffer.late + buffer.dropped}
 
     def _place(self, message: Mapping[str, Any]) -> None:
         if self._telephone is not None:

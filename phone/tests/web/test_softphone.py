@@ -22,7 +22,6 @@ from phone.platform.outbound import OutboundPlan
 from phone.platform.registration import Registration
 from phone.testing import FakeApplication, closes_after, echo
 from phone.web import Softphone, SoftphoneSettings
-from phone.web.jitter import FRAMES_MAX, JitterBuffer
 from phone.web.verdicts import judged
 
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -435,24 +434,3 @@ def test_an_ncco_is_judged_field_by_field() -> None:
     (warned,) = [row for row in judged('[{"action":"talk","text":"a","txt":1}]') if row.words]
     assert (warned.where, warned.verdict) == ("[0].txt", "warning")
     assert judged('{"no": "ncco"}') == []
-
-
-def test_the_jitter_buffer_adapts() -> None:
-    """A late frame is one gap; what is not needed for a second is left out; a flood is bounded."""
-    buffer = JitterBuffer()
-    assert buffer.take() is None
-    assert buffer.late == 0
-    buffer.push(b"a")
-    assert buffer.take() == b"a"
-    assert buffer.take() is None
-    assert buffer.late == 1
-    for _ in range(5):
-        buffer.push(b"b")
-    for _ in range(300):
-        buffer.take()
-        buffer.push(b"c")
-    assert buffer.dropped == 4
-    assert buffer.wait_ms == 20
-    for _ in range(10 * FRAMES_MAX):
-        buffer.push(b"d")
-    assert buffer.wait_ms == FRAMES_MAX * 20

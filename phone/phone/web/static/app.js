@@ -90,14 +90,17 @@ function take(message) {
       break;
     case "pong":
       if (line !== null && message.wait_ms !== undefined) {
-        view.ownDelay({
-          microphone: line.inputMs,
-          framing: FRAMING_MS,
-          "the way to the program and back": performance.now() - message.at,
-          "the program's jitter buffer": message.wait_ms,
-          "the page's": 1000 * line.depth,
-          loudspeaker: line.outputMs,
-        });
+        view.ownDelay(
+          {
+            framing: FRAMING_MS,
+            resampling: 1000 * line.resampling,
+            "the way to the program and back": performance.now() - message.at,
+            "the program's jitter buffer": message.wait_ms,
+            "the page's": 1000 * line.depth,
+          },
+          line.devicesMs,
+        );
+        view.breaks(line.breaks, message.breaks ?? 0);
       }
       break;
     case "report":

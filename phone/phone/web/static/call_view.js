@@ -105,7 +105,8 @@ export class CallView {
   /** @param {string | null} caller */
   ringing(caller) {
     byId("ringing").hidden = caller === null;
-    byId("ringing-text").textContent = caller === null ? "" : `${caller} calls`;
+    // A name in letters from right to left does not turn around what stands beside it.
+    byId("ringing-text").replaceChildren(...(caller === null ? [] : [made("bdi", "", caller), " calls"]));
     if (caller !== null) byId("answer").focus();
   }
 
@@ -146,13 +147,24 @@ export class CallView {
     if (figures.delay_ms !== null) this._delay.add(figures.delay_ms);
   }
 
-  /** @param {Record<string, number>} parts in milliseconds, by what takes them. */
-  ownDelay(parts) {
-    const total = Object.values(parts).reduce((sum, part) => sum + part, 0);
-    byId("f-own").textContent = `${Math.round(total)} ms`;
-    byId("f-own").title = Object.entries(parts)
-      .map(([name, part]) => `${name} ${part.toFixed(1)} ms`)
-      .join(", ");
+  /**
+   * Both in milliseconds, by what takes them.
+   * @param {Record<string, number>} page
+   * @param {Record<string, number>} devices
+   */
+  ownDelay(page, devices) {
+    showSum("f-own", page);
+    showSum("f-devices", devices);
+  }
+
+  /**
+   * How often a jitter buffer ran empty or left something out.
+   * @param {number} here
+   * @param {number} program
+   */
+  breaks(here, program) {
+    byId("f-breaks").textContent = `${here + program}`;
+    byId("f-breaks").title = `${here} in the page, ${program} in the program`;
   }
 
   /** @param {import("./protocol.js").Moment} moment */
@@ -255,6 +267,16 @@ export class CallView {
     list.append(made("li", severity, time, made("span", "kind", kind), what));
     if (atEnd) list.scrollTop = list.scrollHeight;
   }
+}
+
+/**
+ * @param {string} id
+ * @param {Record<string, number>} parts in milliseconds.
+ */
+function showSum(id, parts) {
+  const entries = Object.entries(parts);
+  byId(id).textContent = `${Math.round(entries.reduce((sum, [, part]) => sum + part, 0))} ms`;
+  byId(id).title = entries.map(([name, part]) => `${name} ${part.toFixed(1)} ms`).join(", ");
 }
 
 /**

@@ -28,7 +28,7 @@
  * @typedef {{type: "caption", text: string}} Caption
  * @typedef {{type: "key", digit: string}} Key
  * @typedef {{type: "error", seen: string, advice: string}} ErrorMessage
- * @typedef {{type: "pong", at: number, wait_ms?: number, late?: number, dropped?: number}} Pong
+ * @typedef {{type: "pong", at: number, wait_ms?: number, breaks?: number}} Pong
  * @typedef {{type: "figures", rate: number, sent: number, received: number, missing: number,
  *   late: number, overflowed: number, depth_ms: number, delay_ms: number | null,
  *   gaps_ms: (number | null)[]}} Figures

@@ -11,6 +11,7 @@ const LOOK_MS = 3000;
 
 export class StackView {
   constructor() {
+    this._shown = ""; // the services' replies: what does not change keeps its selection and focus
     byId("examine").addEventListener("click", () => this._examine());
     addEventListener("hashchange", () => this._show());
     setInterval(() => this.look(), LOOK_MS);
@@ -22,10 +23,13 @@ export class StackView {
     if (byId("stack-view").hidden) return;
     try {
       const status = await (await fetch("/status")).json();
-      this._services(status.services);
+      const services = JSON.stringify(status.services);
+      if (services !== this._shown) this._services(status.services);
+      this._shown = services;
       this._live(status.calls);
       this.recent(status.recent);
     } catch {
+      this._shown = "";
       byId("services").replaceChildren(made("p", "failure", "The program does not answer."));
     }
   }

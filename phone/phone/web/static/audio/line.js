@@ -25,8 +25,11 @@ export class Line {
   constructor(told) {
     this._told = told;
     this.recording = new Recording();
+    /** Seconds that wait to be heard, and that the resamplers to and from the wire take. */
     this.depth = 0;
-    this.gaps = 0;
+    this.resampling = 0;
+    /** How often the buffer of what is heard ran empty, or left something out. */
+    this.breaks = 0;
     /** @type {AudioContext | null} */
     this._context = null;
     /** @type {AudioWorkletNode | null} */
@@ -93,18 +96,15 @@ export class Line {
     return this._sound !== null;
   }
 
-  /** Milliseconds that the browser takes to play a sound. */
-  get outputMs() {
+  /** Milliseconds that the browser says the microphone and the loudspeaker take. */
+  get devicesMs() {
+    /** @type {(MediaTrackSettings & {latency?: number}) | undefined} */
+    const microphone = this._microphone?.getAudioTracks()[0]?.getSettings();
     const context = this._context;
-    return context === null ? 0 : 1000 * (context.baseLatency + (context.outputLatency || 0));
+    const output = context === null ? 0 : context.baseLatency + (context.outputLatency || 0);
+    return { microphone: 1000 * (microphone?.latency ?? 0), loudspeaker: 1000 * output };
   }
 
-  /** Milliseconds that the browser takes to hand over what the microphone takes. */
-  get inputMs() {
-    /** @type {(MediaTrackSettings & {latency?: number}) | undefined} */
-    const settings = this._microphone?.getAudioTracks()[0]?.getSettings();
-    return 1000 * (settings?.latency ?? 0);
-  }
 
   /** @param {number} rate Hz at which the call wants its frames. */
   rateIs(rate) {
@@ -130,14 +130,16 @@ export class Line {
     this._node = this._context = this._microphone = null;
   }
 
-  /** @param {{said?: ArrayBuffer, recorded?: Int16Array[], depth: number, gaps: number}} message */
+  /** @param {{said?: ArrayBuffer, recorded?: Int16Array[], depth: number, resampling: number,
+   *   breaks: number}} message */
   _take(message) {
     if (message.said !== undefined) this._told.said(message.said);
     if (message.recorded !== undefined) {
       const [said, heard] = message.recorded;
       this.recording.add(said, heard);
       this.depth = message.depth;
-      this.gaps = message.gaps;
+      this.resampling = message.resampling;
+      this.breaks = message.breaks;
       this._told.level(said, heard);
     }
   }

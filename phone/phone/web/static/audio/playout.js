@@ -17,8 +17,9 @@ export class Playout {
     this.rate = rate;
     /** Gaps of silence in a running stream. */
     this.gaps = 0;
-    /** Seconds left out to keep the delay short. */
+    /** Seconds left out to keep the delay short, and how often. */
     this.dropped = 0;
+    this.skips = 0;
     /** @type {Float32Array[]} */
     this._parts = [];
     this._used = 0; // samples of the first part
@@ -74,6 +75,7 @@ export class Playout {
     const count = Math.min(this._waiting, Math.round(seconds * this.rate));
     this._read(new Float32Array(count), count);
     this.dropped += count / this.rate;
+    this.skips += 1;
   }
 
   /**

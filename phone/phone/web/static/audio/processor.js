@@ -1,6 +1,6 @@
 /** The audio thread's end of a line: frames of what is said, sound of what is heard. */
 
-import { Framer, FRAMES_PER_SECOND, rateOf, toFloat, toInt16 } from "./framing.js";
+import { Framer, rateOf, toFloat, toInt16 } from "./framing.js";
 import { Playout } from "./playout.js";
 import { RECORDED_RATE } from "./recording.js";
 import { Resampler } from "./resampler.js";
@@ -78,9 +78,8 @@ class LineProcessor extends AudioWorkletProcessor {
         {
           recorded: both,
           depth: this._playout.depth,
-          gaps: this._playout.gaps,
-          dropped: this._playout.dropped,
-          frame: 1 / FRAMES_PER_SECOND,
+          resampling: this._toWire.delay + (this._fromWire?.delay ?? 0),
+          breaks: this._playout.gaps + this._playout.skips,
         },
         both.map((samples) => samples.buffer),
       );

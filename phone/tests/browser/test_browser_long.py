@@ -1,0 +1,81 @@
+"""A call of five minutes, in real time: CI runs it beside other tests, which wait most of the time.
+
+The machine is busy then. What is held is on the page's own clocks, and what drift and jitter do to
+the buffers is tested in simulated time (`five_minutes.test.js`, `test_jitter.py`).
+"""
+
+import os
+from typing import Any
+
+import pytest
+from browser_page import Open, call, hang_up, recording, speech
+from phone.audio.recognition import recognise
+from phone.testing import FakeApplication
+from phone.web import Softphone
+from playwright.async_api import Page
+
+MINUTES = 5
+# Every quarter of a second: what the page adds, in ms.
+NOTE_DELAYS = """() => {
+    window.delays = [];
+    setInterval(() => delays.push(parseFloat(document.querySelector("#f-own").textContent)), 250);
+}"""
+
+
+async def grown_to(page: Page) -> tuple[int, int]:
+    """Return the bytes that the page's script holds, and the number of the page's elements."""
+    session = await page.context.new_cdp_session(page)
+    await session.send("Performance.enable")
+    await session.send("HeapProfiler.collectGarbage")
+    told = await session.send("Performance.getMetrics")
+    found: dict[str, Any] = {metric["name"]: metric["value"] for metric in told["metrics"]}
+    await session.detach()
+    return round(found["JSHeapUsedSize"]), round(found["Nodes"])
+
+
+async def number(page: Page, figure: str) -> int:
+    """Return a figure that the page shows."""
+    return int((await page.inner_text(figure)).replace(",", ""))
+
+
+@pytest.mark.skipif(
+    not os.environ.get("LONG_CALL"), reason="takes five minutes: make test-long-call"
+)
+@pytest.mark.timeout(900)
+async def test_a_call_of_five_minutes(softphone: Softphone, opened: Open) -> None:
+    """After five minutes the page adds what it added, has lost nothing, and holds no more."""
+    least: list[float] = []
+    grown: list[tuple[int, int]] = []
+    async with FakeApplication() as application:
+        page = await opened(softphone)
+        await call(page, application.answer_url)
+        await page.evaluate(NOTE_DELAYS)
+        page.set_default_timeout(300_000)
+        for minute in range(1, MINUTES + 1):
+            # By the program's clock, which counts the frames.
+            await page.wait_for_function(
+                "frames => Number(document.querySelector('#f-sent').textContent.replace(',', ''))"
+                " >= frames",
+                arg=minute * 3000 - 400,
+                polling=1000,
+            )
+            await page.click("#say")
+            await page.wait_for_timeout(8000)
+            least.append(await page.evaluate("Math.min(...delays.splice(0).filter(isFinite))"))
+            grown.append(await grown_to(page))
+        sent, missing = await number(page, "#f-sent"), await number(page, "#f-missing")
+        await hang_up(page)
+        said, heard, rate = await recording(page)
+    assert await page.inner_text("#verdict") == "The call worked."
+    print("MEASURED", least, grown, sent, missing, len(said) / rate)
+    assert sent >= MINUTES * 3000 - 400
+    assert missing < 100, missing
+    # The audio thread's clock against the program's: neither has run away.
+    assert abs(len(said) / rate - sent / 50) < 5
+    assert min(least) < 100, least
+    assert least[-1] < least[0] + 60, least
+    (first_bytes, first_nodes), *_, (last_bytes, last_nodes) = grown
+    assert last_bytes < first_bytes + 20_000_000, grown
+    assert last_nodes < first_nodes + 1000, grown
+    for samples in (said, heard):
+        assert recognise(speech(rate, 0.5, 4.5), samples[-14 * rate :], rate).found
