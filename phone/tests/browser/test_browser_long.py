@@ -35,7 +35,7 @@ async def grown_to(page: Page) -> tuple[int, int]:
 
 async def number(page: Page, figure: str) -> int:
     """Return a figure that the page shows."""
-    return int((await page.inner_text(figure)).replace(",", ""))
+    return int((await page.text_content(figure) or "").replace(",", ""))
 
 
 @pytest.mark.skipif(
@@ -50,6 +50,7 @@ async def test_a_call_of_five_minutes(softphone: Softphone, opened: Open) -> Non
         page = await opened(softphone)
         await call(page, application.answer_url)
         await page.evaluate(NOTE_DELAYS)
+        await page.click("#to-stack")  # where nothing is drawn 50 times a second
         page.set_default_timeout(300_000)
         for minute in range(1, MINUTES + 1):
             # By the program's clock, which counts the frames.
@@ -59,15 +60,15 @@ async def test_a_call_of_five_minutes(softphone: Softphone, opened: Open) -> Non
                 arg=minute * 3000 - 400,
                 polling=1000,
             )
-            await page.click("#say")
+            await page.locator("#say").dispatch_event("click")
             await page.wait_for_timeout(8000)
             least.append(await page.evaluate("Math.min(...delays.splice(0).filter(isFinite))"))
             grown.append(await grown_to(page))
         sent, missing = await number(page, "#f-sent"), await number(page, "#f-missing")
+        await page.click("#to-call")
         await hang_up(page)
         said, heard, rate = await recording(page)
     assert await page.inner_text("#verdict") == "The call worked."
-    print("MEASURED", least, grown, sent, missing, len(said) / rate)
     assert sent >= MINUTES * 3000 - 400
     assert missing < 100, missing
     # The audio thread's clock against the program's: neither has run away.
@@ -75,7 +76,7 @@ async def test_a_call_of_five_minutes(softphone: Softphone, opened: Open) -> Non
     assert min(least) < 100, least
     assert least[-1] < least[0] + 60, least
     (first_bytes, first_nodes), *_, (last_bytes, last_nodes) = grown
-    assert last_bytes < first_bytes + 20_000_000, grown
-    assert last_nodes < first_nodes + 1000, grown
+    assert last_bytes < first_bytes + 10_000_000, grown
+    assert last_nodes < first_nodes + 500, grown
     for samples in (said, heard):
         assert recognise(speech(rate, 0.5, 4.5), samples[-14 * rate :], rate).found

@@ -16,9 +16,9 @@ from browser_page import Echo, Open, call, echoes, hang_up, recording, speech
 from phone.audio.recognition import is_loud, recognise
 from phone.testing import FakeApplication
 from phone.web import Softphone
-from playwright.async_api import Page, expect
+from playwright.async_api import expect
 
-CALLS = 8  # of which one must show what the page can do, on a machine that is busy with others
+CALLS = 5  # of which one must show what the page can do, on a machine that is busy with others
 SPOILED = 3  # windows, by one break: they overlap by half
 
 
@@ -28,11 +28,6 @@ def last_socket(softphone: Softphone) -> dict[str, Any]:
     assert past is not None
     (socket,) = past.report["sockets"]
     return socket  # type: ignore[no-any-return]  # of JSON
-
-
-async def milliseconds(page: Page, figure: str) -> float:
-    """Return a figure that the page shows."""
-    return float((await page.inner_text(figure)).removesuffix(" ms"))
 
 
 @pytest.mark.parametrize(
@@ -69,27 +64,27 @@ async def test_the_speech_comes_back(
 async def test_the_page_adds_little_delay(softphone: Softphone, opened: Open) -> None:
     """From microphone to ear the page adds less than 100 ms to what the call itself takes.
 
-    What the call takes is in its report, and what the page believes to add stands in it. A machine
-    that is busy with something else delays all of it: one of some calls must show what the page can
-    do.
+    The page shows what it adds; what the call takes is in its report, and the recording has both. A
+    machine that is busy with something else delays all of it: as soon as the page shows that it is
+    not, the speech is said once more and measured, in one of some calls.
     """
-    seen: list[tuple[float, float]] = []
+    added: list[float] = []
     async with FakeApplication() as application:
         application._ncco = [application.connect()]
         page = await opened(softphone)
-        for _ in range(CALLS):
+        while len(added) < CALLS and min(added, default=100.0) >= 100:
             await call(page, application.answer_url)
-            await echoes(page, 200)
+            await page.wait_for_function(
+                "() => parseFloat(document.querySelector('#f-own').textContent) < 100"
+            )
             await expect(page.locator("#f-devices")).to_contain_text(" ms")
-            shown = await milliseconds(page, "#f-own")
+            await page.click("#say")
+            await echoes(page, int(await page.inner_text("#f-received")) + 200)
             await hang_up(page)
             socket = last_socket(softphone)
             line = socket["echo"]["delay_ms"]["p50"] + socket["heard"]["wait_ms"]["p50"]
-            added = Echo.of(*await recording(page), 16000).least_ms - line
-            seen.append((round(added), shown))
-            if added < 100 and shown < 100 and abs(added - shown) < 50:
-                return
-    pytest.fail(f"added, shown in ms: {seen}")
+            added.append(Echo.of(*await recording(page), 16000).least_ms - line)
+    assert min(added) < 100, added
 
 
 async def test_a_file_is_said(softphone: Softphone, opened: Open, tmp_path: Path) -> None:
@@ -147,7 +142,7 @@ async def test_a_moved_call_goes_on(softphone: Softphone, opened: Open) -> None:
         await call(page, application.answer_url, "silence")
         await expect(page.locator("#f-moved")).to_contain_text(" ms")
         before = int(await page.inner_text("#f-received"))
-        shown = await milliseconds(page, "#f-moved")
+        shown = float((await page.inner_text("#f-moved")).removesuffix(" ms"))
         await echoes(page, before + 50)
         await hang_up(page)
         await expect(page.locator("#timeline")).to_contain_text("with 1012 by a move on demand")
