@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from bench import record
+from bench.answer_cases import BARE
 from bench.peers.catalogue import LIMIT, OURS, PLAIN
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,7 +33,7 @@ def figures(name: str) -> dict[str, dict[str, float]]:
 
 SERVERS = figures("2026-11-22-1956-8ee1620")
 GATEWAY = figures("2026-11-22-2102-79cdc8c")
-ANSWERS = figures("2026-11-22-2121-answers-79cdc8c")
+ANSWERS = figures("2026-11-25-2324-answers-02987cd")
 SOAK = figures("2026-11-22-soak")[OURS]
 LOAD = figures("2026-11-22-phone-load")
 MIXER = figures("2026-11-25-2051-mixer-e738f78")["phone"]
@@ -76,8 +77,14 @@ def server_row(label: str) -> str:
 def answers_row(label: str) -> str:
     """Return ncco-service's row of the README's table."""
     case = ANSWERS[label]
+    costs = []
+    for name, unit in (("instructions_user", 1000), ("cpu_us", 1)):
+        value = case.get(name)
+        ratio = value / ANSWERS[BARE][name] if value else None
+        costs += [f"{value / unit:,.0f}", f"{ratio:.2f}"] if value else ["–", "–"]
     rate = f"{case['flat_out_per_second']:,.0f}" if "flat_out_per_second" in case else "–"
-    return f"| {label} | {rate} | {case['at_rate_p50_ms']:.2f} / {case['at_rate_p99_ms']:.2f} |"
+    times = f"{case['at_rate_p50_ms']:.2f} / {case['at_rate_p99_ms']:.2f}"
+    return f"| {label} | {' | '.join(costs)} | {rate} | {times} |"
 
 
 def mixer_row(members: int) -> str:
@@ -120,6 +127,9 @@ def sentences() -> dict[str, list[str]]:
     ours, plain = SERVERS[OURS], SERVERS["websockets-uvloop"]
     void = [outcome for _, outcome in HOP["trials"]].count("void")
     per_call = GATEWAY["gateway"]["kib_per_call"]
+    bare, reading, unsigned, signed = (
+        round(case["instructions_user"] / 1000) for case in list(ANSWERS.values())[:4]
+    )
     return {
         BENCH: [
             f"held {two:,.0f} calls, one held {one:,.0f}: {two / one:.2f} times",
@@ -135,6 +145,9 @@ def sentences() -> dict[str, list[str]]:
             f"{GATEWAY[OURS]['calls_held']:,.0f}",
             f"{void} of {len(HOP['trials'])} trials were void",
             f"Caddy takes {per_call:.0f} KiB a call",
+            f"Of the {unsigned - bare:,.0f} thousand instructions over the bare view, "
+            f"{reading - bare:,.0f} are",
+            f"A signature takes {signed - unsigned:,.0f} thousand",
         ],
         PHONE: [
             f"With 50 members for a minute, {MIXER['late_ticks']:.0f} of {MIXER['ticks']:,.0f} "
