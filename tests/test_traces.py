@@ -14,15 +14,31 @@ from tests.waiting import until
 from tools.processes import ProcessStack
 from tools.stack import SERVICES, Service, StackError
 
+HANDLER = """
+from opentelemetry import trace
+
+def think():
+    with trace.get_tracer("mine").start_as_current_span("think"):
+        pass
+
+async def handler(call):
+    await call.in_thread(think)
+    async for _, event in call:
+        if isinstance(event, bytes):
+            await call.send(event)
+"""
+"""An audio handler that echoes, and makes a span of its own."""
 SHADOW = 'raise ImportError("No module named opentelemetry")'
 """Stands before the library where it is to be missing."""
 
 
-def test_a_moved_call_has_one_trace() -> None:
+def test_a_moved_call_has_one_trace(tmp_path: Path) -> None:
     """Spans of both services, each in the one that led to it, before and after the move."""
+    (tmp_path / "traced.py").write_text(HANDLER)
     with Collector() as collector:
         traced = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url}
-        echo = traced | {"DRAIN_SECONDS": "0", "AUDIO_HANDLER": "delay", "DELAY_MS": "20"}
+        echo = traced | {"DRAIN_SECONDS": "0", "AUDIO_HANDLER": "traced:handler"}
+        echo["PYTHONPATH"] = str(tmp_path)
         with ProcessStack({"ncco-service": traced, "echo-service": echo}) as stack:
             with during_a_call(stack, "--seconds", "4", "--expect", "any") as outcome:
                 talked = time.monotonic() + 0.5
@@ -40,7 +56,9 @@ def test_a_moved_call_has_one_trace() -> None:
     moves = named(spans, "socket_ended")  # until there is an echo-service again
     first, second = named(spans, "call")
     handshakes, handlers = named(spans, "handshake"), named(spans, "handler")
-    assert len(spans) == 1 + len(moves) + 2 + len(handshakes) + len(handlers)
+    thoughts = named(spans, "think")
+    assert [span.parent for span in thoughts] == [span.id for span in handlers]
+    assert len(spans) == 1 + len(moves) + 2 + 3 * 2
     assert answer.parent == ""
     assert first.parent == answer.id
     assert second.parent == moves[-1].id
@@ -72,7 +90,7 @@ def test_a_silent_collector_holds_up_nothing() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         traced = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{silent.getsockname()[1]}"}
         with ProcessStack({"ncco-service": traced, "echo-service": traced}) as stack:
-            for outcome in place(stack, "--seconds", "1", count=2):
+            for outcome in place(stack, "--seconds", "1"):
                 outcome.assert_worked()
             assert [stack.stop(service) for service in SERVICES] == [0, 0]
 

@@ -18,7 +18,14 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from opentelemetry.trace import SpanKind, StatusCode, Tracer, set_span_in_context, use_span
+from opentelemetry.trace import (
+    SpanKind,
+    StatusCode,
+    Tracer,
+    set_span_in_context,
+    set_tracer_provider,
+    use_span,
+)
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 __all__ = ["CallTrace", "Traces"]
@@ -103,6 +110,7 @@ class Traces:
         )
         self._provider.add_span_processor(processor)
         self._tracer = self._provider.get_tracer("echo_service")
+        set_tracer_provider(self._provider)  # of spans that handlers make
 
     def call(self, traceparent: object, handshake_seconds: float, ago: float) -> CallTrace:
         """Begin the spans of a call; arguments as of `CallTrace`."""

@@ -428,3 +428,14 @@ def test_a_dockerfile_follows_the_house(folder: str) -> None:
         assert re.search(r"--require-hashes -r (requirements\.txt|\$\{REQUIREMENTS\})", code)
     ignored = (ROOT / folder / ".dockerignore").read_text().splitlines()
     assert "*" in ignored, "deny by default"
+
+
+@pytest.mark.parametrize("service", ["ncco-service", "echo-service"])
+def test_traces_add_to_what_is_locked(service: str) -> None:
+    """With the extra, everything else has the same version, and the library is there."""
+    locks = [
+        set(re.findall(r"^(\S+==\S+)", (ROOT / service / file).read_text(), re.MULTILINE))
+        for file in ("requirements.txt", "requirements-traces.txt")
+    ]
+    assert locks[0] < locks[1]
+    assert any(line.startswith("opentelemetry-sdk==") for line in locks[1])
