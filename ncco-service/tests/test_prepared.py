@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from ncco_service.ncco.prepared import MAX_FORMS, PreparedAnswer
 from ncco_service.ncco.template import PLACEHOLDERS, Template, TemplateError, load
 from ncco_service.ncco.tickets import with_authorization
+from ncco_service.ncco.traceparent import TraceparentHeader
 
 HOME = Path(__file__).resolve().parent.parent
 Write = Callable[[Any], Path]
@@ -35,6 +36,26 @@ TEMPLATES: dict[str, list[dict[str, Any]]] = {
     "the caller is who was called": [CONNECT | {"from": "${to}"}],
     "no number as the caller": [CONNECT | {"from": "call ${uuid}"}],
     "a caller of its own": [CONNECT | {"from": "447700900123"}],
+    "with a traceparent of its own": [
+        {
+            "action": "connect",
+            "endpoint": [
+                {"type": "websocket", "uri": "${socket_url}", "headers": {"traceparent": "own"}}
+            ],
+        }
+    ],
+    "without room for a traceparent": [
+        {
+            "action": "connect",
+            "endpoint": [
+                {
+                    "type": "websocket",
+                    "uri": "${socket_url}",
+                    "headers": {"uuid": "${uuid}", "long": "x" * 400},
+                }
+            ],
+        }
+    ],
     "with an authorization": [
         {
             "action": "connect",
@@ -66,14 +87,22 @@ VALUES = st.fixed_dictionaries(
     }
 )
 PREPARED = {
-    name: PreparedAnswer(Template(Path(name), document)) for name, document in TEMPLATES.items()
+    name: PreparedAnswer(Template(Path(name), document), TraceparentHeader())
+    for name, document in TEMPLATES.items()
 }
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
-@given(values=VALUES, authorization=st.sampled_from([None, {"type": "vonage"}, {"type": "%s"}]))
+@given(
+    values=VALUES,
+    authorization=st.sampled_from([None, {"type": "vonage"}, {"type": "%s"}]),
+    traceparent=st.none() | st.from_regex("00-[0-9a-f]{32}-[0-9a-f]{16}-01", fullmatch=True),
+)
 def test_the_text_is_the_filled_templates(
-    name: str, values: dict[str, str], authorization: dict[str, str] | None
+    name: str,
+    values: dict[str, str],
+    authorization: dict[str, str] | None,
+    traceparent: str | None,
 ) -> None:
     """For callers of every kind, first and later ones; and what is refused is refused alike."""
     template = Template(Path(name), TEMPLATES[name])
@@ -84,17 +113,21 @@ def test_the_text_is_the_filled_templates(
         problems = error.problems
     if problems:
         with pytest.raises(TemplateError) as refused:
-            PREPARED[name].text(values, authorization)
+            PREPARED[name].text(values, authorization, traceparent)
         assert refused.value.problems == problems
         return
+    if traceparent:
+        document = TraceparentHeader().put(document, traceparent)
     if authorization:
         document = with_authorization(document, authorization)
-    assert PREPARED[name].text(values, authorization) == json.dumps(document)
+    assert PREPARED[name].text(values, authorization, traceparent) == json.dumps(document)
 
 
 def test_a_value_that_is_refused_does_not_refuse_the_next_caller() -> None:
     """Nothing is kept of a call whose values the platform would refuse."""
-    prepared = PreparedAnswer(Template(Path("ncco.json"), TEMPLATES["as shipped"]))
+    prepared = PreparedAnswer(
+        Template(Path("ncco.json"), TEMPLATES["as shipped"]), TraceparentHeader()
+    )
     with pytest.raises(TemplateError):
         prepared.text(PLACEHOLDERS | {"to": "x" * 600}, None)
     assert PLACEHOLDERS["to"] in prepared.text(PLACEHOLDERS, None)
@@ -102,7 +135,9 @@ def test_a_value_that_is_refused_does_not_refuse_the_next_caller() -> None:
 
 def test_what_is_kept_is_bounded() -> None:
     """However many hosts requests name, memory is not theirs to take."""
-    prepared = PreparedAnswer(Template(Path("ncco.json"), TEMPLATES["as shipped"]))
+    prepared = PreparedAnswer(
+        Template(Path("ncco.json"), TEMPLATES["as shipped"]), TraceparentHeader()
+    )
     for number in range(3 * MAX_FORMS):
         url = f"https://host-{number}.example/webhooks/events"
         assert url in prepared.text(PLACEHOLDERS | {"events_url": url}, None)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from ncco_service.ncco import template
@@ -35,8 +35,8 @@ class Documents:
         busy: what a caller hears when all lines are busy, as JSON text.
         after: what a caller gets after a handler hung up, as JSON text; None: the call ends.
         authorization: makes the authorization of the websocket of the call with a uuid, or None.
-        warnings: constructs whose behaviour is surprising, in any of them.
         traceparents: gives the socket the name of the call's trace, where there is one.
+        warnings: constructs whose behaviour is surprising, in any of them.
 
     """
 
@@ -48,8 +48,8 @@ class Documents:
     busy: str
     after: str | None
     authorization: Callable[[str], dict[str, str] | None]
+    traceparents: TraceparentHeader
     warnings: tuple[str, ...] = ()
-    traceparents: TraceparentHeader = field(default_factory=TraceparentHeader)
 
     @classmethod
     def load(cls, settings: Settings) -> "Documents":
@@ -78,15 +78,17 @@ class Documents:
             for each in (answer, call, meeting, fallback, busy, after)
             for warning in each.warnings
         )
+        traceparents = TraceparentHeader()
         return cls(
             answer,
-            PreparedAnswer(answer),
+            PreparedAnswer(answer, traceparents),
             call,
             meeting,
             json.dumps(fallback.document),
             json.dumps(busy.document),
             json.dumps(after.document) if after.document else None,
             authorization,
+            traceparents,
             warnings,
         )
 
@@ -110,12 +112,7 @@ class Documents:
             TemplateError: the values make it a document that the platform would refuse.
 
         """
-        if not traceparent:
-            return self.prepared.text(values, self.authorization(values["uuid"]))
-        document = self.traceparents.put(self.template.fill(values), traceparent)
-        if authorization := self.authorization(values["uuid"]):
-            document = with_authorization(document, authorization)
-        return json.dumps(document)
+        return self.prepared.text(values, self.authorization(values["uuid"]), traceparent)
 
     def reconnect(
         self,

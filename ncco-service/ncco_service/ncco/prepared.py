@@ -11,6 +11,7 @@ from typing import Any
 
 from ncco_service.ncco.template import NUMBER, PLACEHOLDERS, Template
 from ncco_service.ncco.tickets import with_authorization
+from ncco_service.ncco.traceparent import TraceparentHeader, with_header
 
 __all__ = ["PreparedAnswer"]
 
@@ -20,7 +21,9 @@ _ID = re.compile(r"(CON-)?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32}
 _KINDS = {"from": NUMBER, "to": NUMBER, "uuid": _ID, "conversation_uuid": _ID}
 _URLS = ("socket_url", "events_url")
 _PLACEHOLDER = re.compile(rf"\$\{{({'|'.join(PLACEHOLDERS)})\}}")
-_AUTHORIZATION = "${authorization}"  # no template has it: as a placeholder it is unknown
+# No template has these: as placeholders they are unknown.
+_AUTHORIZATION = "${authorization}"
+_TRACEPARENT = "${traceparent}"
 
 
 class PreparedAnswer:
@@ -28,19 +31,27 @@ class PreparedAnswer:
 
     Args:
         template: of the answer.
+        traceparents: gives the socket the name of the call's trace.
 
     """
 
-    def __init__(self, template: Template) -> None:
+    def __init__(self, template: Template, traceparents: TraceparentHeader) -> None:
         self._template = template
+        self._traceparents = traceparents
         self._forms: dict[tuple[object, ...], str] = {}
 
-    def text(self, values: Mapping[str, str], authorization: Mapping[str, str] | None) -> str:
+    def text(
+        self,
+        values: Mapping[str, str],
+        authorization: Mapping[str, str] | None,
+        traceparent: str | None = None,
+    ) -> str:
         """Fill it for one call.
 
         Args:
             values: as in ``Template.fill``.
             authorization: of the websocket, or None.
+            traceparent: of the call's trace, or None.
 
         Returns:
             The same as filling the template and writing it as JSON.
@@ -51,26 +62,34 @@ class PreparedAnswer:
         """
         key = _kind(values)
         if key is None or self._template.query:
-            return json.dumps(_with(self._template.fill(values), authorization))
-        key = (*key, authorization is None)
+            filled = self._template.fill(values)
+            if traceparent:
+                filled = self._traceparents.put(filled, traceparent)
+            return json.dumps(_with(filled, authorization))
+        key = (*key, authorization is None, traceparent is None)
         form = self._forms.get(key)
         if form is None:
             if len(self._forms) == MAX_FORMS:
                 self._forms.clear()
-            form = self._forms[key] = self._form(values, authorization is not None)
-        if authorization is None:
+            form = self._form(values, authorization is not None, traceparent)
+            self._forms[key] = form
+        if authorization is None and traceparent is None:
             return form % values
-        return form % {**values, "authorization": json.dumps(authorization)}
+        given = {"authorization": json.dumps(authorization), "traceparent": traceparent}
+        return form % {**values, **given}
 
-    def _form(self, values: Mapping[str, str], authorized: bool) -> str:
+    def _form(self, values: Mapping[str, str], authorized: bool, traceparent: str | None) -> str:
         """Check one call's document; return its text, with %(name)s for what differs."""
         filled = self._template.fill(values)
         document = [
             {name: raw[name] for name in action}  # without a ``from`` that was left out
             for action, raw in zip(filled, self._template.document, strict=True)
         ]
+        if traceparent and self._traceparents.put(filled, traceparent) != filled:
+            document = with_header(document, _TRACEPARENT)
         text = json.dumps(_with(document, _AUTHORIZATION if authorized else None))
         text = text.replace("%", "%%").replace(f'"{_AUTHORIZATION}"', "%(authorization)s")
+        text = text.replace(_TRACEPARENT, "%(traceparent)s")
 
         def slot(match: re.Match[str]) -> str:
             name = match[1]

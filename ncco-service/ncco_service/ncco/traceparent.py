@@ -9,7 +9,7 @@ import structlog
 from ncco_service.ncco.unchecked import is_websocket
 from ncco_service.ncco.validation import problems_of
 
-__all__ = ["TRACEPARENT", "TraceparentHeader"]
+__all__ = ["TRACEPARENT", "TraceparentHeader", "with_header"]
 
 logger = structlog.get_logger()
 
@@ -27,7 +27,7 @@ class TraceparentHeader:
 
         Without room for it the document stays as it is; the first time, a warning is logged.
         """
-        longer = [_with_header(action, traceparent) for action in document]
+        longer = with_header(document, traceparent)
         if not problems_of(longer):
             return longer
         if not self._warned:
@@ -39,6 +39,11 @@ class TraceparentHeader:
                 "the traces of such calls are in parts; shorten the headers in the document",
             )
         return document
+
+
+def with_header(document: list[dict[str, Any]], traceparent: str) -> list[dict[str, Any]]:
+    """Give the header to every websocket endpoint that has none, whether or not it fits."""
+    return [_with_header(action, traceparent) for action in document]
 
 
 def _with_header(action: Mapping[str, Any], traceparent: str) -> dict[str, Any]:
