@@ -1,6 +1,7 @@
 """Replicas of echo-service: their addresses, behind one name of the network."""
 
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 from ncco_service.discovery import fetch
@@ -10,6 +11,7 @@ __all__ = ["Replicas", "addresses"]
 REFRESH_SECONDS = 1.0
 HEALTH_SECONDS = 1.0
 MAX_REPLICAS = 256
+CHECKS_AT_ONCE = 16
 
 
 def addresses(name: str, port: int) -> list[str]:
@@ -44,8 +46,9 @@ class Replicas:
         """Resolve the addresses again; return the seconds until the next poll."""
         current = [f"http://{address}" for address in addresses(self._name, self._port)]
         gone = [url for url in self.urls if url not in current]
-        known = current + [url for url in gone if _answers(url)]
-        self.urls = tuple(known[:MAX_REPLICAS])
+        with ThreadPoolExecutor(CHECKS_AT_ONCE) as pool:  # the lost ones each take a second
+            lives = dict(zip(gone, pool.map(_answers, gone), strict=True))
+        self.urls = (*current, *(url for url in gone if lives[url]))[:MAX_REPLICAS]
         return REFRESH_SECONDS
 
 
