@@ -123,7 +123,7 @@ def _times(values: Sequence[float | None]) -> str:
 def main() -> int:
     """Run the command line; return the exit status."""
     parser = argparse.ArgumentParser(prog="bench.answers", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=8, help="of each measurement")
+    parser.add_argument("--seconds", type=float, default=6, help="of each measurement")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--results", type=Path, default=BENCH / "results")
     options = parser.parse_args()
