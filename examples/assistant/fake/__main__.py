@@ -9,9 +9,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from .journal import Journal
 from .manners import ANSWERS, FAULTS, Manner
 from .server import serving, url_of
-from .session import Journal
 from .voice import available
 
 

@@ -12,8 +12,10 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
+from .journal import Journal
 from .manners import Manner
-from .session import Broken, Journal, Session
+from .responses import Broken
+from .session import Session
 
 __all__ = ["serving", "url_of"]
 

@@ -29,7 +29,6 @@ __all__ = [
     "Transcribed",
     "Truncated",
     "parse",
-    "parse",
 ]
 
 

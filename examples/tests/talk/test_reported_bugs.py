@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 from assistant.fake.manners import ANSWERS, Turn
-from assistant.fake.session import FIRST_ITEM_MS
+from assistant.fake.responses import FIRST_ITEM_MS
 from assistant.formats import read_wav
 
 from tools.processes import ProcessStack
