@@ -48,6 +48,11 @@ async def echoes(page: Page, frames: int) -> None:
     )
 
 
+async def received(page: Page) -> int:
+    """Return how many frames have come back."""
+    return int((await page.inner_text("#f-received")).replace(",", ""))
+
+
 async def hang_up(page: Page) -> None:
     """Hang up, and wait for the result."""
     await page.click("#hang-up")
