@@ -15,7 +15,7 @@ from echo_service.handlers import AudioCall, CallEnded, CallFailed, Cleared, Dtm
 from echo_service.logs import get_logger
 
 from . import protocol
-from .connection import Connection, ModelError
+from .connection import Cause, Connection, ModelError
 from .detector import Detector, Heard, Tuning
 from .downlink import Downlink, corrections
 from .formats import converters, format_for, read_wav
@@ -48,7 +48,7 @@ SLOW_SECONDS = 0.02
 STRANGE_MESSAGES = 20
 """Messages that are none of the protocol, after which the server is given up."""
 
-FATAL = {
+FATAL: dict[str, Cause] = {
     "session_expired": "session ended",
     "insufficient_quota": "limit",
     "rate_limit_exceeded": "limit",
@@ -349,7 +349,7 @@ class Conversation:
         if event.status == "failed" and not commands:
             if event.reason in FATAL or self._retried:
                 raise ModelError(
-                    FATAL.get(event.reason, "refused"),  # type: ignore[arg-type]  # a Cause, above
+                    FATAL.get(event.reason, "refused"),
                     f"the model failed to respond: {event.reason}",
                 )
             # Once more, as the server asks for.
@@ -362,7 +362,7 @@ class Conversation:
 
     async def _server_error(self, event: protocol.ServerError) -> None:
         if event.code in FATAL:
-            raise ModelError(FATAL[event.code], event.message)  # type: ignore[arg-type]  # as above
+            raise ModelError(FATAL[event.code], event.message)
         active = event.code == "conversation_already_has_active_response"
         level = (
             logger.debug if active or event.code == "response_cancel_not_active" else logger.warning
