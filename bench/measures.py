@@ -67,7 +67,13 @@ class Measures:
         plan, key = self.plan, f"paced{calls}"
         warmup = plan.sound_warmup if peer.plays else plan.warmup
         report, spent = self._measured(
-            peer, "paced", calls=calls, seconds=plan.seconds, warmup=warmup, sound=peer.plays
+            peer,
+            "paced",
+            calls=calls,
+            seconds=plan.seconds,
+            warmup=warmup,
+            sound=peer.plays,
+            mute=peer.mute,
         )
         return {
             f"{key}_p50_ms": report.delay_ms.p50,

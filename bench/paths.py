@@ -50,6 +50,7 @@ MEASURED: dict[str, tuple[str, ...]] = {
     "handler": ("paced", "held"),
     "record": ("paced",),
     "play": ("paced",),
+    "play-mute": ("paced",),
     "tickets": ("handshakes",),
 }
 """What is measured of each server."""

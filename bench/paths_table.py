@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 from bench.peers.catalogue import LIMIT, OURS
 from bench.record import median
 
-__all__ = ["ROWS", "Row", "markdown"]
+__all__ = ["ROWS", "Row", "markdown", "ratio_rows"]
 
 UVLOOP = "websockets-uvloop"
 
 
 class Row(NamedTuple):
-    """A ratio: `figure` of the server `of`, over that of the server `over`.
+    """A ratio: `figure` of the server `of`, over that of the server `over`, and the goal for it.
 
     `counted` is the same in user instructions, `at_most` whether the goal is an upper bound.
     """
@@ -23,9 +23,14 @@ class Row(NamedTuple):
     figure: str
     of: str
     over: str
-    goal: float
+    goal: float | None = None
     at_most: bool = False
     counted: str | None = None
+
+    @property
+    def goal_text(self) -> str:
+        """The goal for the table; empty if there is none."""
+        return "" if self.goal is None else f"{'≤' if self.at_most else '≥'} {self.goal:g}"
 
     def ratio(self, figure: str | None, medians: Mapping[str, Mapping[str, float | None]]) -> str:
         """Return the ratio of a figure's medians, `–` where it is not known."""
@@ -38,7 +43,14 @@ _HANDSHAKES = ("handshakes_per_second", "handshakes_instructions_user")
 ROWS = (
     Row("a handler's frame over the fast path's", _COST[0], "handler", OURS, 1.25, True, _COST[1]),
     Row("a recorded frame over the fast path's", _COST[0], "record", OURS, 1.5, True, _COST[1]),
-    Row("a played frame over the fast path's", _COST[0], "play", OURS, 0.7, True, _COST[1]),
+    Row("a played frame over the fast path's", _COST[0], "play-mute", OURS, 0.7, True, _COST[1]),
+    Row(
+        "a played frame and one of the caller's over the fast path's",
+        _COST[0],
+        "play",
+        OURS,
+        counted=_COST[1],
+    ),
     Row("calls held with a handler over plain websockets", "calls_held", "handler", UVLOOP, 2),
     Row("calls held over picows", "calls_held", OURS, "picows", 1.05),
     Row("calls held over the C loop", "calls_held", OURS, LIMIT, 0.75),
@@ -64,19 +76,27 @@ _FIGURES = {
 }
 
 
-def markdown(results: Mapping[str, Any]) -> str:
-    """Return the tables of a run, with notes."""
-    medians = {
-        name: {figure: median(values) for figure, values in rounds.items()}
-        for name, rounds in results["figures"].items()
-    }
-    on, rounds = results["machine"], results["plan"]["rounds"]
-    ratios = [
-        f"| {row.label} | {'≤' if row.at_most else '≥'} {row.goal:g} "
-        f"| {row.ratio(row.figure, medians)} "
+def ratio_rows(results: Mapping[str, Any]) -> list[str]:
+    """Return the rows of the table of ratios."""
+    medians = _medians(results)
+    return [
+        f"| {row.label} | {row.goal_text} | {row.ratio(row.figure, medians)} "
         f"| {row.ratio(row.counted, medians) if row.counted else ''} |"
         for row in ROWS
     ]
+
+
+def _medians(results: Mapping[str, Any]) -> dict[str, dict[str, float | None]]:
+    return {
+        name: {figure: median(values) for figure, values in rounds.items()}
+        for name, rounds in results["figures"].items()
+    }
+
+
+def markdown(results: Mapping[str, Any]) -> str:
+    """Return the tables of a run, with notes."""
+    medians = _medians(results)
+    on, rounds = results["machine"], results["plan"]["rounds"]
     figures = [
         f"| {label} | "
         + " | ".join(_cell(medians[name], f, d) for f, (_, d) in _FIGURES.items())
@@ -92,7 +112,7 @@ def markdown(results: Mapping[str, Any]) -> str:
             f"commit {results['commit']}.\n",
             "| ratio | goal | measured | in user instructions |",
             "| --- | ---: | ---: | ---: |",
-            *ratios,
+            *ratio_rows(results),
             f"\n| server | {heads} |",
             "| --- |" + " ---: |" * len(_FIGURES),
             *figures,

@@ -37,7 +37,8 @@ def of_flood(peer: Peer, cores: Cores, depth: int) -> float:
 
 def of_paced(peer: Peer, cores: Cores) -> float:
     """Count the instructions for a frame of paced calls, or of the sound that they are played."""
-    options = {"calls": PACED_CALLS, "warmup": 0, "open_seconds": 60, "sound": peer.plays}
+    options = {"calls": PACED_CALLS, "warmup": 0, "open_seconds": 60}
+    options |= {"sound": peer.plays, "mute": peer.mute}
     seconds = SOUND_SECONDS if peer.plays else PACED_SECONDS
     few, many = (_run(peer, cores, "paced", {**options, "seconds": n}) for n in seconds)
     return (many[1] - few[1]) / (many[0].frames_back - few[0].frames_back)

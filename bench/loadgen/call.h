@@ -43,6 +43,7 @@ struct run {
     bool closing; /* from now on a peer may hang up */
     bool deaf;    /* nothing is read once a call is open */
     bool sound;   /* the peer plays a sound of its own: its frames are counted, not compared */
+    bool mute;    /* no audio is sent */
     char *tokens; /* for the handshakes, one a line, each used once; NULL: they carry none */
     struct histogram handshake;
     char failure[256]; /* the first thing that went wrong; empty: nothing */

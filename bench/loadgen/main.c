@@ -36,6 +36,7 @@ static const char usage[] =
     "  --frames F          end a flood after F echoes, or after F handshakes; --seconds is then the\n"
     "                      bound\n"
     "  --sound             paced: the peer plays a sound; its frames are counted, not compared\n"
+    "  --mute              paced: send no audio\n"
     "  --tokens FILE       bearer tokens for the handshakes, one a line, each used once\n"
     "  --late-ms T         an echo that takes longer is late (none is)\n"
     "  --stop-late F       end a paced run once F frames were late\n"
@@ -148,7 +149,7 @@ static struct options read_options(int argc, char **argv, struct run *run)
         {"seconds", 1, NULL, 's'}, {"warmup", 1, NULL, 'w'}, {"open-seconds", 1, NULL, 'o'},
         {"depth", 1, NULL, 'd'},   {"frames", 1, NULL, 'f'}, {"window", 1, NULL, 'i'},
         {"stop-late", 1, NULL, 'l'}, {"late-ms", 1, NULL, 't'},
-        {"sound", 0, NULL, 'S'}, {"tokens", 1, NULL, 'T'}, {"help", 0, NULL, 'H'}, {NULL, 0, NULL, 0},
+        {"sound", 0, NULL, 'S'}, {"mute", 0, NULL, 'M'}, {"tokens", 1, NULL, 'T'}, {"help", 0, NULL, 'H'}, {NULL, 0, NULL, 0},
     };
     struct options options = {
         .calls = 100, .depth = 1, .seconds = 5, .warmup = 1, .open_seconds = 30};
@@ -168,6 +169,7 @@ static struct options read_options(int argc, char **argv, struct run *run)
         case 't': options.late_ms = number("--late-ms", optarg, 0.1, 60000); break;
         case 'i': options.window = number("--window", optarg, 0.1, 3600); break;
         case 'S': run->sound = true; break;
+        case 'M': run->mute = true; break;
         case 'T': run->tokens = read_tokens(optarg); break;
         case 'H': fputs(usage, stdout); exit(0);
         default: fputs(usage, stderr); exit(2);

@@ -31,6 +31,8 @@ static void send_due(struct run *run, struct state *state, struct call *call, in
 {
     struct report *report = state->report;
     bool counts = wanted >= state->from && wanted < state->to;
+    if (run->mute)
+        return;
     if (call->state == CALL_OPEN && call_send_frames(run, call, 1)) {
         if (counts) {
             report->sent++;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import secrets
 import shutil
@@ -51,6 +52,7 @@ class Peer:
         missing: says what is not installed, and what to do; None when all is there.
         countable: whether valgrind can count its instructions.
         plays: whether it plays a sound of its own instead of an echo.
+        mute: whether its callers send no audio meanwhile.
         authenticates: whether its handshakes need a ticket, signed with `SOCKET_SECRET`.
 
     """
@@ -62,6 +64,7 @@ class Peer:
     missing: Callable[[], str | None] = lambda: None
     countable: bool = True
     plays: bool = False
+    mute: bool = False
     authenticates: bool = False
 
 
@@ -155,10 +158,12 @@ PEERS: tuple[Peer, ...] = (
     ),
 )
 
+_PLAY = _ours("play", "a long sound is played", AUDIO_HANDLER="play", PLAY_FILE=str(SOUND))
 PATHS: tuple[Peer, ...] = (
     _ours("handler", "its own handler sends each frame back", AUDIO_HANDLER=SEND_BACK),
     _ours("record", "calls are recorded", AUDIO_HANDLER="record", RECORDINGS_DIR=str(RECORDINGS)),
-    _ours("play", "a long sound is played", AUDIO_HANDLER="play", PLAY_FILE=str(SOUND)),
+    _PLAY,
+    dataclasses.replace(_PLAY, name="play-mute", label="the same, to a silent caller", mute=True),
     _ours("tickets", "tickets are checked", SOCKET_AUTH="ticket", SOCKET_SECRET=SOCKET_SECRET),
 )
 """echo-service where it does more than echo: see `bench.paths`."""
