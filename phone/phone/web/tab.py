@@ -23,6 +23,7 @@ __all__ = ["Tab"]
 
 QUEUE_MAX = 1000  # messages for a page that reads slowly; audio beyond that is left out
 SEND_SECONDS = 10.0
+PING_AT_MAX = 1e12  # ms on a page's clock, which begins with the page
 CALLER_SHOWN = 60  # characters
 
 
@@ -149,7 +150,7 @@ class Tab:
             case {"type": "decide", "takes": ("answer" | "reject") as takes}:
                 if self._ringing is not None and not self._ringing.done():
                     self._ringing.set_result(takes)
-            case {"type": "ping", "at": int() | float() as at}:
+            case {"type": "ping", "at": int() | float() as at} if abs(at) < PING_AT_MAX:
                 self.tell({"type": "pong", "at": at, **self._own_delay()})
             case _:
                 self._error("a message that the program does not know", "reload the page")

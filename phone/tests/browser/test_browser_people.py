@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from browser_page import Open, call, echoes, hang_up, recording, speech
+from browser_page import Open, call, echoes, hang_up, recording, speech, until
 from phone.audio.recognition import is_loud, recognise
 from phone.platform.ncco.document import parse_actions
 from phone.platform.ncco.endpoints import Phone
@@ -39,7 +39,8 @@ async def test_three_tabs_meet(softphone: Softphone, opened: Open) -> None:
             await call(page, application.answer_url, source)
             await expect(page.locator("#timeline")).to_contain_text("standup")
         await call(pages[0], application.answer_url, "speech")
-        await page.wait_for_timeout(4500)
+        await expect(pages[0].locator("#timeline")).to_contain_text("standup")
+        await page.wait_for_timeout(5000)
         await asyncio.gather(*map(hang_up, pages))
         recordings = [await recording(page) for page in pages]
     (_, own, rate), *others = recordings
@@ -70,6 +71,7 @@ async def test_a_call_that_comes_in(
     await expect(page.locator("#ringing-text")).to_have_text(f"{HOSTILE} calls")
     await page.click("#reject")
     await expect(page.locator("#ringing")).to_be_hidden()
+    await until(lambda: "rejected" in application.statuses())
     let_call(softphone, number, [application.connect()])
     await page.click("#answer")
     await expect(page.locator("#state")).to_have_text("In the call.")

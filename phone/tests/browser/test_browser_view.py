@@ -51,7 +51,6 @@ async def test_the_browser_speaks_where_no_voice_is_installed(
         page = await opened(softphone)
         await page.evaluate(NOTE_SPEECH)
         await call(page, app.answer_url, "silence")
-        await expect(page.locator("#caption")).to_have_text("“Hello.”")
         await expect(page.locator("#caption")).to_have_text("“Good & bye <3”")
         await expect(page.locator("#result")).to_be_visible()
         assert await page.evaluate("spoken") == ["Hello.", "Good & bye <3", None]

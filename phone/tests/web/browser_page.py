@@ -1,5 +1,6 @@
 """A softphone's page in a browser: what tests do in it, and what they measure in its recording."""
 
+import asyncio
 import itertools
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -66,6 +67,13 @@ async def recording(page: Page) -> tuple[Samples, Samples, int]:
         await page.click("text=Both sides")
     both, rate = soundfile.read(await (await download.value).path(), dtype="int16")
     return both[:, 0], both[:, 1], rate
+
+
+async def until(happened: Callable[[], bool]) -> None:
+    """Wait for something outside of the page."""
+    async with asyncio.timeout(WAIT_MS / 1000):
+        while not happened():  # noqa: ASYNC110 - it has no event of its own
+            await asyncio.sleep(0.05)
 
 
 @dataclass(frozen=True)

@@ -112,6 +112,40 @@ async def test_a_page_moves_its_call(softphone: Softphone) -> None:
     assert (move["close_code"], len(application.handshakes)) == (1012, 2)
 
 
+STRANGE = (
+    "",
+    "null",
+    "[" * 50_000,
+    '{"type": "ping", "at": 1e999}',
+    '{"type": "ping", "at": 1' + 400 * "0" + "}",
+    '{"type": "key", "digit": "12"}',
+    '{"type": "call"}',
+    '{"type": "call", "answer_url": 5}',
+    '{"type": "call", "answer_url": "http://localhost/", "faults": ["rain"]}',
+    '{"type": "call", "answer_url": "http://localhost/", "save": "/etc/passwd"}',
+)
+
+
+async def test_what_no_page_sends_is_refused(softphone: Softphone) -> None:
+    """Each gets an error; a message that is too long ends its own page only."""
+    async with FakeApplication() as application, PageClient(softphone) as page:
+        await page.send(type="hangup")
+        await page.send(type="decide", takes="answer")
+        for text in STRANGE:
+            await page._socket.send_str(text)
+        await page._socket.send_bytes(b"odd")
+        await until(lambda: len(page.of("error")) == len(STRANGE))
+        assert all(error["seen"] for error in page.of("error"))
+        async with PageClient(softphone) as other:
+            await other._socket.send_str(" " * 100_000)
+            await until(lambda: other._socket.close_code == 1009)
+        await page.call(application.answer_url)
+        await page.told("figures")
+        for _ in range(500):  # ten seconds of sound at once
+            await page._socket.send_bytes(bytes(640))
+        assert (await ends(page))["ok"]
+
+
 async def test_keys_reach_the_application(softphone: Softphone) -> None:
     """A key of the page's keypad becomes an event on the socket."""
     async with FakeApplication() as application, PageClient(softphone) as page:
