@@ -45,6 +45,12 @@ COMPOSE = (
         "",
         "That domain, such as voice.example.org; certificates come by themselves.",
     ),
+    ("ACME_EMAIL", "", "Where the authority writes to when a certificate of that domain runs out."),
+    (
+        "ACME_DIRECTORY",
+        "",
+        "Another authority than Let's Encrypt: the URL of its ACME directory.",
+    ),
     ("HTTP_PORT", "80", "The port of this machine for that domain's certificates."),
     ("HTTPS_PORT", "443", "The port of this machine for that domain."),
     (

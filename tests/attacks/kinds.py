@@ -134,7 +134,7 @@ def _compose() -> ComposeStack:
     }
     # The webhooks name a host that is not this machine's, as the telephone network's do.
     merged["ncco-service"] |= {"SOCKET_URL": "wss://voice.example.org/socket", **operator}
-    return ComposeStack(merged)
+    return ComposeStack(merged, env={"SILENCE_SECONDS": f"{LIMITS.dead_seconds:g}"})
 
 
 def _compose_urls(stack: Stack) -> Urls:
@@ -166,13 +166,12 @@ KINDS: Mapping[str, Kind] = {
     "compose": Kind(
         start=_compose,
         urls=_compose_urls,
-        # The gateway's own (gateway/Caddyfile), for all that happens before a call.
+        # The gateway's own (gateway/haproxy.cfg), for all that happens before a call.
         limits=replace(
             LIMITS,
             handshake_seconds=5,
             request_seconds=10,
-            # It hands on what it has, and cannot tell then whose fault it is.
-            unfinished=(400, 0, 503),
+            unfinished=(400, 0, 408),
             keeps_alive=True,
             unfolds=True,
         ),
@@ -180,6 +179,6 @@ KINDS: Mapping[str, Kind] = {
         source=None,  # the echo service sees the gateway's address in any case
         operator_token=TOKEN,
         fair=False,  # a frame passes the gateway twice, and nobody can say for how long it waited
-        settle_seconds=20,  # the gateway keeps its connections to ncco-service for 15
+        settle_seconds=20,
     ),
 }

@@ -7,20 +7,23 @@ import json
 import secrets
 import socket
 import ssl
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
-from phone import CallPlan, call
 from tests.compose import ROOT, ComposeStack
 from tests.engine import docker, free_port
 from tests.waiting import until
 
 HERE = Path(__file__).resolve().parent
 NAME = "calls.localhost"
-"""A name for which Caddy is its own certificate authority."""
+"""A name for which no public authority has a certificate."""
+DOMAIN = "calls.example.test"
+"""A name for which a test has an authority."""
 SPOOF = {
     "X-Forwarded-Host": "evil.example",
     "X-Forwarded-Proto": "https",
@@ -49,32 +52,39 @@ class Gateway:
         published = [f"--publish=127.0.0.1:{outer}:{inner}" for outer, inner in ports.items()]
         docker(
             "run", "--detach", "--name", self.name, "--network", self.name, "--read-only",
-            "--cap-drop", "ALL", "--cap-add", "NET_BIND_SERVICE", "--tmpfs", "/tmp",
-            "--volume", "/var/lib/gateway", "--env", f"SITE_ADDRESS={NAME}",
+            "--cap-drop", "ALL", "--tmpfs", "/tmp", "--env", f"SITE_ADDRESS={NAME}",
+            "--volume", f"{self.name}:/certificates",
             "--health-interval", "1s", *published, self.name,
         )  # fmt: skip
         until(lambda: self.get("/ncco")[0] == 200, "the gateway to forward", 20)
-        until(lambda: "BEGIN" in self.authority(), "the gateway's authority", 20)
 
     def remove(self) -> None:
         """Remove everything that `start` created."""
         for name in (self.name, f"{self.name}-backend"):
             docker("rm", "--force", "--volumes", name)
         docker("network", "rm", self.name)
+        docker("volume", "rm", "--force", self.name)
         docker("rmi", "--force", self.name)
 
-    def authority(self) -> str:
-        """Return the certificate of Caddy's own authority."""
-        path = "/var/lib/gateway/caddy/pki/authorities/local/root.crt"
-        return docker("exec", self.name, "sh", "-c", f"cat {path} 2>/dev/null || true")
+    def certificate(self) -> str:
+        """Return the certificate that it has until an authority gives it another."""
+        return docker("exec", self.name, "openssl", "x509", "-in", "/tmp/site.pem")
+
+    def renew(self, certificate: str) -> None:
+        """Put a certificate with its key where the gateway looks for a renewed one."""
+        script = "import pathlib, sys; pathlib.Path('/c/site.pem').write_text(sys.argv[1])"
+        docker(
+            "run", "--rm", "--volume", f"{self.name}:/c", "python:3.13-slim",
+            "python", "-c", script, certificate,
+        )  # fmt: skip
 
     def get(
-        self, path: str, headers: dict[str, str] | None = None, tls: bool = False
+        self, path: str, headers: dict[str, str] | None = None, tls: str = ""
     ) -> tuple[int, Any, http.client.HTTPMessage]:
-        """GET a path exactly as given; return status, JSON or text, and headers."""
+        """GET a path as given, by TLS if a CA is; return status, JSON or text, and headers."""
         connection: http.client.HTTPConnection
         if tls:
-            context = ssl.create_default_context(cadata=self.authority())
+            context = ssl.create_default_context(cadata=tls)
             connection = _Named("127.0.0.1", self.https, timeout=20, context=context)
             headers = {"Host": NAME, **(headers or {})}
         else:
@@ -165,13 +175,14 @@ def test_without_a_tunnel_the_gateway_says_it_itself(gateway: Gateway) -> None:
 
 def test_a_domain_has_a_certificate_and_believes_nobody(gateway: Gateway) -> None:
     """With your own domain there is no proxy in front: forwarded headers are overwritten."""
-    status, seen, _ = gateway.get("/webhooks/answer", SPOOF, tls=True)
+    own = gateway.certificate()
+    status, seen, _ = gateway.get("/webhooks/answer", SPOOF, tls=own)
     assert status == 200
     headers = seen["headers"]
     assert headers["x-forwarded-host"] == headers["host"] == NAME
     assert headers["x-forwarded-proto"] == "https"
     assert "192.0.2.7" not in headers["x-forwarded-for"]
-    assert gateway.get("/readyz", tls=True)[0] == 404
+    assert gateway.get("/readyz", tls=own)[0] == 404
 
 
 def test_a_domain_sends_http_to_https(gateway: Gateway) -> None:
@@ -193,7 +204,7 @@ def test_silence_is_cut_off(gateway: Gateway, port: str) -> None:
 
 
 def test_nothing_private_listens_on_the_network(gateway: Gateway) -> None:
-    """Another container reaches neither the health page nor Caddy's administration."""
+    """Another container reaches no port but the gateway's own."""
     script = (
         "import socket, sys\n"
         "for port in sys.argv[2:]:\n"
@@ -205,7 +216,7 @@ def test_nothing_private_listens_on_the_network(gateway: Gateway) -> None:
 
 
 def test_its_health_is_its_own(gateway: Gateway) -> None:
-    """The container's health check asks only Caddy; `ready` says whether a call would work."""
+    """The container's health check asks only HAProxy; `ready` says whether a call would work."""
     until(
         lambda: "healthy" in docker("inspect", "-f", "{{.State.Health.Status}}", gateway.name),
         "the image's own health check",
@@ -259,32 +270,65 @@ def test_what_the_services_answer_they_log(gateway: Gateway) -> None:
     assert "/webhooks/forwarded" not in log
 
 
-async def test_no_reload_cuts_a_call(running: ComposeStack) -> None:
-    """A reload is refused, so that the sockets of this Caddy's configuration live on."""
-    refused = ""
+def test_a_renewed_certificate_cuts_nothing(gateway: Gateway) -> None:
+    """It is used for new connections, while those of before go on."""
+    context = ssl.create_default_context(cadata=gateway.certificate())
+    before = _Named("127.0.0.1", gateway.https, timeout=20, context=context)
+    renewed = trustme.CA()
+    certificate = renewed.issue_cert(NAME).private_key_and_cert_chain_pem.bytes().decode()
+    try:
+        before.request("GET", "/ncco", headers={"Host": NAME})
+        assert before.getresponse().read()
+        gateway.renew(certificate)
+        authority = renewed.cert_pem.bytes().decode()
+        until(lambda: gateway.get("/ncco", tls=authority)[0] == 200, "the new certificate", 20)
+        before.request("GET", "/ncco", headers={"Host": NAME})
+        assert before.getresponse().status == 200
+    finally:
+        before.close()
 
-    def reload(_: object) -> None:
-        nonlocal refused
-        if not refused:
-            command = ("caddy", "reload", "--force", "--config", "/etc/caddy/Caddyfile")
-            done = running.run("exec", "-T", "gateway", *command, "--adapter", "caddyfile")
-            refused = f"{done.returncode} {done.stdout}"
 
-    plan = CallPlan(running.answer_url, audio="tone", seconds=1)
-    report = await call(plan, on_progress=reload)
-    assert refused.startswith("1 "), refused
-    assert report.ok, report.problems
+@pytest.fixture
+def authority(tmp_path: Path) -> Path:
+    """Return a folder with a certificate authority's configuration and its certificate."""
+    issuer = trustme.CA()
+    own = issuer.issue_cert("authority")
+    issuer.cert_pem.write_to_path(tmp_path / "ca.pem")
+    own.private_key_pem.write_to_path(tmp_path / "own.key")
+    own.cert_chain_pems[0].write_to_path(tmp_path / "own.pem")
+    settings = {
+        "listenAddress": ":14000", "managementListenAddress": ":15000", "httpPort": 80,
+        "certificate": "/edge/own.pem", "privateKey": "/edge/own.key",
+    }  # fmt: skip
+    (tmp_path / "pebble.json").write_text(json.dumps({"pebble": settings}))
+    tmp_path.chmod(0o755)  # the containers' users do not own it
+    for file in tmp_path.iterdir():
+        file.chmod(0o644)
+    return tmp_path
 
 
-def test_a_call_under_ones_own_domain() -> None:
-    """With docker-compose.domain.yml the NCCO names the domain, and a call by TLS works."""
+def test_a_call_under_ones_own_domain(authority: Path) -> None:
+    """With docker-compose.domain.yml an authority checks the domain, and a call by TLS works."""
     files = [ROOT / "docker-compose.domain.yml", HERE / "domain" / "docker-compose.yml"]
     # Of a port mapping the first part, so that tests are open to this machine only.
     ports = {name: f"127.0.0.1:{free_port()}" for name in ("HTTP_PORT", "HTTPS_PORT")}
-    with ComposeStack(files=files, env={"SITE_ADDRESS": NAME, **ports}) as stack:
-        target = f"https://{NAME}/webhooks/answer"
+    env = {
+        "SITE_ADDRESS": DOMAIN,
+        "ACME_DIRECTORY": "https://authority:14000/dir",
+        "EDGE": str(authority),
+        **ports,
+    }
+    with ComposeStack(files=files, env=env) as stack:
+        trusted = ssl.create_default_context(cafile=str(authority / "ca.pem"))
+        trusted.check_hostname = False
+        roots = f"https://{stack.address('authority')}:15000/roots/0"
+        with urllib.request.urlopen(roots, timeout=20, context=trusted) as answer:
+            (authority / "root.pem").write_bytes(answer.read())
+        (authority / "root.pem").chmod(0o644)
+        until(lambda: "a new certificate" in stack.logs("gateway"), "the certificate in use", 60)
+        target = f"https://{DOMAIN}/webhooks/answer"
         done = stack.run("run", "--rm", "phone", "call", target, "--json", "--seconds", "1")
         report = json.loads(done.stdout[done.stdout.index("{\n") :])
         assert report["ok"], report["problems"]
-        assert report["sockets"][0]["uri"] == f"wss://{NAME}/socket"
-        assert {event["url"] for event in report["events"]} == {f"https://{NAME}/webhooks/events"}
+        assert report["sockets"][0]["uri"] == f"wss://{DOMAIN}/socket"
+        assert {event["url"] for event in report["events"]} == {f"https://{DOMAIN}/webhooks/events"}

@@ -59,7 +59,7 @@ def test_a_service_can_change_nothing(running: ComposeStack, service: str) -> No
 def test_the_gateway_can_change_nothing(running: ComposeStack) -> None:
     """The gateway can write nothing either, and has no capability that it could use."""
     inside = ("exec", running.container("gateway"), "sh", "-c")
-    for place in ("/", "/etc/caddy", "/usr/bin"):
+    for place in ("/", "/etc/gateway", "/usr/bin"):
         said = docker(*inside, f"touch {place}/planted 2>&1 || true")
         assert "Read-only file system" in said or "Permission denied" in said
     assert_powerless(docker(*inside, "cat /proc/self/status"))

@@ -21,8 +21,9 @@ from tests.compose import ROOT, ComposeStack
 DOMAIN = ROOT / "docker-compose.domain.yml"
 METRICS = ("deploy/metrics/prometheus", "deploy/metrics/grafana")
 IMAGES = ("ncco-service", "echo-service", "gateway", "ready", "phone", "secrets", "ngrok", *METRICS)
+KEEPER = "gateway/certificates"
+"""Folder of the image that only one's own domain needs."""
 OWN = (
-    "certificates",
     "recordings",
     "call-keys",
     "metrics",
@@ -107,10 +108,10 @@ def test_nobody_has_privileges(services: dict[str, Any]) -> None:
         assert not [source for source in mounted if "docker.sock" in source], name
 
 
-def test_only_two_have_a_capability(services: dict[str, Any]) -> None:
-    """Caddy's image needs one to start, and the phone two to become the owner of its folder."""
+def test_only_the_phone_has_a_capability(services: dict[str, Any]) -> None:
+    """It needs two to become the owner of its folder."""
     added = {name: service["cap_add"] for name, service in services.items() if "cap_add" in service}
-    assert added == {"gateway": ["NET_BIND_SERVICE"], "phone": ["SETGID", "SETUID"]}
+    assert added == {"phone": ["SETGID", "SETUID"]}
 
 
 def test_nobody_is_root_but_a_job_without_a_network(services: dict[str, Any]) -> None:
@@ -223,7 +224,6 @@ def test_a_secret_is_a_file_and_only_for_whom_it_concerns(services: dict[str, An
             users.setdefault(mount["source"], set()).add(name)
             own = mount["source"] in OWN
             assert name in jobs(services) or mount.get("read_only") or own, (name, mount)
-    assert users["certificates"] == {"gateway"}
     assert users["recordings"] == {"echo-service"}
     assert users["call-keys"] == {"ncco-service"}
     assert users["socket-secret"] == {"secrets", "ncco-service", "echo-service"}
@@ -404,7 +404,26 @@ def test_a_domain_publishes_the_web_ports_and_nothing_else() -> None:
     assert "SITE_ADDRESS" in refused.stdout
 
 
-@pytest.mark.parametrize("folder", IMAGES)
+def test_a_domain_adds_one_service_under_the_same_rules() -> None:
+    """It is as restricted as the others, and alone may write the volume with the certificate."""
+    services = read(DOMAIN, SITE_ADDRESS="calls.example.com")["services"]
+    keeper = services["certificates"]
+    assert keeper["build"]["context"] == str(ROOT / KEEPER)
+    for rule in (
+        "cap_drop", "init", "logging", "networks", "read_only", "restart", "security_opt", "tmpfs",
+    ):  # fmt: skip
+        assert keeper[rule] == services["ready"][rule], rule
+    assert set(keeper["deploy"]["resources"]["limits"]) == {"cpus", "memory", "pids"}
+    mounts = {
+        (name, mount.get("read_only", False))
+        for name, service in services.items()
+        for mount in service.get("volumes", [])
+        if mount["source"] == "certificates"
+    }
+    assert mounts == {("certificates", False), ("gateway", True)}
+
+
+@pytest.mark.parametrize("folder", [*IMAGES, KEEPER])
 def test_a_dockerfile_follows_the_house(folder: str) -> None:
     """Dockerfiles have an argument for the base, a user, a stop signal and labels, and no curl."""
     text = (ROOT / folder / "Dockerfile").read_text()
@@ -413,12 +432,12 @@ def test_a_dockerfile_follows_the_house(folder: str) -> None:
     assert "# syntax" not in text
     assert not [line for line in lines if line.startswith("FROM") and "@sha256" in line]
     assert re.search(
-        r"^ARG (PYTHON|CADDY|NGROK|PROMETHEUS|GRAFANA)_IMAGE=[a-z/]+:[0-9a-z.-]+$",
+        r"^ARG (PYTHON|DEBIAN|NGROK|PROMETHEUS|GRAFANA)_IMAGE=[a-z/]+:[0-9a-z.-]+$",
         code,
         re.MULTILINE,
     )
     assert re.search(r"^USER [1-9]\d*:[1-9]\d*$", code, re.MULTILINE)
-    assert re.search(r"^STOPSIGNAL SIG(TERM|INT)$", code, re.MULTILINE)
+    assert re.search(r"^STOPSIGNAL SIG(TERM|INT|USR1)$", code, re.MULTILINE)
     assert re.search(r"^(CMD|ENTRYPOINT) \[", code, re.MULTILINE)
     assert re.search(r"^HEALTHCHECK (NONE|.*CMD \[)", code, re.MULTILINE)
     assert "org.opencontainers.image.title" in code
