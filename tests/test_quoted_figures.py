@@ -38,6 +38,7 @@ SOAK = figures("2026-11-22-soak")[OURS]
 LOAD = figures("2026-11-22-phone-load")
 MIXER = figures("2026-11-25-2051-mixer-e738f78")["phone"]
 BY_ITSELF = record.read(RESULTS / "2026-11-22-1956-8ee1620.json")
+HOPS = figures("2026-11-25-2341-gateway-7486088")
 HOP = record.read(RESULTS / "2026-11-22-2102-79cdc8c.json")["gateway"]
 ROWS = {
     "epoll loop in C (the limit)": LIMIT,
@@ -49,6 +50,9 @@ ROWS = {
     "websockets, asyncio's loop": PLAIN,
     "Tornado, as in the original guide": "tornado",
 }
+
+
+GATEWAYS = ("HAProxy 3.0, the gateway", "nginx 1.26", "Caddy 2.6, the gateway before")
 
 
 def text_of(page: str) -> str:
@@ -87,6 +91,17 @@ def answers_row(label: str) -> str:
     return f"| {label} | {' | '.join(costs)} | {rate} | {times} |"
 
 
+def hop_row(label: str) -> str:
+    """Return a gateway's row of the README's table."""
+    gateway, caddy = HOPS[label.split()[0].lower()], HOPS["caddy"]
+    costs = [gateway[f"paced{calls}_cpu_us"] for calls in (100, 200)]
+    shares = [gateway[name] / caddy[name] for name in ("paced100_cpu_us", "paced200_cpu_us")]
+    return (
+        f"| {label} | {costs[0]:.1f} / {costs[1]:.1f} | {shares[0]:.2f} / {shares[1]:.2f} "
+        f"| {gateway['kib_per_call']:.1f} |"
+    )
+
+
 def mixer_row(members: int) -> str:
     """Return the line of the table of the phone's mixer."""
     return f"| {members} | {MIXER[f'members{members}_tick_ms']:.2f} ms |"
@@ -110,10 +125,11 @@ def load_row(calls: int) -> str:
     [
         (BENCH, server_row, list(ROWS)),
         (BENCH, answers_row, list(ANSWERS)),
+        (BENCH, hop_row, list(GATEWAYS)),
         (PHONE, load_row, [200, 400, 600]),
         (PHONE, mixer_row, [2, 10, 25, 50]),
     ],
-    ids=["servers", "answers", "load", "mixer"],
+    ids=["servers", "answers", "gateways", "load", "mixer"],
 )
 def test_tables(page: str, row: Callable[[Any], str], labels: list[Any]) -> None:
     """Every row of a table of results equals the kept figures."""
@@ -126,7 +142,7 @@ def sentences() -> dict[str, list[str]]:
     two, one = BY_ITSELF["replicas"]["two"], BY_ITSELF["replicas"]["one"]
     ours, plain = SERVERS[OURS], SERVERS["websockets-uvloop"]
     void = [outcome for _, outcome in HOP["trials"]].count("void")
-    per_call = GATEWAY["gateway"]["kib_per_call"]
+    per_call = HOPS["haproxy"]["kib_per_call"]
     bare, reading, unsigned, signed = (
         round(case["instructions_user"] / 1000) for case in list(ANSWERS.values())[:4]
     )
@@ -144,7 +160,6 @@ def sentences() -> dict[str, list[str]]:
             f"{HOP['calls_held']} calls held, where one core without the gateway held "
             f"{GATEWAY[OURS]['calls_held']:,.0f}",
             f"{void} of {len(HOP['trials'])} trials were void",
-            f"Caddy takes {per_call:.0f} KiB a call",
             f"Of the {unsigned - bare:,.0f} thousand instructions over the bare view, "
             f"{reading - bare:,.0f} are",
             f"A signature takes {signed - unsigned:,.0f} thousand",
@@ -154,8 +169,9 @@ def sentences() -> dict[str, list[str]]:
             f"ticks were more than 20 ms late, the worst {MIXER['worst_lag_ms']:.1f} ms, at "
             f"{MIXER['cpu_share'] * 100:.1f} % of a core."
         ],
-        "docs/containers.md": [f"Caddy needs {per_call:.0f} KiB and two open files for a call"],
-        "docker-compose.yml": [f"each connection takes some {per_call / 2:.0f} KiB"],
+        "docs/containers.md": [
+            f"HAProxy, which needs {per_call:.0f} KiB and two open files for a call"
+        ],
         ".env.example": [f"Memory of the gateway: {per_call:.0f} KiB a call"],
     }
 

@@ -59,7 +59,11 @@ COMPOSE = (
         "Files that the gateway may have open: two for each call. Raise it for over 2,000 calls, "
         "and GATEWAY_MEMORY too.",
     ),
-    ("GATEWAY_MEMORY", "512M", "Memory of the gateway: 100 KiB a call, twice that to be safe."),
+    (
+        "GATEWAY_MEMORY",
+        "512M",
+        "Memory of the gateway: 7 KiB a call, and 84 KiB for each body that stalls.",
+    ),
     ("PROMETHEUS_PORT", "9090", "The port of this machine (loopback only) for Prometheus."),
     ("GRAFANA_PORT", "3000", "The port of this machine (loopback only) for Grafana."),
     ("PROMETHEUS_IMAGE", "prom/prometheus:v2.53.0", "Prometheus' image."),

@@ -27,7 +27,8 @@ def _median(file: str, peer: str, figure: str) -> float:
     return value
 
 
-_COST = "2026-11-25-gateway-cost"
+_BYTES = "2026-11-25-gateway-cost"
+_COST = "2026-11-25-2341-gateway-7486088"
 FIGURES = {
     "calls a core": _median("2026-11-22-1956-8ee1620", OURS, "calls_held"),
     "KiB a call": _median("2026-11-22-1956-8ee1620", OURS, "kib_per_call"),
@@ -36,9 +37,9 @@ FIGURES = {
         "2026-11-22-2121-answers-79cdc8c", "ncco-service, signed", "flat_out_per_second"
     ),
     "MiB at 1,140 calls": _median("2026-11-22-soak", OURS, "last_memory_mib"),
-    "bytes a frame": _median(_COST, OURS, "bytes_in_per_frame"),
-    "gateway's cost": _median(_COST, "gateway", "cpu_us_per_echoed_frame")
-    / _median(_COST, OURS, "cpu_us_per_echoed_frame"),
+    "bytes a frame": _median(_BYTES, OURS, "bytes_in_per_frame"),
+    "gateway's cost": _median(_COST, "haproxy", "paced200_cpu_us")
+    / _median(_COST, "haproxy", "paced200_service_cpu_us"),
 }
 
 
