@@ -378,3 +378,20 @@ def test_pieces_may_have_gaps_and_odd_ends(file: StereoFile, tmp_path: Path) -> 
     assert left[::SAMPLES].tolist() == [1, 2, 0, 0, 3]
     assert right[::SAMPLES].tolist() == [0, 0, 4, 0, 0]
     assert len(left) == 5 * SAMPLES
+
+
+async def test_jobs_are_done_in_order_and_their_errors_are_kept(where: Path) -> None:
+    """What waits for others is done before what is queued after it; an error is its own."""
+    done: list[int] = []
+    async with Recorder(where, 0) as recorder:
+        disk = recorder._disk
+        jobs = [disk.submit_soon(done.append, 1), disk.submit_soon(int, "x")]
+        jobs.append(disk.submit_soon(done.append, 2))
+        assert not any(job.done for job in jobs)
+        await disk.run(done.append, 3)
+        assert done == [1, 2, 3]
+        assert all(job.done for job in jobs)
+        with pytest.raises(ValueError, match="invalid literal"):
+            jobs[1].check()
+        alone = disk.submit_soon(done.append, 4)
+        await until(lambda: alone.done)

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..logs import get_logger
 from . import folder as files
-from .disk import Disk
+from .disk import BATCH_SECONDS, Disk
 from .stereo_file import Piece, StereoFile
 from .timeline import Track
 
@@ -18,8 +18,8 @@ __all__ = ["Recording"]
 
 logger = get_logger(__name__)
 
-WRITE_SECONDS = 0.5
-"""Time between two writes of a call: what a crash can lose."""
+LOST_SECONDS = 0.5
+"""What a crash can lose of a call: it is written so often."""
 
 AHEAD_IN_SECONDS = 2.0
 """How far ahead of real time audio may come; what comes earlier is not recorded."""
@@ -125,14 +125,15 @@ class Recording:
             return
         problem: OSError | None = None
         try:
-            job = self._disk.submit(file.write, *self._taken())
+            job = self._disk.submit_soon(file.write, *self._taken())
             while self._ended is None:
-                await self._pause(WRITE_SECONDS)
+                await self._pause(LOST_SECONDS - BATCH_SECONDS)
                 # While the thread is busy with the last write, no other is queued.
-                if job.done():
-                    job.result()
-                    job = self._disk.submit(file.write, *self._taken())
-            await asyncio.wrap_future(job)
+                if job.done:
+                    job.check()
+                    job = self._disk.submit_soon(file.write, *self._taken())
+            # The thread works in order: the last write is done by then.
+            await self._disk.run(job.check)
             await self._disk.run(file.write, *self._taken())
         except OSError as error:
             problem = error
