@@ -77,9 +77,9 @@ test-script:
 	@cd phone/tests/web/node && npm ci --silent --no-audit --no-fund && \
 	  npm run --silent types && npm test --silent
 test-sound: setup
-	@$(PYTEST) phone/tests/browser/test_browser_sound.py phone/tests/browser/test_browser_people.py
+	@$(PYTEST) phone/tests/browser/test_browser_sound.py
 test-page: setup
-	@$(PYTEST) phone/tests/browser/test_browser_problems.py phone/tests/browser/test_browser_view.py
+	@$(PYTEST) phone/tests/browser --ignore phone/tests/browser/test_browser_sound.py
 test-long-call: setup ## call for five minutes in a real browser (CI does it beside other tests)
 	@LONG_CALL=1 nice $(PYTEST) phone/tests/browser/test_browser_long.py
 
