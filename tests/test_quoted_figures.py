@@ -39,6 +39,7 @@ LOAD = figures("2026-11-22-phone-load")
 MIXER = figures("2026-11-25-2051-mixer-e738f78")["phone"]
 BY_ITSELF = record.read(RESULTS / "2026-11-22-1956-8ee1620.json")
 HOPS = figures("2026-11-25-2341-gateway-7486088")
+TLS = figures("2026-11-25-gateway-tls")
 HOP = record.read(RESULTS / "2026-11-22-2102-79cdc8c.json")["gateway"]
 ROWS = {
     "epoll loop in C (the limit)": LIMIT,
@@ -102,6 +103,18 @@ def hop_row(label: str) -> str:
     )
 
 
+def with_tls() -> str:
+    """Return the sentence about gateways that end TLS."""
+    ours, caddy = TLS["haproxy"], TLS["caddy"]
+    names = ("paced100_cpu_us", "paced200_cpu_us")
+    own, others = (" / ".join(f"{of[name]:.1f}" for name in names) for of in (ours, caddy))
+    shares = " / ".join(f"{ours[name] / caddy[name]:.2f}" for name in names)
+    return (
+        f"HAProxy takes {own} µs and {ours['kib_per_call']:.0f} KiB a call, "
+        f"Caddy {others} µs and {caddy['kib_per_call']:.0f} KiB: {shares} of the time."
+    )
+
+
 def mixer_row(members: int) -> str:
     """Return the line of the table of the phone's mixer."""
     return f"| {members} | {MIXER[f'members{members}_tick_ms']:.2f} ms |"
@@ -160,6 +173,7 @@ def sentences() -> dict[str, list[str]]:
             f"{HOP['calls_held']} calls held, where one core without the gateway held "
             f"{GATEWAY[OURS]['calls_held']:,.0f}",
             f"{void} of {len(HOP['trials'])} trials were void",
+            with_tls(),
             f"Of the {unsigned - bare:,.0f} thousand instructions over the bare view, "
             f"{reading - bare:,.0f} are",
             f"A signature takes {signed - unsigned:,.0f} thousand",
@@ -170,7 +184,8 @@ def sentences() -> dict[str, list[str]]:
             f"{MIXER['cpu_share'] * 100:.1f} % of a core."
         ],
         "docs/containers.md": [
-            f"HAProxy, which needs {per_call:.0f} KiB and two open files for a call"
+            f"HAProxy, which needs {per_call:.0f} KiB and two open files for a call, with TLS "
+            f"{TLS['haproxy']['kib_per_call']:.0f} KiB."
         ],
         ".env.example": [f"Memory of the gateway: {per_call:.0f} KiB a call"],
     }
