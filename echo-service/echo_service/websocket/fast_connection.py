@@ -327,6 +327,12 @@ class FastConnection(CallConnection):
         if not self._queued and not self.paused and not self.transport.is_closing():
             self.transport.resume_reading()
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Report that the connection is gone, and let go of its handler."""
+        super().connection_lost(exc)
+        self._shortcut_length = NEVER
+        self._sink = None
+
     # Flow control
 
     def pause_writing(self) -> None:
