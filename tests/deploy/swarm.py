@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import http.client
 import json
 import os
 import secrets
@@ -84,7 +85,7 @@ class SwarmStack:
         return f"http://127.0.0.1:{self.port}/webhooks/answer"
 
     def __enter__(self) -> Self:
-        """Deploy everything; return once every replica runs."""
+        """Deploy everything; return once every replica runs and the gateway has found them."""
         self._lock = LOCK.open("w")
         fcntl.flock(self._lock, fcntl.LOCK_EX)
         try:
@@ -101,6 +102,7 @@ class SwarmStack:
                 self._secret(f"{name}_{self.name}", value)
             self._deploy()
             until(self._complete, "every replica to run", START_SECONDS)
+            until(self._reached, "the gateway to reach ncco-service", START_SECONDS)
         except BaseException:
             self._take_down()
             raise
@@ -172,6 +174,17 @@ class SwarmStack:
         listed = docker("stack", "services", "--format", "{{.Replicas}}", self.name)
         replicas = [line.split()[0].split("/") for line in listed.splitlines()]
         return bool(replicas) and all(running == wanted for running, wanted in replicas)
+
+    def _reached(self) -> bool:
+        """Return whether the gateway passes on what ncco-service answers, here a refusal."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        try:
+            connection.request("GET", "/webhooks/answer")
+            return connection.getresponse().status < 500
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
 
     def _take_down(self) -> None:
         try:

@@ -30,6 +30,7 @@ def swarm(images: dict[str, str]) -> Iterator[SwarmStack]:
     """Yield one stack for all cases here, with a phone that signs as it expects."""
     registry = images["echo-service"].partition("/")[0]
     settings = {"ECHO_REPLICAS": "2", "UPDATE_MONITOR": "2s", "DRAIN_SECONDS": "0"}
+    settings["UPDATE_DELAY"] = "1s"  # so that both replicas are replaced within a call
     with pytest.MonkeyPatch.context() as patch, SwarmStack(registry, "1", settings) as stack:
         patch.setenv("VONAGE_SIGNATURE_SECRET", SIGNATURE_SECRET)
         yield stack
