@@ -1,6 +1,7 @@
 """What is played to somebody: its volume, keys that end it, tones and words before a connection."""
 
 import io
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,10 @@ import aiohttp
 import numpy as np
 import pytest
 import soundfile
+from aiohttp import web
 from phone.audio.conversion import amplified
 from phone.legs.telephone import Callee, Telephone
+from phone.platform.leg import Leg
 from phone.platform.ncco.document import NccoError, parse_actions
 from phone.platform.network import Network
 from phone.testing import FakeApplication
@@ -18,7 +21,6 @@ from platform_api import Client, registration, soon
 
 ANNE, BOB = "447700900789", "447700900790"
 PHONE = {"type": "phone", "number": ANNE}
-PATIENCE = 60.0
 
 
 def wav(level: int, seconds: float) -> bytes:
@@ -78,7 +80,7 @@ async def test_level(network: Network, client: Client, level: object, heard: int
     """`level` 1 is 10 dB louder than 0, and -1 as much softer."""
     async with FakeApplication(files=FILES) as application:
         call = await client.create(PHONE, ncco=[stream(application, "low.wav", level=level)])
-        await soon(lambda: network.switch.legs[call].has_ended, PATIENCE)
+        await soon(lambda: network.switch.legs[call].has_ended)
     assert levels(of(network, ANNE)) == {heard}
 
 
@@ -86,10 +88,10 @@ async def test_level_of_the_api(network: Network, client: Client) -> None:
     """The API's `stream` has one, too."""
     async with FakeApplication(files=FILES) as application:
         call = await client.create(PHONE, ncco=[{"action": "wait", "timeout": 60}])
-        await soon(lambda: network.switch.legs[call].status == "answered", PATIENCE)
+        await soon(lambda: network.switch.legs[call].status == "answered")
         body = {"stream_url": [application.file_url("low.wav")], "level": -1}
         assert (await client.ask("PUT", f"/v1/calls/{call}/stream", body))[0] == 200
-        await soon(lambda: levels(of(network, ANNE)), PATIENCE)
+        await soon(lambda: levels(of(network, ANNE)))
     assert levels(of(network, ANNE)) == {316}
 
 
@@ -111,12 +113,12 @@ async def test_a_key_ends_what_may_be_barged_into(network: Network, client: Clie
             stream(application, "tone.wav"),
         ]
         await client.create(PHONE, ncco=ncco, event_url=[application.event_url])
-        await soon(lambda: network.telephone(ANNE), PATIENCE)
+        await soon(lambda: network.telephone(ANNE))
         anne = of(network, ANNE)
-        await soon(lambda: len(anne.tape.samples()) > 16000, PATIENCE)  # it was repeated
+        await soon(lambda: len(anne.tape.samples()) > 16000)  # it was repeated
         assert levels(anne) == {1000}
         anne.press("42")
-        await soon(lambda: "completed" in application.statuses(), PATIENCE)
+        await soon(lambda: "completed" in application.statuses())
         (pressed,) = [event["dtmf"] for event in application.events if "dtmf" in event]
     assert pressed == {"digits": "42", "timed_out": False}
     assert levels(anne) == {1000, 2000}
@@ -132,7 +134,7 @@ async def test_ringback_tone(network: Network, client: Client, bob: Path) -> Non
             "ringbackTone": application.file_url("tone.wav"),
         }
         call = await client.create(PHONE, ncco=[connect])
-        await soon(lambda: network.switch.legs[call].has_ended, PATIENCE)
+        await soon(lambda: network.switch.legs[call].has_ended)
     heard = of(network, ANNE).tape.samples()
     ringing = np.flatnonzero(heard == 2000)
     assert len(ringing) > 3200  # longer than the file
@@ -148,15 +150,40 @@ async def test_on_answer(network: Network, client: Client, bob: Path) -> None:
         wanted = {"url": application.answer_url, "ringbackTone": application.file_url("tone.wav")}
         endpoint = {"type": "phone", "number": BOB, "onAnswer": wanted}
         call = await client.create(PHONE, ncco=[{"action": "connect", "endpoint": [endpoint]}])
-        await soon(lambda: network.telephone(ANNE), PATIENCE)
+        await soon(lambda: network.telephone(ANNE))
         # What Bob said to the NCCO was for nobody.
-        await soon(lambda: levels(of(network, ANNE)) == {2000, 5000}, PATIENCE)
+        await soon(lambda: levels(of(network, ANNE)) == {2000, 5000})
         of(network, BOB).hang_up()
-        await soon(lambda: network.switch.legs[call].has_ended, PATIENCE)
+        await soon(lambda: network.switch.legs[call].has_ended)
     (asked,) = application.answered
     assert (asked["to"], asked["endpoint_type"]) == (BOB, "phone")
     assert levels(of(network, BOB)) == {3000}
     assert levels(of(network, ANNE)) == {2000, 5000}
+
+
+async def test_a_transfer_that_comes_after_the_greeting(
+    network: Network, client: Client, bob: Path
+) -> None:
+    """The URL was asked in time, and its NCCO came too late: there is nothing to replace."""
+
+    def greeted() -> Leg:
+        return next(leg for leg in network.switch.legs.values() if leg.events.called == BOB)
+
+    async def late(_: web.Request) -> web.Response:
+        await soon(lambda: greeted().transfer is None)
+        return web.json_response([{"action": "talk", "text": "Late."}])
+
+    network.subscribe(BOB, Callee(answer_after=0, say=bob))
+    async with FakeApplication(files=FILES) as application, FakeApplication(answer=late) as other:
+        application._ncco = [stream(application, "words.wav")]
+        wanted = {"url": application.answer_url}
+        endpoint = {"type": "phone", "number": BOB, "onAnswer": wanted}
+        await client.create(PHONE, ncco=[{"action": "connect", "endpoint": [endpoint]}])
+        await soon(lambda: network.telephone(BOB))
+        await soon(lambda: greeted().transfer is not None)
+        body = {"action": "transfer", "destination": {"type": "ncco", "url": [other.answer_url]}}
+        status, answer = await client.ask("PUT", f"/v1/calls/{greeted().uuid}", body)
+    assert (status, "no NCCO any more" in json.dumps(answer)) == (409, True)
 
 
 async def test_on_answer_without_an_ncco(network: Network, client: Client, bob: Path) -> None:
@@ -168,8 +195,8 @@ async def test_on_answer_without_an_ncco(network: Network, client: Client, bob: 
         wanted = {"url": application.file_url("none")}
         endpoint = {"type": "phone", "number": BOB, "onAnswer": wanted}
         await client.create(PHONE, ncco=[{"action": "connect", "endpoint": [endpoint]}])
-        await soon(lambda: network.telephone(ANNE), PATIENCE)
-        await soon(lambda: levels(of(network, ANNE)), PATIENCE)
+        await soon(lambda: network.telephone(ANNE))
+        await soon(lambda: levels(of(network, ANNE)))
     assert any("404" in seen for seen in problems)
 
 

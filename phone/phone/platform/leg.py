@@ -196,6 +196,13 @@ class Leg:
             self.ended_by = by
             self.over.set()
 
+    def replace_ncco(self, ncco: Any) -> bool:
+        """Let another NCCO replace the one that runs; return whether one ran."""
+        if self.transfer is None or self.transfer.done():
+            return False
+        self.transfer.set_result(ncco)
+        return True
+
     async def unless_over(self, work: Awaitable[T]) -> T | None:
         """Return what `work` returns, or None as soon as the leg is over."""
         task = asyncio.ensure_future(work)

@@ -217,9 +217,8 @@ class Calls:
             ncco = await NccoSource(leg).fetch(url, "transfer")
         if ncco is None:
             raise ApiError(400, "the URL gave no valid NCCO", [_wrong("destination.url")])
-        if leg.transfer.done():
-            raise ApiError(409, "the call was transferred meanwhile")
-        leg.transfer.set_result(ncco)
+        if not leg.replace_ncco(ncco):
+            raise ApiError(409, "the call was transferred meanwhile, or runs no NCCO any more")
 
     def _known(self, uuid: str) -> Leg:
         leg = self._switch.legs.get(uuid)
