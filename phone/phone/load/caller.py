@@ -25,6 +25,7 @@ from phone.platform.webhooks.events import LegEvents
 from phone.platform.webhooks.exchange import Reply
 from phone.platform.webhooks.queue import WebhookQueue
 from phone.platform.webhooks.signature import Signer
+from phone.words import printable
 
 __all__ = ["LoadCaller", "signer_of"]
 
@@ -95,7 +96,10 @@ class LoadCaller:
         try:
             reply = await self._webhooks.ask(plan.method, plan.answer_url, fields, ANSWER)
             self._result.answers.add(reply.milliseconds)
-            return parse(reply.body).actions if reply.is_json else (), ""
+            if reply.is_json:
+                return parse(reply.body).actions, ""
+            failed = f"answer: the media type is {printable(reply.media_type, 60)!r}"
+            reason = INVALID
         except WebhookError as error:
             failed, reason = f"answer: {error.seen}", error.reason
         except NccoError as error:
