@@ -13,6 +13,7 @@ from phone.commands.exit_status import USAGE, WORKED
 from phone.commands.interrupts import on_interrupt
 from phone.legs.assumptions import ASSUMPTIONS, AssumptionError, Assumptions
 from phone.legs.log import Moment, Problem
+from phone.legs.urls import checked_url
 from phone.platform.credentials import (
     PRIVATE_KEY,
     WEBHOOKS,
@@ -104,7 +105,7 @@ def run(namespace: argparse.Namespace) -> int:
     try:
         file: Path | None = namespace.application
         if namespace.init is not None and (file is None or not file.exists()):
-            for path in init_folder(namespace.init, namespace.webhooks.rstrip("/")):
+            for path in init_folder(namespace.init, _webhooks(namespace)):
                 print(path, flush=True)
             if file is None:
                 return WORKED
@@ -118,6 +119,13 @@ def run(namespace: argparse.Namespace) -> int:
         print(f"phone: cannot serve on {where}: {error.strerror}; try --port", file=sys.stderr)
         return USAGE
     return WORKED
+
+
+def _webhooks(namespace: argparse.Namespace) -> str:
+    try:
+        return checked_url(namespace.webhooks, "http", "https").rstrip("/")
+    except ValueError as error:
+        raise CredentialsError(f"--webhooks {error}; nothing was written") from error
 
 
 def _network(namespace: argparse.Namespace) -> Network:
