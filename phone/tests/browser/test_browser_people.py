@@ -5,6 +5,7 @@ from typing import Any
 
 from browser_page import Open, call, echoes, hang_up, recording, speech, until
 from phone.audio.recognition import is_loud, recognise
+from phone.platform.leg import Leg
 from phone.platform.ncco.document import parse_actions
 from phone.platform.ncco.endpoints import Phone
 from phone.platform.outbound import OutboundPlan
@@ -14,6 +15,12 @@ from playwright.async_api import expect
 
 HOSTILE = "<img src=x onerror=window.broken=1>"
 REVERSED = "\u202e" + "7" * 5000
+HOLD_MICROPHONE = """() => {
+    const devices = navigator.mediaDevices;
+    const open = devices.getUserMedia.bind(devices);
+    const held = new Promise((go) => { window.release = go; });
+    devices.getUserMedia = async (wanted) => { await held; return open(wanted); };
+}"""
 
 
 async def test_two_tabs_call_at_once(softphone: Softphone, opened: Open) -> None:
@@ -51,12 +58,12 @@ async def test_three_tabs_meet(softphone: Softphone, opened: Open) -> None:
 
 def let_call(
     softphone: Softphone, number: str, ncco: list[dict[str, Any]], caller: str = HOSTILE
-) -> None:
-    """Let the application call a number, as its API would."""
+) -> Leg:
+    """Let the application call a number, as its API would; return the leg that begins."""
     switch = softphone.network.switch
     plan = OutboundPlan(parse_actions(ncco), 60.0, 60.0)
     phone = Phone.model_validate({"type": "phone", "number": number})
-    switch.call(phone, caller, switch.registration.application(), None, plan)
+    return switch.call(phone, caller, switch.registration.application(), None, plan)
 
 
 async def test_a_call_that_comes_in(
@@ -89,6 +96,27 @@ async def test_a_call_that_comes_in(
     assert application.statuses().count("rejected") == 1
     assert application.statuses().count("completed") == 2
     assert await page.evaluate("window.broken") is None
+
+
+async def test_a_caller_gives_up_while_the_microphone_is_opened(
+    network: tuple[Softphone, FakeApplication], opened: Open
+) -> None:
+    """Whoever takes long to allow it answers nobody; the page is free, and can call."""
+    softphone, application = network
+    page = await opened(softphone)
+    await page.evaluate(HOLD_MICROPHONE)
+    await page.select_option("#source", "microphone")
+    number = (await page.inner_text("#number")).split()[-1]
+    leg = let_call(softphone, number, [application.connect()], "447700900000")
+    await page.click("#answer")
+    await expect(page.locator("#call")).to_be_disabled()
+    leg.hang_up()
+    await expect(page.locator("#state")).to_contain_text("gave up")
+    await page.evaluate("release()")
+    await expect(page.locator("#call")).to_be_enabled()
+    await call(page, application.answer_url, "silence")
+    await echoes(page, 1)
+    await hang_up(page)
 
 
 async def test_a_long_name_that_turns_the_text_around(

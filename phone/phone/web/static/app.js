@@ -61,6 +61,7 @@ function take(message) {
       break;
     case "missed":
       ringing = false;
+      if (cameIn) forget(); // the answer came too late
       view.ringing(null);
       view.state(`${message.caller} gave up.`);
       break;
@@ -156,6 +157,12 @@ function ended() {
   view.ended();
 }
 
+/** End a call that came in, and in which nobody was. */
+function forget() {
+  cameIn = false;
+  ended();
+}
+
 async function call() {
   if (busy || !(await openLine())) return;
   view.state("Calling …");
@@ -164,16 +171,21 @@ async function call() {
 
 function hangUp() {
   if (!busy) return;
+  ringing = false; // who is being answered is rejected
   connection.send({ type: "hangup" });
   view.state("Hanging up …");
 }
 
 /** @param {"answer" | "reject"} takes */
 async function decide(takes) {
-  if (!ringing) return;
-  ringing = false;
+  if (!ringing || (busy && takes === "answer")) return;
   view.ringing(null);
   const taken = takes === "answer" && (await openLine());
+  if (taken && !ringing) {
+    forget(); // the caller gave up while the microphone was opened
+    return;
+  }
+  ringing = false;
   connection.send({ type: "decide", takes: taken ? "answer" : "reject" });
   cameIn = taken;
 }

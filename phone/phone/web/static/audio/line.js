@@ -105,7 +105,6 @@ export class Line {
     return { microphone: 1000 * (microphone?.latency ?? 0), loudspeaker: 1000 * output };
   }
 
-
   /** @param {number} rate Hz at which the call wants its frames. */
   rateIs(rate) {
     this._node?.port.postMessage({ rate });
