@@ -53,11 +53,11 @@ def serve() -> Iterator[Serve]:
 
         thread = threading.Thread(target=lambda: asyncio.run(run()))
         thread.start()
-        application, loop, stop = ready.get(timeout=20)
+        application, loop, stop = ready.get(timeout=60)
 
         def end() -> None:
             loop.call_soon_threadsafe(stop.set)
-            thread.join(20)
+            thread.join(60)
 
         stops.append(end)
         return application

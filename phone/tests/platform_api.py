@@ -93,7 +93,7 @@ class Client:
         return str(answer["status"])
 
 
-async def soon(true: Callable[[], object], within: float = 10.0) -> None:
+async def soon(true: Callable[[], object], within: float = 60.0) -> None:
     """Wait until something is true, and fail if it never is."""
     deadline = time.monotonic() + within
     while not true():

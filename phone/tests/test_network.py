@@ -234,7 +234,7 @@ class TestSound:
         connect = {"action": "connect", "endpoint": [{"type": "phone", "number": BOB}]}
         async with FakeApplication() as application:
             await client.create(PHONE, ncco=[connect], event_url=[application.event_url])
-            await soon(lambda: application.statuses().count("completed") == 2, within=15)
+            await soon(lambda: application.statuses().count("completed") == 2)
             legs = {event["to"]: event for event in application.events}
         assert legs[ANNE]["conversation_uuid"] == legs[BOB]["conversation_uuid"]
         assert (legs[BOB]["disconnected_by"], legs[ANNE]["disconnected_by"]) == ("user", "platform")
@@ -336,7 +336,7 @@ class TestInbound:
             ) as network:
                 people = [network.dial(OWN, caller=str(int(ANNE) + n)) for n in range(8)]
                 last = np.frombuffer(frames[-1], "<i2")[0]
-                await soon(lambda: all(last in person.tape.samples() for person in people), 60)
+                await soon(lambda: all(last in person.tape.samples() for person in people))
                 heard = [person.tape.samples() for person in people]
         for samples in heard:
             sound = np.trim_zeros(samples)

@@ -323,7 +323,7 @@ class TestFaults:
 
         async with FakeApplication(socket) as application:
             report = await place(application, faults=Faults.parse([fault]))
-            async with asyncio.timeout(3):
+            async with asyncio.timeout(60):
                 await over.wait()
         assert report.ok, failure(report)
         assert closed == []

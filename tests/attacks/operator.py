@@ -7,7 +7,7 @@ import contextlib
 import json
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -108,7 +108,7 @@ class Operator:
         return list(json.loads(reply.body)["calls"])
 
     @contextlib.asynccontextmanager
-    async def no_calls(self) -> Any:
+    async def no_calls(self) -> AsyncIterator[None]:
         """Raise `Unsafe` when a call was placed meanwhile."""
         before = len(await self.placed())
         yield

@@ -120,7 +120,7 @@ def bitten(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bitten]:
         process.wait()
 
 
-def _urls(log: Path, within: float = 20.0) -> dict[str, str]:
+def _urls(log: Path, within: float = 60.0) -> dict[str, str]:
     deadline = time.monotonic() + within
     while True:
         found = dict(re.findall(r"^(\w+) url=http://([\d.:]+)\n", log.read_text(), re.MULTILINE))

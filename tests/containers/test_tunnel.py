@@ -43,7 +43,7 @@ def caller(tunnel: TunnelStack) -> Iterator[Caller]:
     """Yield a caller that requests answers all the time; no answer may wait for the agent."""
     tunnel.switch()
     with Caller(tunnel) as asking:
-        asking.until(lambda answer: answer.socket == socket(FIRST), "the tunnel's URL", 20)
+        asking.until(lambda answer: answer.socket == socket(FIRST), "the tunnel's URL", 60)
         yield asking
     took = sorted(answer.seconds for answer in asking.answers)
     in_words = " ".join(f"{seconds * 1000:.0f}" for seconds in took) + " ms"
@@ -190,7 +190,7 @@ def test_an_agent_that_is_gone_changes_nothing(tunnel: TunnelStack, caller: Call
     tunnel.start("ngrok")
     assert {answer.socket for answer in answers} == {socket(FIRST)}
     assert age > KEPT / 2
-    until(lambda: not readiness(tunnel)["agent"]["error"], "the agent to be understood again", 20)
+    until(lambda: not readiness(tunnel)["agent"]["error"], "the agent to be understood again")
 
 
 def test_readiness_takes_in_the_public_way(tunnel: TunnelStack) -> None:
@@ -203,7 +203,7 @@ def test_readiness_takes_in_the_public_way(tunnel: TunnelStack) -> None:
     assert probe["age_seconds"] < 10
     tunnel.stop("edge")
     try:
-        until(lambda: readiness(tunnel)["status"] == "not ready", "the probe to fail", 20)
+        until(lambda: readiness(tunnel)["status"] == "not ready", "the probe to fail")
         assert any(socket(FIRST) in reason for reason in readiness(tunnel)["reasons"])
         with pytest.raises(StackError):
             tunnel.wait_ready(timeout=1)

@@ -24,10 +24,10 @@ from phone.platform.registration import Registration
 
 from tools.processes import ProcessStack
 
-__all__ = ["OWN", "Keys", "Operator", "free_port", "soon", "stack"]
+__all__ = ["OWN", "PATIENCE", "Keys", "Operator", "free_port", "soon", "stack"]
 
 OWN = "447700900001"
-PATIENCE = 20.0
+PATIENCE = 60.0
 SECRET = "0123456789abcdef" * 4
 
 

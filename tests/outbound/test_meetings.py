@@ -19,7 +19,7 @@ from phone.audio import glide
 from phone.legs.telephone import Callee
 from phone.platform.network import Network
 
-from tests.outbound.stack import OWN, Keys, Operator, free_port, soon, speaker, stack
+from tests.outbound.stack import OWN, PATIENCE, Keys, Operator, free_port, soon, speaker, stack
 from tools.processes import ProcessStack
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
@@ -46,7 +46,7 @@ class House:
 
     async def until(self, name: str, people: int, socket: str) -> None:
         """Wait until so many people are in a meeting, and its socket is so."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 room = await self.room(name)
                 if (room["people"], room["socket"]["status"]) == (people, socket):

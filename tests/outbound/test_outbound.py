@@ -16,7 +16,7 @@ from phone.audio import glide
 from phone.legs.telephone import Callee, Takes, Telephone
 from phone.platform.network import Network
 
-from tests.outbound.stack import OWN, Keys, Operator, free_port, soon, speaker, stack
+from tests.outbound.stack import OWN, PATIENCE, Keys, Operator, free_port, soon, speaker, stack
 from tools.processes import ProcessStack
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
@@ -44,7 +44,7 @@ class House:
         await soon(lambda: self.network.telephone(number))
         telephone = self.network.telephone(number)
         assert telephone is not None
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             await telephone.answered.wait()
         return telephone
 

@@ -14,7 +14,7 @@ import pytest
 from phone.legs.telephone import Callee
 from phone.platform.network import Network
 
-from tests.outbound.stack import Keys, Operator, free_port, soon, stack
+from tests.outbound.stack import PATIENCE, Keys, Operator, free_port, soon, stack
 from tests.outbound.trouble import Troubled
 from tools.processes import ProcessStack
 
@@ -65,7 +65,7 @@ async def at_once(office: Office, numbers: list[str]) -> list[asyncio.Task[tuple
     for number in numbers:
         asking = office.operator.ask("POST", "/calls", {"to": number}, Idempotency_Key=number)
         tasks.append(asyncio.create_task(asking))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while not tasks[-1].done():
                 _, answer = await office.operator.ask("GET", "/calls")
                 if number in [call["to"] for call in answer["calls"]]:

@@ -39,7 +39,7 @@ async def exchange(manner: Manner, detection: dict[str, Any] | None) -> list[Any
             await connection.input_audio_buffer.commit()
             await connection.response.create()
         truncated = False
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             async for event in connection:
                 EVENTS.validate_python(event.model_dump(exclude_unset=True))
                 events.append(event)
@@ -108,7 +108,7 @@ async def test_functions_are_called_as_the_client_knows_them() -> None:
         client.realtime.connect(model="fake") as connection,
     ):
         await connection.response.create()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             async for event in connection:
                 EVENTS.validate_python(event.model_dump(exclude_unset=True))
                 events.append(event)

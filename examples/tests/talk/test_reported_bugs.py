@@ -181,7 +181,7 @@ async def hour(line: Line, facts: dict[str, Any]) -> None:
 async def goodbye(line: Line, facts: dict[str, Any]) -> None:
     """Listen until the call is ended."""
     await ask(line)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while line.closed is None:  # noqa: ASYNC110 - set by another task
             await asyncio.sleep(0.02)
     facts["closed_at"] = time.monotonic()
@@ -245,7 +245,7 @@ async def far_away(line: Line, facts: dict[str, Any]) -> None:
 async def apology(line: Line, facts: dict[str, Any]) -> None:
     """Speak, and listen until the call is ended."""
     line.say(word())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while line.closed is None:  # noqa: ASYNC110 - set by another task
             await asyncio.sleep(0.02)
 

@@ -73,7 +73,7 @@ class PageClient:
             await asyncio.sleep(max(0.0, begin + number * FRAME_SECONDS - loop.time()))
             await self._socket.send_bytes(frame)
 
-    async def told(self, what: str, /, within: float = 20.0, **fields: Any) -> dict[str, Any]:
+    async def told(self, what: str, /, within: float = 60.0, **fields: Any) -> dict[str, Any]:
         """Wait for a message of a type with these fields; return it."""
 
         def found() -> dict[str, Any] | None:

@@ -18,7 +18,7 @@ from phone.testing import FakeApplication
 
 HERE = Path(__file__).parents[1]
 OWN, ANNE, BOB = "447700900001", "447700900789", "447700900790"
-ANSWER_SECONDS = 20.0
+ANSWER_SECONDS = 60.0
 
 
 class Sdk:
