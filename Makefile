@@ -44,7 +44,7 @@ STACK := test-containers test-calls test-attacks test-deploy
 SIDE_BY_SIDE := $(MAKE) --no-print-directory --output-sync=target -j
 
 .PHONY: test test-groups test-alone $(UNITS) $(STACK)
-test: setup ## run the tests (CI=1: also test-softphone, -swarm, -examples, -others, -schemas)
+test: setup ## run the tests (CI=1: also test-softphone, -long-call, -swarm, -examples, -others, -schemas)
 	@$(SIDE_BY_SIDE) $(if $(CI),test-long-call) test-groups
 	@$(MAKE) --no-print-directory test-alone
 	$(if $(CI),@$(MAKE) --no-print-directory test-softphone test-swarm test-examples)

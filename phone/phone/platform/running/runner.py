@@ -135,7 +135,7 @@ class NccoRunner:
         if leg.keys:
             return
         leg.key_pressed.clear()
-        # A caller with a script presses its keys at the input, and would wait for ever.
+        # A caller with a script presses its keys at the input, and would never get there.
         endless = not isinstance(leg.participant, Caller)
         if isinstance(action, Talk):
             saying = announcer.talk(action, endless=endless)
