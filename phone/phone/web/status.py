@@ -17,7 +17,7 @@ __all__ = ["Examine", "StackStatus"]
 Examine = Callable[[CallPlan], Awaitable[Sequence[Mapping[str, Any]]]]
 
 LOOK_SECONDS = 3.0
-REPLY_MAX_BYTES = 256 * 1024
+REPLY_MAX_BYTES = 4 * 1024 * 1024  # a list of thousands of calls
 DOCTOR_SECONDS = 60.0
 
 
@@ -94,12 +94,21 @@ class StackStatus:
             raise RuntimeError("use StackStatus as an async context manager")
         try:
             async with self._session.get(url, allow_redirects=False) as response:
-                body = await response.content.read(REPLY_MAX_BYTES)
+                body = await _read(response)
                 status = response.status
             return {"status": status, "seen": "", "reply": _object(body)}
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+        except (aiohttp.ClientError, OSError, ValueError, RecursionError) as error:
             seen = f"{url} gives no answer ({type(error).__name__}); is the service running?"
             return {"status": None, "seen": seen, "reply": {}}
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > REPLY_MAX_BYTES:
+            raise ValueError(f"a reply of more than {REPLY_MAX_BYTES} bytes")
+    return bytes(body)
 
 
 def _object(body: bytes) -> dict[str, Any]:

@@ -395,6 +395,28 @@ async def test_the_report_and_the_sound_can_be_fetched(softphone: Softphone) -> 
     assert wav[:4] == b"RIFF"
 
 
+async def test_a_long_list_of_calls_is_read_whole() -> None:
+    """It comes in pieces."""
+
+    async def calls(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "application/json"})
+        await response.prepare(request)
+        for piece in (b'{"live":', b" 5}"):
+            await response.write(piece)
+            await asyncio.sleep(0.1)
+        return response
+
+    async with FakeApplication(answer=calls) as application:
+        settings = SoftphoneSettings(port=0, readiness={}, calls_url=application.answer_url)
+        async with (
+            Softphone(settings) as softphone,
+            aiohttp.ClientSession() as session,
+            session.get(f"{softphone.url}status") as reply,
+        ):
+            status = await reply.json()
+    assert status["calls"]["reply"] == {"live": 5}
+
+
 async def test_the_stack_is_shown_with_reasons() -> None:
     """A service that is ready, one that is not there, the live calls, and what the doctor finds."""
     async with FakeApplication() as application:
