@@ -21,7 +21,8 @@ from phone.legs.participant import Participant
 from phone.legs.telephone import Telephone
 
 from phone import Network
-from tests.outbound.stack import Keys, Operator, free_port, soon, stack
+from tests.engine import free_port
+from tests.outbound.stack import Keys, Operator, soon, stack
 from tools.processes import ProcessStack
 
 pytestmark = pytest.mark.timeout(180)

@@ -16,7 +16,8 @@ from phone.legs.assumptions import Assumptions
 from reminder import handler
 
 from phone import Callee, Network
-from tests.outbound.stack import Keys, free_port, stack
+from tests.engine import free_port
+from tests.outbound.stack import Keys, stack
 
 pytestmark = pytest.mark.timeout(180)
 EXAMPLES = Path(__file__).parent.parent

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import socket
 import time
 import uuid
 from collections.abc import Callable
@@ -24,7 +23,7 @@ from phone.platform.registration import Registration
 
 from tools.processes import ProcessStack
 
-__all__ = ["OWN", "PATIENCE", "Keys", "Operator", "free_port", "soon", "stack"]
+__all__ = ["OWN", "PATIENCE", "Keys", "Operator", "soon", "stack"]
 
 OWN = "447700900001"
 PATIENCE = 60.0
@@ -65,12 +64,6 @@ class Keys:
             "VONAGE_API_URL": platform,
             "OPERATOR_PORT": "0",
         }
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def stack(port: int, settings: dict[str, str], handler: dict[str, str]) -> ProcessStack:

@@ -19,7 +19,8 @@ from phone.audio import glide
 from phone.legs.telephone import Callee
 from phone.platform.network import Network
 
-from tests.outbound.stack import OWN, PATIENCE, Keys, Operator, free_port, soon, speaker, stack
+from tests.engine import free_port
+from tests.outbound.stack import OWN, PATIENCE, Keys, Operator, soon, speaker, stack
 from tools.processes import ProcessStack
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]

@@ -14,7 +14,8 @@ import pytest
 from phone.legs.telephone import Callee
 from phone.platform.network import Network
 
-from tests.outbound.stack import PATIENCE, Keys, Operator, free_port, soon, stack
+from tests.engine import free_port
+from tests.outbound.stack import PATIENCE, Keys, Operator, soon, stack
 from tests.outbound.trouble import Troubled
 from tools.processes import ProcessStack
 
