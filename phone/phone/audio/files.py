@@ -184,14 +184,14 @@ def resampled(samples: Samples, old: int, new: int) -> Samples:
 @contextlib.contextmanager
 def _opened(source: Path | io.BytesIO, name: str, hint: str = "") -> Iterator[soundfile.SoundFile]:
     try:
-        with soundfile.SoundFile(_true(source)) as file:
+        with soundfile.SoundFile(_with_true_size(source)) as file:
             yield file
     except (soundfile.LibsndfileError, OSError) as error:
         reason = getattr(error, "error_string", str(error)).rstrip(".")
         raise AudioError(f"{name} cannot be read as audio ({reason}){hint}") from error
 
 
-def _true(source: Path | io.BytesIO) -> Path | io.BytesIO:
+def _with_true_size(source: Path | io.BytesIO) -> Path | io.BytesIO:
     """Return a sound file; of a WAV file that states a wrong size, a mended copy.
 
     libsndfile takes what follows the first of several joined ones for its sound, headers included.
@@ -203,7 +203,9 @@ def _true(source: Path | io.BytesIO) -> Path | io.BytesIO:
     size = source.stat().st_size
     with source.open("rb") as file:
         wrong = states_wrong_size(file.read(FORM_BYTES), size)
-    return _true(io.BytesIO(source.read_bytes())) if wrong and size <= MENDED_MAX_BYTES else source
+    if not wrong or size > MENDED_MAX_BYTES:
+        return source
+    return _with_true_size(io.BytesIO(source.read_bytes()))
 
 
 def _read(path: Path, rate: int) -> Samples:
