@@ -46,6 +46,23 @@ def test_a_day_is_long_enough(file: Path) -> None:
     assert file.read_text() == ""
 
 
+def test_a_process_that_runs_for_long_does_not_fill_the_disk(file: Path) -> None:
+    """However long it runs, a day of calls is remembered, and little more is kept."""
+    now = 1000.0
+    journal, hours = Journal(file, lambda: now), range(7 * 24)
+    journal.read()
+    for hour in hours:
+        now += 3600
+        journal.submitted(f"key-{hour}", f"call-{hour}", WANTED)
+        journal.placed(f"call-{hour}", f"leg-{hour}", "CON")
+    lines = [line for each in file.parent.iterdir() for line in each.read_text().splitlines()]
+    assert len(lines) <= 2 * 3 * 24
+    entries = Journal(file, lambda: now).read()
+    assert [entry.leg for entry in entries] == [f"leg-{hour}" for hour in hours[-24:]]
+    assert list(file.parent.iterdir()) == [file]
+    assert len(file.read_text().splitlines()) == 24
+
+
 @pytest.mark.parametrize(
     "line",
     ["", "{", "[]", "7", '{"call": "x"}', '{"call": "x", "key": "k", "wanted": {"to": "7"}}', "\0"],

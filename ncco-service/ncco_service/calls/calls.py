@@ -285,11 +285,13 @@ class Calls:
             if now - oldest.since < KEYS_KEPT_SECONDS and len(self._keys) < MOST_KEYS:
                 break
             self._keys.popitem(last=False)
-        known = self._keys.get(key) if key is not None else None
-        if known is not None and known.earlier and known.placement.was_not_placed:
-            self._note_refused(known.call, key)
+        if key is None or (known := self._keys.get(key)) is None:
             return None
-        if known is not None and known.wanted != wanted:
+        if known.earlier and known.placement.was_not_placed:
+            self._note_refused(known.call, key)
+            del self._keys[key]
+            return None
+        if known.wanted != wanted:
             raise Problem(
                 422,
                 "key_reused",

@@ -1,7 +1,7 @@
 """Queue of calls to place, in order and within the platform's rate, each at most once.
 
 A caller of ``place`` waits for the platform's answer, so nothing that it was told is lost when the
-process is killed, and nothing has to be kept on disk.
+process is killed: the queue is not kept on disk. What is, of requests with a key, is in `journal`.
 """
 
 import math

@@ -2,8 +2,11 @@
 
 A line of JSON is appended before a call is sent and when its result is known, so a process that is
 killed in between leaves a key without a result: such a call is looked up, and never sent again.
+Once a day the file is renamed to ``NAME.before`` and begun anew: both together hold three days at
+most.
 """
 
+import contextlib
 import json
 import os
 import tempfile
@@ -60,21 +63,24 @@ class Journal:
 
     def __init__(self, file: Path, wall: Callable[[], float] = time.time) -> None:
         self._file = file
+        self._before = file.with_name(f"{file.name}.before")
         self._wall = wall
+        self._begun = wall()
 
     def read(self) -> list[Entry]:
         """Return the entries of the last day, and drop the others from the file."""
         entries: dict[str, Entry] = {}
         try:
-            text = self._file.read_text("utf-8", errors="replace")
-        except FileNotFoundError:
-            return []
+            text = _text(self._before) + _text(self._file)
         except OSError as error:
             self._failed(error)
             return []
+        if not text:
+            return []
         for line in text.splitlines():
             _apply(entries, line)
-        oldest = self._wall() - KEPT_SECONDS
+        self._begun = self._wall()
+        oldest = self._begun - KEPT_SECONDS
         kept = [entry for entry in entries.values() if entry.since > oldest]
         self._replace("".join(_line(**_fields(entry)) for entry in kept))
         return kept
@@ -93,20 +99,35 @@ class Journal:
 
     def _append(self, fields: dict[str, Any]) -> None:
         try:
+            self._begin_anew()
             # It has callers' numbers, so that nobody else may read it.
             with open(self._file, "a", encoding="utf-8", opener=_private) as file:
                 file.write(_line(**fields))
         except OSError as error:
             self._failed(error)
 
+    def _begin_anew(self) -> None:
+        """Begin a new file if the current one is a day old; the one before that is dropped."""
+        now = self._wall()
+        if now - self._begun > KEPT_SECONDS:
+            self._begun = now
+            with contextlib.suppress(FileNotFoundError):  # there was no call
+                self._file.replace(self._before)
+
     def _replace(self, text: str) -> None:
+        """Put the text into the file, instead of all that both files hold."""
+        new = None
         try:
             descriptor, new = tempfile.mkstemp(dir=self._file.parent, prefix=self._file.name)
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
                 file.write(text)
             Path(new).replace(self._file)
+            self._before.unlink(missing_ok=True)
         except OSError as error:
             self._failed(error)
+            if new is not None:
+                with contextlib.suppress(OSError):
+                    Path(new).unlink(missing_ok=True)
 
     def _failed(self, error: OSError) -> None:
         logger.error(
@@ -114,6 +135,13 @@ class Journal:
             message=f"{self._file} cannot be used ({error.strerror}): after a restart a repeated "
             "Idempotency-Key would call again; correct CALLS_FILE, or what it names",
         )
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text("utf-8", errors="replace")
+    except FileNotFoundError:
+        return ""
 
 
 def _private(path: str, flags: int) -> int:
