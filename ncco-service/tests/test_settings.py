@@ -147,6 +147,17 @@ def test_what_a_file_cannot_set_is_named(tmp_path: Path) -> None:
         Settings.from_env({"SETTINGS_FILE": str(file)})
     with pytest.raises(SettingsError, match=r"SETTINGS_FILE is '.*', which cannot be read \(Is a"):
         Settings.from_env({"SETTINGS_FILE": str(tmp_path)})
+    with pytest.raises(SettingsError, match=r"SETTINGS_FILE is '.*', which cannot be read \(File"):
+        Settings.from_env({"SETTINGS_FILE": str(tmp_path / ("x" * 300))})
+
+
+def test_the_journal_needs_a_folder(tmp_path: Path) -> None:
+    """A path that cannot be a file is refused at the start, in words."""
+    file = tmp_path / "calls.jsonl"
+    assert Settings.from_env({"CALLS_FILE": str(file)}).calls_file == file
+    for wrong in (tmp_path, tmp_path / "none" / "calls.jsonl", tmp_path / ("x" * 300) / "calls"):
+        with pytest.raises(SettingsError, match="CALLS_FILE is .* must be a file in a folder that"):
+            Settings.from_env({"CALLS_FILE": str(wrong)})
 
 
 @pytest.mark.parametrize(

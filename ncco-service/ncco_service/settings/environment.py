@@ -82,8 +82,14 @@ class Environment(PydanticBaseSettingsSource):
     def _settings_file(self) -> dict[str, str]:
         """Read the lines of SETTINGS_FILE, none while there is no such file."""
         path = Path(self._text(SETTINGS_FILE))
-        if path == Path() or not path.exists():
+        if path == Path():
             return {}
+        try:
+            path.stat()
+        except FileNotFoundError:
+            return {}
+        except OSError:
+            pass  # reading it says why
         text = self._file(SETTINGS_FILE, str(path))
         lines = dotenv_values(stream=StringIO(text), interpolate=False)
         fields = self.settings_cls.model_fields.items()

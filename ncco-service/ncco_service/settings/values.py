@@ -98,7 +98,7 @@ def document(text: str) -> Path:
 def writable(text: str) -> Path:
     """Read the path of a file that is written; its folder must be there, and let us."""
     file = Path(text).expanduser()
-    if file.is_dir() or not os.access(file.parent, os.W_OK):
+    if os.path.isdir(file) or not os.access(file.parent, os.W_OK | os.X_OK):
         raise ValueError("a file in a folder that exists, and in which this service may write")
     return file
 
