@@ -40,7 +40,8 @@ class Span:
         span: the library's.
 
     Attributes:
-        traceparent: names this span, for what continues it elsewhere.
+        traceparent: names this span, for what continues it elsewhere; None if the library is
+            switched off (OTEL_SDK_DISABLED).
 
     """
 
@@ -48,7 +49,7 @@ class Span:
         self._span = span
         carrier: dict[str, str] = {}
         _W3C.inject(carrier, set_span_in_context(span))
-        self.traceparent = carrier["traceparent"]
+        self.traceparent = carrier.get("traceparent")
 
     def end(self, **facts: str | int | float | None) -> None:
         """End it, with facts as in the log; those that are None are left out."""

@@ -60,6 +60,19 @@ def test_each_call_has_a_trace_that_its_next_socket_continues(traced: MakeApp) -
     assert ids(again["traceparent"])[1] != span
 
 
+def test_a_library_that_is_switched_off_stops_no_call(
+    traced: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OpenTelemetry's own variable leaves the answer, and what follows, without a trace."""
+    monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
+    client = traced().test_client()
+    headers = answer(client)
+    assert "traceparent" not in headers
+    event = {"status": "disconnected", "to": "wss://sock.example.org/s", "headers": headers}
+    again = headers_in(client.post("/webhooks/events", json=event).get_json())
+    assert again["resumed"] == 1
+
+
 @pytest.mark.parametrize("traceparent", [7, None, "", "00-zz", OWN + "x" * 600])
 def test_what_is_no_trace_begins_one(traced: MakeApp, traceparent: Any) -> None:
     """Events repeat what a peer was sent, perhaps by somebody else."""
