@@ -60,11 +60,13 @@ def test_refusals_are_counted_by_reason(make_app: Callable[..., Flask]) -> None:
 
 
 def test_the_age_of_the_public_address(make_app: Callable[..., Flask], agent: Any) -> None:
-    """Known by the agent since it last answered; by a setting without an age."""
+    """Known by the agent since it last answered, and before that since the start."""
     endpoint = {"url": "https://a.ngrok-free.app", "upstream": {"url": "http://gateway:8080"}}
     agent.pages["/api/endpoints"] = (200, {"endpoints": [endpoint]})
     app = make_app(SOCKET_URL="", NGROK_API_URL=agent.url)
-    assert figures(app)["ncco_public_url_known", ""] == 0
+    before = figures(app)
+    assert before["ncco_public_url_known", ""] == 0
+    assert 0 <= before["ncco_public_url_age_seconds", ""] < 60
     poller = service_of(app).discovery.agent
     assert poller is not None
     poller.poll()

@@ -71,6 +71,12 @@ class AgentPoller:
         answered = self.tunnel.answered
         return None if answered is None else self._clock() - answered
 
+    @property
+    def silence(self) -> float:
+        """Seconds since the agent last answered, or since the start if it never did."""
+        age = self.age
+        return self._clock() - self._started if age is None else age
+
     def poll(self) -> float:
         """Ask once; return the seconds until the next poll.
 

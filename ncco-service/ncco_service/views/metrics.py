@@ -97,11 +97,11 @@ class Metrics(Collector):
         yield GaugeMetricFamily(
             "ncco_public_url_known", "Whether the public address is known.", value=known
         )
-        if discovery.agent is not None and discovery.agent.age is not None:
+        if discovery.agent is not None:
             yield GaugeMetricFamily(
                 "ncco_public_url_age_seconds",
-                "How long ago the tunnel's agent confirmed the public address.",
-                value=discovery.agent.age,
+                "How long ago the tunnel's agent answered; until it has, since the start.",
+                value=discovery.agent.silence,
             )
         if discovery.echo is not None:
             state = discovery.echo.readiness.state
