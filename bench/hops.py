@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -51,9 +52,12 @@ class Container:
 
         """
         found = json.loads(_docker("inspect", name))[0]
-        addresses = [net["IPAddress"] for net in found["NetworkSettings"]["Networks"].values()]
         pids = _docker("top", name, "-o", "pid").split()[1:]
-        return cls(next(filter(None, addresses)), port, tuple(int(pid) for pid in pids))
+        networks = found["NetworkSettings"]["Networks"].values()
+        addresses = [address for net in networks if (address := net["IPAddress"])]
+        if not addresses:
+            raise ValueError(f"the container {name} has no address; start it in a network")
+        return cls(addresses[0], port, tuple(int(pid) for pid in pids))
 
 
 def _docker(*arguments: str) -> str:
@@ -115,9 +119,18 @@ def memory(entry: Container) -> Figures:
     return {"kib_per_call": (after - before) / 1024 / MANY}
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit status."""
     options = _options(arguments)
+    try:
+        _run(options)
+    except (ValueError, OSError, subprocess.TimeoutExpired, load.LoadError) as error:
+        print(f"gateway: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _run(options: argparse.Namespace) -> None:
     service = Container.named(options.service, 8001)
     entries = {OURS: service}
     for given in options.gateways:
@@ -152,4 +165,4 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -39,7 +39,8 @@ def test_a_moved_call_has_one_trace(tmp_path: Path) -> None:
         traced = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url}
         echo = traced | {"DRAIN_SECONDS": "0", "AUDIO_HANDLER": "traced:handler"}
         echo["PYTHONPATH"] = str(tmp_path)
-        with ProcessStack({"ncco-service": traced, "echo-service": echo}) as stack:
+        ncco = traced | {"RECONNECTS": "20"}  # a start may take a while
+        with ProcessStack({"ncco-service": ncco, "echo-service": echo}) as stack:
             with during_a_call(stack, "--seconds", "4", "--expect", "any") as outcome:
                 talked = time.monotonic() + 0.5
                 until(lambda: time.monotonic() > talked, "a moment of talk")
