@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ncco_service.calls.call import OutboundCall
+from ncco_service.calls.call import MOST_CALLS, CallBook, OutboundCall
 from ncco_service.calls.calls import EVENT_FIELDS
 
 SOCKET = "wss://voice.example.org/socket"
@@ -42,3 +42,17 @@ def test_a_call_that_begins_with_its_socket_ends_with_it() -> None:
     call = moved("socket")
     assert call.socket.report() == {"uuid": "first", "status": "completed"}
     assert call.is_over
+
+
+def test_a_call_that_is_forgotten_leaves_nothing_behind() -> None:
+    """All its legs are forgotten with it, those that were replaced, too."""
+    book, call = CallBook(), OutboundCall(None, "447700900123", "person")
+    book.add(call)
+    for leg, to in (("person", call.to), ("first", SOCKET), ("second", SOCKET)):
+        call.happened(event(leg, "started", to))
+        book.learn(call)
+        assert book.find(leg) is call
+    call.happened(event("person", "completed", call.to))
+    for _ in range(MOST_CALLS):
+        book.add(OutboundCall(None, "447700900124", "person"))
+    assert [book.find(name) for name in (call.id, "person", "first", "second")] == [None] * 4

@@ -56,7 +56,7 @@ class OutboundCall:
     """A call that we started.
 
     Attributes:
-        wanted: what was asked for; None for a call of an earlier process, or a meeting's socket.
+        wanted: what was asked for; None for a meeting's socket.
         id: our own name for it: the platform's is not known before the call is placed, and the
             socket's headers and the URL of its events carry a name from the beginning.
         to: the number, or the socket's URL.
@@ -88,6 +88,12 @@ class OutboundCall:
     def first_leg(self) -> Leg:
         """The leg that the platform called first: the call ends with it."""
         return self.person if self.root == "person" else self.socket
+
+    @property
+    def legs(self) -> set[str]:
+        """The uuids of all legs that it has, or had."""
+        known = {self.person.uuid, self.socket.uuid, *self._sockets_before}
+        return {leg for leg in known if leg}
 
     @property
     def is_over(self) -> bool:
@@ -164,8 +170,8 @@ class CallBook:
                 over = next((one for one in self._calls.values() if one.is_over), None)
                 old = over or next(iter(self._calls.values()))
                 del self._calls[old.id]
-                for leg in (old.person.uuid, old.socket.uuid):
-                    self._by_leg.pop(leg or "", None)
+                for leg in old.legs:
+                    self._by_leg.pop(leg, None)
 
     def find(self, name: str) -> OutboundCall | None:
         """Return the call with our name or with a leg of this uuid."""
@@ -175,9 +181,8 @@ class CallBook:
     def learn(self, call: OutboundCall) -> None:
         """Index a call by the uuids of its legs."""
         with self._lock:
-            for leg in (call.person.uuid, call.socket.uuid):
-                if leg and call.id in self._calls:
-                    self._by_leg[leg] = call
+            if call.id in self._calls:
+                self._by_leg |= dict.fromkeys(call.legs, call)
 
     def latest(self, count: int) -> list[OutboundCall]:
         """Return the latest calls, the latest first."""
