@@ -1,15 +1,18 @@
 """A meeting: its socket comes once and leaves with the last, whatever order the events come in."""
 
 import itertools
+import time
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ncco_service.calls.calls import EVENT_FIELDS, Calls
 from ncco_service.calls.meeting import Meeting
 from ncco_service.calls.meetings import Meetings
 from ncco_service.calls.requests import Bot
+from ncco_service.calls.voice_api import Call
 
 
 def happen(meeting: Meeting, steps: Sequence[str]) -> list[str]:
@@ -172,3 +175,44 @@ def test_by_hand() -> None:
     assert meetings.invite("m", Bot())["socket"]["status"] == "leaving"
     meetings.socket_left("m")
     assert caller.asked[2:] == [("call", "m", False)], "invited while it was leaving"
+
+
+def test_a_socket_that_is_gone_before_it_is_placed_leaves_once() -> None:
+    """Another one, invited before the platform has answered, is the room's from then on."""
+    legs = iter(("first", "second"))
+
+    class Platform:
+        """The Voice API, whose events overtake its answer."""
+
+        def create(self, body: dict[str, str]) -> Call:
+            leg = next(legs)
+            if leg == "first":
+                ended = {"uuid": leg, "status": "completed", "to": "wss://voice.example.org/socket"}
+                calls.happened(body["call"], dict.fromkeys(EVENT_FIELDS, "") | ended)
+                calls.meetings.invite("standup", Bot())
+            return Call(leg, "CON-1")
+
+        def region(self, _: str) -> None:
+            """There is one only."""
+
+    class Bodies:
+        """Bodies that have nothing but our name for the call."""
+
+        def bot(self, _: str, __: Bot, call: str, *___: object) -> dict[str, str]:
+            return {"call": call}
+
+    platform: Any = Platform()
+    bodies: Any = Bodies()
+    addresses = ("wss://voice.example.org/socket", "https://voice.example.org/webhooks/events")
+    calls = Calls(platform, bodies, lambda: addresses, 9, None)
+    calls.start()
+    try:
+        calls.meetings.invite("standup", Bot())
+        deadline = time.monotonic() + 60
+        while (room := calls.meetings.report()[0]["socket"])["status"] != "present":
+            assert time.monotonic() < deadline, room
+            time.sleep(0.01)
+    finally:
+        calls.stop()
+    (room,) = (each["socket"] for each in calls.meetings.report())
+    assert (room["uuid"], room["status"]) == ("second", "present")

@@ -265,9 +265,7 @@ class Calls:
                 return
             if span:
                 span.end(call=record.id, leg=placed.uuid, result="placed")
-            if record.is_over:
-                self.meetings.socket_left(meeting)
-            else:
+            if not record.is_over:  # or an event came first, and the meeting knows
                 self.meetings.placed(meeting, placed.uuid)
 
         self._background.put("call_bot", call)
