@@ -77,7 +77,8 @@ def test_a_moved_call_has_one_trace(tmp_path: Path) -> None:
     assert [call.facts["reason"] for call in (first, second)] == ["moved", "hang_up"]
     assert 0.5e9 < first.end - first.begin < 60e9
     for handshake, call in zip(handshakes, (first, second), strict=True):
-        assert handshake.begin == call.begin < handshake.end < call.end
+        # The event loop's clock counts milliseconds: a short handshake takes none.
+        assert handshake.begin == call.begin <= handshake.end < call.end
     assert "logger=opentelemetry" not in logs
 
 
