@@ -146,3 +146,13 @@ class TestRecognise:
         silence = np.zeros(8000, np.int16)
         assert not recognise(silence, silence, 8000).found
         assert not recognise(load("tone", 8000).samples, silence[:10], 8000).found
+
+
+def test_a_sound_that_was_cut_off_is_recognised() -> None:
+    """The last moment is lost when a call ends with it; half of the sound is not the sound."""
+    sound = load("speech", 16000).samples[16000:48000]
+    before = load("tone", 16000).samples[:16000]
+    match = recognise(sound, np.concatenate((before, sound[:-640])), 16000)
+    assert match.found
+    assert match.at == 1.0
+    assert not recognise(sound, np.concatenate((before, sound[:16000])), 16000).found

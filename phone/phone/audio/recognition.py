@@ -53,6 +53,7 @@ def recognise(wanted: Samples, heard: Samples, rate: int) -> Match:
     ]
     if not places or len(other) < size:
         return Match(0.0, 0.0, 0.0)
+    other = np.concatenate((other, np.zeros(5 * size)))  # its end may have been cut off
     # The loudest second decides where the sound is; then each window must be there.
     anchor = max(places, key=lambda first: loudness(sound[first : first + 5 * size]))
     found, _ = best_place(sound[anchor : anchor + 5 * size][: len(other)], other)
