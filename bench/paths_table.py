@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from bench.peers.catalogue import LIMIT, OURS
 from bench.record import median
 
-__all__ = ["ROWS", "Row", "markdown", "ratio_rows"]
+__all__ = ["ROWS", "UVLOOP", "Row", "markdown", "ratio_rows"]
 
 UVLOOP = "websockets-uvloop"
 

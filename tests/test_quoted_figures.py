@@ -11,6 +11,7 @@ import pytest
 
 from bench import record
 from bench.answer_cases import BARE
+from bench.paths_table import UVLOOP, ratio_rows
 from bench.peers.catalogue import LIMIT, OURS, PLAIN
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -40,6 +41,7 @@ MIXER = figures("2026-11-25-2051-mixer-e738f78")["phone"]
 BY_ITSELF = record.read(RESULTS / "2026-11-22-1956-8ee1620.json")
 HOPS = figures("2026-11-25-2341-gateway-7486088")
 TLS = figures("2026-11-25-gateway-tls")
+PATHS = record.read(RESULTS / "2026-11-26-0051-paths-f251d67.json")
 HOP = record.read(RESULTS / "2026-11-22-2102-79cdc8c.json")["gateway"]
 ROWS = {
     "epoll loop in C (the limit)": LIMIT,
@@ -203,3 +205,18 @@ def test_share_of_the_documented_path() -> None:
     share = SERVERS["websockets-uvloop"]["calls_held"] / SERVERS[OURS]["calls_held"]
     assert share == pytest.approx(1 / 3, abs=0.02)
     assert "holds a third of the calls" in text_of(BENCH)
+
+
+def test_ratios_beside_the_fast_path() -> None:
+    """Every row of the table of ratios, and what the last round held, equal the kept run."""
+    lines = (ROOT / BENCH).read_text().splitlines()
+    assert [row for row in ratio_rows(PATHS) if row not in lines] == []
+    held = {name: rounds["calls_held"][-1] for name, rounds in PATHS["figures"].items()
+            if rounds.get("calls_held")}  # fmt: skip
+    ours, handler = held[OURS], held["handler"]
+    told = (
+        f"echo-service held {ours / held['picows']:.2f} times what picows holds and "
+        f"{ours / held[LIMIT]:.2f} of the C loop, and with a handler "
+        f"{handler / held[UVLOOP]:.2f} times what plain `websockets` holds."
+    )
+    assert told in text_of(BENCH)
