@@ -48,8 +48,10 @@ def remind(number: str) -> bool:
             time.sleep(0.5)
             call = ask("GET", f"/calls/{name}")
     except urllib.error.HTTPError as error:
-        problem = json.load(error)
-        print(f"{number}: {problem['message']}; {problem['hint']}", file=sys.stderr)
+        print(f"{number}: {said_by(error)}", file=sys.stderr)
+        return False
+    except (ValueError, KeyError, TypeError):
+        print(f"{number}: {OPERATOR} is not ncco-service; set OPERATOR_URL", file=sys.stderr)
         return False
     except OSError as error:
         print(f"{number}: {error}; is ncco-service there? ({OPERATOR})", file=sys.stderr)
@@ -74,6 +76,15 @@ def ask(method: str, path: str, body: dict[str, Any] | None = None) -> Any:
     request = urllib.request.Request(OPERATOR + path, data, headers, method=method)  # noqa: S310 - the operator's own setting
     with urllib.request.urlopen(request, timeout=45) as reply:  # noqa: S310 - as above
         return json.load(reply)
+
+
+def said_by(error: urllib.error.HTTPError) -> str:
+    """Return what a refusal says, in the words of ncco-service where they are its own."""
+    try:
+        problem = json.load(error)
+        return f"{problem['message']}; {problem['hint']}"
+    except (ValueError, KeyError, TypeError):
+        return f"{OPERATOR} answers {error.code}; set OPERATOR_URL to ncco-service's operator port"
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import pytest
 from aiohttp import web
 from echo_service.testing import FakeCall
 from phone.legs.assumptions import Assumptions
+from reminder import __main__ as command
 from reminder import handler
 
 from phone import Callee, Network
@@ -143,3 +144,29 @@ def test_a_move_says_nothing_twice() -> None:
     call.run(handler.remind)
     assert call.notes == {"result": "later"}
     assert (SOUNDS / "later.wav").read_bytes()[44:][:640] in call.heard
+
+
+@pytest.mark.parametrize(
+    ("status", "said"), [(404, "answers 404"), (200, "is not ncco-service"), (201, "not ncco")]
+)
+async def test_another_program_answers(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], status: int, said: str
+) -> None:
+    """OPERATOR_URL leads elsewhere: the setting is named, whatever that says."""
+
+    async def other(_: web.Request) -> web.Response:
+        return web.Response(status=status, text="[]" if status == 201 else "<html>")
+
+    application = web.Application()
+    application.router.add_post("/calls", other)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        monkeypatch.setattr(command, "OPERATOR", f"http://127.0.0.1:{runner.addresses[0][1]}")
+        assert await asyncio.to_thread(command.main, [CONFIRMS]) == 1
+    finally:
+        await runner.cleanup()
+    problem = capsys.readouterr().err
+    assert said in problem
+    assert "OPERATOR_URL" in problem

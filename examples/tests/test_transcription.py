@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import cast
+
+import pytest
+from echo_service.handlers import AudioCall
+from transcription.handler import words_of
 
 from tests.placing import place
 from tests.waiting import until
@@ -73,3 +79,21 @@ def test_the_phones_own_sample_is_understood(start: Callable[..., ProcessStack])
     until(lambda: bool(written_in(stack.logs("echo-service"))), "words in the log")
     words = " ".join(words for _, words in written_in(stack.logs("echo-service")))
     assert "hear this sentence a moment after you send it" in words.lower()
+
+
+class Failing:
+    """A call whose audio fails."""
+
+    rate = 16000
+
+    async def __aiter__(self) -> AsyncIterator[tuple[float, bytes]]:
+        """Yield one frame, and fail."""
+        yield 0.0, bytes(640)
+        raise RuntimeError("the call failed")
+
+
+async def test_a_failure_ends_the_words() -> None:
+    """What goes wrong while the call is heard comes out; nothing waits for words any more."""
+    words = words_of(cast(AudioCall, Failing()))
+    with pytest.raises(RuntimeError, match="the call failed"):
+        await asyncio.wait_for(anext(words), 60)

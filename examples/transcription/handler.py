@@ -36,14 +36,16 @@ async def words_of(call: AudioCall) -> AsyncIterator[tuple[float, str]]:
 
     async def listen() -> None:
         ear, at = Ear(RATE), 0.0
-        async for at, event in call:
-            if isinstance(event, bytes):
-                for heard in ear.feed(event):
-                    if isinstance(heard, Phrase):
-                        _put(phrases, (at, heard.pcm))
-        for heard in ear.end():
-            _put(phrases, (at, heard.pcm))
-        await phrases.put(None)
+        try:
+            async for at, event in call:
+                if isinstance(event, bytes):
+                    for heard in ear.feed(event):
+                        if isinstance(heard, Phrase):
+                            _put(phrases, (at, heard.pcm))
+            for heard in ear.end():
+                _put(phrases, (at, heard.pcm))
+        finally:
+            await phrases.put(None)
 
     # Recognising takes longer than a frame, so frames are taken meanwhile.
     listening = asyncio.create_task(listen())
