@@ -34,7 +34,7 @@ def figures(name: str) -> dict[str, dict[str, float]]:
 
 SERVERS = figures("2026-11-22-1956-8ee1620")
 GATEWAY = figures("2026-11-22-2102-79cdc8c")
-ANSWERS = figures("2026-11-25-2324-answers-02987cd")
+ANSWERS = figures("2026-11-26-0108-answers-2ecb357")
 SOAK = figures("2026-11-22-soak")[OURS]
 LOAD = figures("2026-11-22-phone-load")
 MIXER = figures("2026-11-25-2051-mixer-e738f78")["phone"]
