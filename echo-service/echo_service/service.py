@@ -29,7 +29,7 @@ from .settings import Settings, SettingsError
 from .websocket import CallConnection, ConnectionOptions, FairQueue, FastConnection, private_api
 
 if TYPE_CHECKING:
-    from .traces import Traces
+    from .call.traces import Traces
 
 __all__ = ["EchoService"]
 
@@ -222,7 +222,7 @@ def _traces(endpoint: str) -> Traces | None:
     if not endpoint:
         return None
     try:
-        from .traces import Traces  # noqa: PLC0415 - an optional extra
+        from .call.traces import Traces  # noqa: PLC0415 - an optional extra
     except ImportError as error:
         problem = (
             f"OTEL_EXPORTER_OTLP_ENDPOINT is set, but OpenTelemetry is not installed ({error}): "

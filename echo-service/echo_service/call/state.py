@@ -13,7 +13,7 @@ from .signals import Signals
 from .stats import CallStats
 
 if TYPE_CHECKING:
-    from ..traces import CallTrace
+    from .traces import CallTrace
 
 __all__ = ["Call"]
 

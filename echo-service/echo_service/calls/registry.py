@@ -21,7 +21,7 @@ from .pending_handshakes import PendingHandshakes
 from .text_log import log_text
 
 if TYPE_CHECKING:
-    from ..traces import Traces
+    from ..call.traces import Traces
 
 __all__ = ["CallRegistry"]
 
