@@ -147,10 +147,11 @@ def main(arguments: list[str] | None = None) -> int:
         results = Run(plan, count=count).results()
     finally:
         shutil.rmtree(RECORDINGS, ignore_errors=True)
-    text = markdown(results)
-    print(text, end="")
     stem = record.stem(options.results, results["commit"], "paths")
     record.write(stem.with_suffix(".json"), results)
+    # Of the figures as kept, so that whoever reads the file again gets the same table.
+    text = markdown(record.read(stem.with_suffix(".json")))
+    print(text, end="")
     write_whole(stem.with_suffix(".md"), text)
     print(f"kept: {stem.with_suffix('.json')}", file=sys.stderr)
     return 0

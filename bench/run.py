@@ -37,7 +37,6 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"bench: {error}", file=sys.stderr)
         return EX_USAGE
     results = Run(plan, hop, functools.partial(print, file=sys.stderr, flush=True)).results()
-    print(markdown(results), end="")
     _keep(results, options.results)
     return 0
 
@@ -71,11 +70,14 @@ def _plan(options: argparse.Namespace) -> Plan:
 
 
 def _keep(results: dict[str, Any], folder: Path) -> None:
-    """Write figures, table and picture."""
+    """Write figures, table and picture; print the table."""
     stem = record.stem(folder, results["commit"])
     data = stem.with_suffix(".json")
     record.write(data, results)
-    write_whole(stem.with_suffix(".md"), markdown(results))
+    # Of the figures as kept, so that whoever reads the file again gets the same table.
+    text = markdown(record.read(data))
+    print(text, end="")
+    write_whole(stem.with_suffix(".md"), text)
     kept = [data, stem.with_suffix(".md")]
     if importlib.util.find_spec("matplotlib") is None:
         print("no picture: matplotlib is not installed (make -C bench setup)", file=sys.stderr)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from bench import record
+from bench import paths_table, record, table
 from bench.peers.catalogue import BENCH
 from bench.record import gathered, summarised
-from bench.table import markdown
 
 KEPT = sorted((BENCH / "results").glob("*.json"))
-RUNS = [path for path in KEPT if "plan" in record.read(path)]
+TABLES = [
+    *((path, paths_table.markdown) for path in KEPT if "-paths-" in path.stem),
+    *((path, table.markdown) for path in KEPT if "replicas" in record.read(path)),
+]
+"""Each kept run of `make -C bench paths` and `make -C bench bench`, and what wrote its table."""
 
 
 def test_medians_and_ratios_are_of_the_same_run() -> None:
@@ -58,7 +63,9 @@ def test_another_file_is_refused(text: str, problem: str, tmp_path: Path) -> Non
         record.read(path)
 
 
-@pytest.mark.parametrize("path", RUNS, ids=lambda path: path.stem)
-def test_the_kept_tables_are_of_the_kept_figures(path: Path) -> None:
+@pytest.mark.parametrize(("path", "markdown"), TABLES, ids=[path.stem for path, _ in TABLES])
+def test_the_kept_tables_are_of_the_kept_figures(
+    path: Path, markdown: Callable[[Any], str]
+) -> None:
     """Each table under `results` is what the figures beside it give."""
     assert path.with_suffix(".md").read_text() == markdown(record.read(path))
