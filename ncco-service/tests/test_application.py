@@ -22,6 +22,7 @@ from ncco_service.settings import Settings
 ID = "78d335fa-323d-0114-9c3d-d6f0d48968cf"
 SECRET = "an-api-secret"
 HERE = "https://voice.example.org"
+REASON = b'{"title": "Something is wrong"}'
 Events = Callable[[str], list[dict[str, Any]]]
 
 # As the Application API's reference has one, with keys that the SDK's models drop.
@@ -104,7 +105,7 @@ class FakeApi:
         if spoilt == "silent":
             self.released.wait(20)
             return
-        body = spoilt if isinstance(spoilt, bytes) else self.stored if status == 200 else b"{}"
+        body = spoilt if isinstance(spoilt, bytes) else self.stored if status == 200 else REASON
         handler.send_response(status)
         handler.send_header("Content-Length", str(len(body)))
         handler.end_headers()
@@ -187,21 +188,31 @@ SPOILT: list[list[Any]] = [
     [403],
     [404],
     [429],
+    [302],
     [500],
     [503],
     ["cut"],
     ["silent"],
+    [b"x" * 2**21],
+    [b"<html>502</html>"],
     [b""],
     [b"[]"],
     [b"{"],
     [b'{"name": "x", "name": "y"}'],
     [b'{"name": "x", "capabilities": []}'],
     [b'{"name": NaN}'],
+    [b'{"name": "x", "later": 1e400}'],
+    [b'{"name": "x", "later": 0.12345678901234567890123}'],
+    [b'{"name": "x", "capabilities": {"voice": {"webhooks": {"answer_url": null}}}}'],
     [b"[" * 100_000],
 ]
 
 
-@pytest.mark.parametrize("spoilt", [*SPOILT, *([None, *each] for each in SPOILT[:8])])
+TROUBLE: list[Any] = [each for (each,) in SPOILT[:9]]
+"""What the API may do with any request."""
+
+
+@pytest.mark.parametrize("spoilt", [*SPOILT, *([None, each] for each in TROUBLE)])
 def test_whatever_the_api_does(
     api: FakeApi,
     pointer: ApplicationPointer,
@@ -227,6 +238,46 @@ def test_whatever_the_api_does(
     assert SECRET not in str(lines)
 
 
+@pytest.mark.parametrize("trouble", TROUBLE)
+def test_a_write_whose_answer_is_missing(
+    api: FakeApi,
+    pointer: ApplicationPointer,
+    events: Events,
+    monkeypatch: pytest.MonkeyPatch,
+    trouble: Any,
+) -> None:
+    """The log has the changes whether they were written or not; a refusal changes nothing."""
+    monkeypatch.setattr(application_api, "SECONDS", 0.5)
+    api.spoilt = [None, trouble]
+    pointer.poll()
+    (line,) = events("application_not_updated")
+    refused = isinstance(trouble, int) and trouble < 500
+    assert ("event_url" in line) is not refused
+    assert ("may have been written all the same" in line["message"]) is not refused
+    assert line["retry_seconds"] == 1.0
+    pointer.poll()
+    assert api.document == expected()
+
+
+@pytest.mark.parametrize("trouble", [*TROUBLE, b"<html>502</html>"])
+def test_what_was_written_but_not_read_again(
+    api: FakeApi,
+    pointer: ApplicationPointer,
+    events: Events,
+    monkeypatch: pytest.MonkeyPatch,
+    trouble: Any,
+) -> None:
+    """The changes are told as those that they are, and the doubt beside them."""
+    monkeypatch.setattr(application_api, "SECONDS", 0.5)
+    api.spoilt = [None, None, trouble]
+    assert pointer.poll() == application_api.LOOK_AGAIN
+    assert api.document == expected()
+    assert pointer.results == {"updated": 1}
+    assert len(events("application_updated")) == 1
+    (line,) = events("application_differs")
+    assert line["message"].startswith("it was written, but could not be read again: ")
+
+
 def test_what_the_platform_drops_is_said(
     api: FakeApi, pointer: ApplicationPointer, events: Events
 ) -> None:
@@ -237,7 +288,8 @@ def test_what_the_platform_drops_is_said(
     api.spoilt = [None, None, json.dumps(lossy).encode()]
     pointer.poll()
     (line,) = events("application_differs")
-    assert line["fields"] == "security, capabilities.voice.region"
+    assert line["message"].endswith("in the dashboard: security, capabilities.voice.region")
+    assert len(events("application_updated")) == 1
 
 
 def test_a_new_address_is_written(api: FakeApi) -> None:
@@ -314,6 +366,38 @@ def test_the_command_says_what_is_wrong(api: FakeApi, change: dict[str, str], se
     assert SECRET not in done.stderr + done.stdout
 
 
+@pytest.mark.parametrize(
+    ("spoilt", "status", "ending", "seen"),
+    [
+        ([None, 503], 1, None, "has perhaps been changed as above: PUT "),
+        ([None, "cut"], 1, None, "has perhaps been changed as above: "),
+        ([None, 429], 1, "", "answered 429: too many requests"),
+        ([None, 422], 1, "", "was not changed: PUT "),
+        ([None, 422], 1, "", "Something is wrong"),
+        ([None, None, 503], 1, "The application points here now.", "could not be read again: GET "),
+        (
+            [None, None, b'{"name": "x"}'],
+            1,
+            "The application points here now.",
+            "look at it in the",
+        ),
+    ],
+)
+def test_the_command_says_what_it_knows(
+    api: FakeApi, spoilt: list[Any], status: int, ending: str | None, seen: str
+) -> None:
+    """Never "was not changed" of what may have been, nor "is tried again" of what is not."""
+    api.spoilt = spoilt
+    done = command(environ(api))
+    assert done.returncode == status
+    assert seen in done.stderr
+    assert "again" not in done.stderr.replace("read again", "")
+    if ending is None:
+        assert f"+ capabilities.voice.webhooks.event_url.address: {HERE}" in done.stdout
+    else:
+        assert done.stdout.rstrip().rpartition("\n")[2] == ending
+
+
 LEAVES = (
     st.none()
     | st.booleans()
@@ -344,7 +428,7 @@ def test_any_document_keeps_what_it_has(rest: dict[str, Any]) -> None:
     except DocumentError:
         return
     assert changes
-    assert pointed(edited, HERE) == (edited, [])
+    assert pointed(edited, HERE) == (edited, ())
     webhooks = "capabilities.voice.webhooks."
     touched = {f"{webhooks}{change.webhook}.{change.field}" for change in changes}
     assert set(differences(document, edited)) <= touched

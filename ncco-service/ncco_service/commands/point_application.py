@@ -1,8 +1,9 @@
 """``python -m ncco_service point-application``: point the Vonage application here, once."""
 
 import sys
+from collections.abc import Iterable
 
-from ncco_service.discovery import ApplicationApi, ApplicationError, Discovery
+from ncco_service.discovery import ApplicationApi, ApplicationError, Change, Discovery
 from ncco_service.settings import Settings
 
 __all__ = ["point_application"]
@@ -31,16 +32,23 @@ def point_application(settings: Settings, *, dry_run: bool) -> int:
             "NGROK_API_URL"
         )
     try:
-        changes = ApplicationApi(settings).point(base_url, dry_run=dry_run)
+        outcome = ApplicationApi(settings).point(base_url, dry_run=dry_run)
     except ApplicationError as error:
-        return _failed(str(error))
+        _show(error.changes)
+        return _failed(str(error), perhaps=bool(error.changes))
+    _show(outcome.changes)
+    print(_ending(len(outcome.changes), dry_run))
+    if outcome.doubt:
+        print(f"the application is doubtful: {outcome.doubt}", file=sys.stderr)
+    return int(outcome.doubt is not None)
+
+
+def _show(changes: Iterable[Change]) -> None:
     for change in changes:
         place = f"capabilities.voice.webhooks.{change.webhook}.{change.field}"
         if change.old is not None:
             print(f"- {place}: {change.old}")
         print(f"+ {place}: {change.new}")
-    print(_ending(len(changes), dry_run))
-    return 0
 
 
 def _ending(changes: int, dry_run: bool) -> str:
@@ -49,6 +57,7 @@ def _ending(changes: int, dry_run: bool) -> str:
     return "Nothing was written (--dry-run)." if dry_run else "The application points here now."
 
 
-def _failed(message: str) -> int:
-    print(f"the application was not changed: {message}", file=sys.stderr)
+def _failed(message: str, *, perhaps: bool = False) -> int:
+    happened = "has perhaps been changed as above" if perhaps else "was not changed"
+    print(f"the application {happened}: {message}", file=sys.stderr)
     return 1

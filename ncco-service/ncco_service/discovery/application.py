@@ -6,9 +6,11 @@ must go back as it came, keys included that nobody here knows.
 
 import copy
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 __all__ = ["Change", "DocumentError", "differences", "pointed", "read"]
@@ -22,6 +24,10 @@ PATHS: Mapping[str, str] = {
 
 METHODS = ("GET", "POST")
 """Both are taken here, so that a method that is set stays."""
+
+_NO_OBJECT = (
+    "the application's {} is {}, not an object: set the webhooks in Vonage's dashboard once"
+)
 
 
 class DocumentError(Exception):
@@ -46,17 +52,24 @@ def read(body: bytes) -> dict[str, Any]:
 
     """
     try:
-        document = json.loads(body, object_pairs_hook=_without_repetition, parse_constant=_refuse)
+        document = json.loads(
+            body,
+            object_pairs_hook=_without_repetition,
+            parse_constant=_refuse,
+            parse_float=_exactly,
+        )
     except RecursionError:
         raise DocumentError("the application is nested too deeply") from None
-    except ValueError as error:
+    except (ValueError, ArithmeticError) as error:
         raise DocumentError(f"the application is not JSON: {error}") from None
     if not isinstance(document, dict) or not isinstance(document.get("name"), str):
         raise DocumentError("the answer is no application: it has no name")
     return document
 
 
-def pointed(document: Mapping[str, Any], base_url: str) -> tuple[dict[str, Any], list[Change]]:
+def pointed(
+    document: Mapping[str, Any], base_url: str
+) -> tuple[dict[str, Any], tuple[Change, ...]]:
     """Point the webhooks here.
 
     Args:
@@ -75,12 +88,12 @@ def pointed(document: Mapping[str, Any], base_url: str) -> tuple[dict[str, Any],
     for name in ("capabilities", "voice", "webhooks"):
         hooks = hooks.setdefault(name, {})
         if not isinstance(hooks, dict):
-            raise DocumentError(f"the application's {name} is not an object")
+            raise DocumentError(_NO_OBJECT.format(name, json.dumps(hooks)[:80]))
     changes = []
     for name, path in PATHS.items():
         hook = hooks.setdefault(name, {})
         if not isinstance(hook, dict):
-            raise DocumentError(f"the application's {name} is not an object")
+            raise DocumentError(_NO_OBJECT.format(name, json.dumps(hook)[:80]))
         wanted = {"address": base_url + path}
         if hook.get("http_method") not in METHODS:
             wanted["http_method"] = "POST"
@@ -88,7 +101,7 @@ def pointed(document: Mapping[str, Any], base_url: str) -> tuple[dict[str, Any],
             if hook.get(field) != value:
                 changes.append(Change(name, field, hook.get(field), value))
                 hook[field] = value
-    return edited, changes
+    return edited, tuple(changes)
 
 
 def differences(before: Any, after: Any, path: str = "") -> list[str]:
@@ -107,6 +120,13 @@ def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(fields) < len(pairs):
         raise ValueError("a name appears more than once in an object")
     return fields
+
+
+def _exactly(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number) or Decimal(text) != Decimal(repr(number)):
+        raise ValueError(f"{text[:80]} could not be written back as it is")
+    return number
 
 
 def _refuse(word: str) -> None:

@@ -3,7 +3,9 @@
 import base64
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote
 
 import structlog
@@ -23,16 +25,32 @@ FIRST_PAUSE, LONGEST_PAUSE = 1.0, 300.0
 LOOK_AGAIN = 1.0
 """Seconds between two looks at whether the public address has changed."""
 
+_ACCOUNT = "check VONAGE_API_KEY and VONAGE_API_SECRET"
 _HINTS = {
-    401: "check VONAGE_API_KEY and VONAGE_API_SECRET",
-    403: "check VONAGE_API_KEY and VONAGE_API_SECRET",
+    401: _ACCOUNT,
+    403: _ACCOUNT,
     404: "check VONAGE_APPLICATION_ID, and whether it is an application of this account",
-    429: "too many requests; it is tried again",
+    429: "too many requests",
 }
 
 
 class ApplicationError(Exception):
-    """The application could not be read or written; the message says what was seen."""
+    """The application could not be read or written; the message says what was seen.
+
+    Attributes:
+        changes: what may have been written all the same, since no refusal came.
+
+    """
+
+    changes: tuple[Change, ...] = ()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was changed, and what is doubtful about it: None if nothing is."""
+
+    changes: tuple[Change, ...]
+    doubt: str | None = None
 
 
 class ApplicationApi:
@@ -49,7 +67,7 @@ class ApplicationApi:
         account = f"{settings.vonage_api_key}:{settings.vonage_api_secret}"
         self._authorization = "Basic " + base64.b64encode(account.encode()).decode()
 
-    def point(self, base_url: str, *, dry_run: bool = False) -> list[Change]:
+    def point(self, base_url: str, *, dry_run: bool = False) -> Outcome:
         """Point the application to this service, if it does not already.
 
         Args:
@@ -63,23 +81,36 @@ class ApplicationApi:
             ApplicationError: it cannot be read or written.
 
         """
+        document = self._read()
         try:
-            document = read(self._request("GET"))
             edited, changes = pointed(document, base_url)
-            if not changes or dry_run:
-                return changes
-            self._request("PUT", json.dumps(edited).encode())
-            # PUT replaces the application: whether all of it is still there is looked at.
-            lost = differences(edited, read(self._request("GET")))
         except DocumentError as error:
             raise ApplicationError(f"{self._url}: {error}") from None
-        if lost:
-            logger.error(
-                "application_differs",
-                message="the application is not what was written; look at it in the dashboard",
-                fields=", ".join(lost),
-            )
-        return changes
+        if not changes or dry_run:
+            return Outcome(changes)
+        try:
+            self._request("PUT", json.dumps(edited).encode())
+        except _Unknown as error:
+            error.changes = changes
+            raise
+        return Outcome(changes, self._doubt(edited))
+
+    def _doubt(self, written: Mapping[str, Any]) -> str | None:
+        """Read the application again: PUT replaces all of it, so all of it must still be there."""
+        try:
+            lost = differences(written, self._read())
+        except ApplicationError as error:
+            return f"it was written, but could not be read again: {error}"
+        if not lost:
+            return None
+        return f"not as it was written, look at it in the dashboard: {', '.join(lost)}"
+
+    def _read(self) -> dict[str, Any]:
+        body = self._request("GET")
+        try:
+            return read(body)
+        except DocumentError as error:
+            raise ApplicationError(f"{self._url}: {error}") from None
 
     def _request(self, method: str, body: bytes | None = None) -> bytes:
         headers = {"Authorization": self._authorization}
@@ -88,11 +119,17 @@ class ApplicationApi:
         try:
             response = fetch.send(method, self._url, body, headers, SECONDS)
         except fetch.FetchError as error:
-            raise ApplicationError(str(error)) from None
+            raise (_Unknown if error.sent else ApplicationError)(str(error)) from None
         if response.status != 200:
-            hint = _HINTS.get(response.status, "it is tried again")
-            raise ApplicationError(f"{method} {self._url} answered {response.status}: {hint}")
+            failed = _Unknown if response.status >= 500 else ApplicationError
+            said = response.body[:200].decode(errors="replace")
+            hint = _HINTS.get(response.status, f"it said {said!r}")
+            raise failed(f"{method} {self._url} answered {response.status}: {hint}")
         return response.body
+
+
+class _Unknown(ApplicationError):
+    """Whether the request was carried out is not known."""
 
 
 class ApplicationPointer:
@@ -121,24 +158,32 @@ class ApplicationPointer:
         if base_url is None or base_url == self._pointed:
             return LOOK_AGAIN
         try:
-            changes = self._api.point(base_url)
+            outcome = self._api.point(base_url)
         except ApplicationError as error:
             self.results["failed"] += 1
+            pause, self._pause = self._pause, min(2 * self._pause, LONGEST_PAUSE)
             if str(error) != self._problem:
                 self._problem = str(error)
-                logger.warning("application_not_updated", message=self._problem)
-            pause, self._pause = self._pause, min(2 * self._pause, LONGEST_PAUSE)
+                perhaps = "; this may have been written all the same" if error.changes else ""
+                logger.warning(
+                    "application_not_updated",
+                    message=self._problem + perhaps,
+                    retry_seconds=pause,
+                    **told(error.changes),
+                )
             return pause
         self._pointed, self._pause, self._problem = base_url, FIRST_PAUSE, None
-        self.results["updated" if changes else "unchanged"] += 1
-        if changes:
-            logger.info("application_updated", **told(changes))
-        else:
+        self.results["updated" if outcome.changes else "unchanged"] += 1
+        if outcome.changes:
+            logger.info("application_updated", **told(outcome.changes))
+        if outcome.doubt:
+            logger.error("application_differs", message=outcome.doubt)
+        if not outcome.changes:
             logger.info("application", message="it points here already", url=base_url)
         return LOOK_AGAIN
 
 
-def told(changes: list[Change]) -> dict[str, str]:
+def told(changes: Iterable[Change]) -> dict[str, str]:
     """Return what changed from what to what, for a line of the log."""
     return {
         change.webhook if change.field == "address" else f"{change.webhook}_{change.field}": (
