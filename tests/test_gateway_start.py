@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from echo_service.settings import Settings, SettingsError
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -28,15 +29,28 @@ def started(folder: Path, **settings: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize(
     ("silence", "seconds"),
-    [("", 65), ("60", 65), ("1.5", 6), ("999999", 1000004), ("1000000000", 1000005)],
+    [("", 65), ("60", 65), ("060", 65), ("1.5", 6), ("1", 6), ("86400", 86405)],
 )
 def test_silence_is_longer_than_in_echo_service(tmp_path: Path, silence: str, seconds: int) -> None:
-    """By five seconds, as far as HAProxy counts: no time over 24 days."""
+    """By five seconds, and what one takes the other takes."""
     done = started(tmp_path, SILENCE_SECONDS=silence)
     assert (done.returncode, done.stdout) == (0, f"silent {seconds} buffer {65536 + 20480}\n")
+    Settings.from_env({"SILENCE_SECONDS": silence})
 
 
-@pytest.mark.parametrize("name", ["PORT", "SILENCE_SECONDS", "MAX_BODY_BYTES", "GATEWAY_FILES"])
+@pytest.mark.parametrize(
+    "silence", ["0", "0.5", "86401", "86400.5", "1e9", "1e3", "-1", "1.", "1.2.3", "60s", "inf"]
+)
+def test_silence_is_refused_by_both(tmp_path: Path, silence: str) -> None:
+    """In the same words, and HAProxy is not started."""
+    done = started(tmp_path, SILENCE_SECONDS=silence)
+    assert (done.returncode, done.stdout) == (78, "")
+    assert f'SILENCE_SECONDS is "{silence}"; give seconds from 1 to 86400' in done.stderr
+    with pytest.raises(SettingsError, match="SILENCE_SECONDS is .* give seconds from 1 to 86400"):
+        Settings.from_env({"SILENCE_SECONDS": silence})
+
+
+@pytest.mark.parametrize("name", ["PORT", "MAX_BODY_BYTES", "GATEWAY_FILES"])
 @pytest.mark.parametrize("value", ["none", "1e9", "-1", "060"])
 def test_what_is_no_number_is_named(tmp_path: Path, name: str, value: str) -> None:
     """With the status of a wrong setting, and HAProxy is not started."""

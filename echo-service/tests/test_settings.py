@@ -41,8 +41,16 @@ def test_values_are_read() -> None:
         ("PORT", "x", "PORT is 'x': give a whole number from 0 to 65535"),
         ("PORT", "65536", "PORT is '65536': give a whole number from 0 to 65535"),
         ("PORT", "80.0", "PORT is '80.0': give a whole number from 0 to 65535"),
-        ("DRAIN_SECONDS", "-1", "DRAIN_SECONDS is '-1': give seconds from 0 to 86400"),
-        ("DRAIN_SECONDS", "nan", "DRAIN_SECONDS is 'nan': give seconds from 0 to 86400"),
+        (
+            "DRAIN_SECONDS",
+            "-1",
+            "DRAIN_SECONDS is '-1': give seconds from 0 to 86400, in plain digits",
+        ),
+        (
+            "DRAIN_SECONDS",
+            "nan",
+            "DRAIN_SECONDS is 'nan': give seconds from 0 to 86400, in plain digits",
+        ),
         ("LOG_NUMBERS", "2", "LOG_NUMBERS is '2': give 1 or 0"),
         ("LOG_LEVEL", "x", "LOG_LEVEL is 'x': give one of debug, info, warning, error"),
     ],

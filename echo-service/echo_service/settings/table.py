@@ -137,8 +137,9 @@ class Settings:
     )
     silence_seconds: float = setting(
         "60",
-        duration("seconds", 1, 1e9),
-        "seconds without a byte, not even a pong, after which a call ends with close code 4002",
+        duration("seconds", 1, 86400),
+        "seconds without a byte, not even a pong, after which a call ends with close code 4002; "
+        "at most 86400; a gateway waits 5 s longer for its peers",
     )
     slow_reader_bytes: int = setting(
         "32768",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
@@ -40,8 +41,14 @@ def integer(low: int, high: int, unit: str = "") -> Callable[[str], int]:
 
 
 def duration(unit: str, low: float, high: float) -> Callable[[str], float]:
-    """Accept a duration from `low` to `high`, in `unit`, such as "seconds"."""
-    return _between(float, low, high, f"{unit} from {low:g} to {high:g}")
+    """Accept a duration from `low` to `high`, in `unit`, such as "seconds"; no 1e3, nor inf."""
+    return _between(_plain, low, high, f"{unit} from {low:.12g} to {high:.12g}, in plain digits")
+
+
+def _plain(value: str) -> float:
+    if not re.fullmatch(r"[0-9]+(\.[0-9]+)?", value):
+        raise ValueError
+    return float(value)
 
 
 def _between(
