@@ -1,11 +1,13 @@
 """Calls that go on with another socket after theirs was closed or lost."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from aiohttp import WSMsgType, web
 from phone.constants import FRAMES_PER_SECOND
 from phone.legs.faults import Faults
+from phone.legs.log import Problem
 from phone.load import LoadPlan, run_load
 from phone.report import summary
 from phone.testing import Answer, FakeApplication, Socket, echo
@@ -90,6 +92,16 @@ async def test_a_call_goes_on(code: int | None) -> None:
         *("started", "ringing", "answered", "disconnected"),
         *("completed", "started", "ringing", "answered", "completed"),
     ]
+
+
+async def test_the_same_trouble_is_said_once() -> None:
+    """With how often, since a call may be connected again many times in vain."""
+    async with FakeApplication() as application:
+        report = await place(application)
+    refused, slow = (Problem("socket", seen, "look") for seen in ("it answered 503", "it is slow"))
+    lines = summary(replace(report, problems=[refused, slow, refused])).splitlines()
+    failed = [line for line in lines if line.startswith("Failed")]
+    assert failed == ["Failed  socket: it answered 503 (2 times)", "Failed  socket: it is slow"]
 
 
 MOVES = Faults(move=0.4)

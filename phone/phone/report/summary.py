@@ -1,5 +1,6 @@
 """A call's report in a few lines, for a person."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 from phone.constants import FRAME_MS
@@ -46,8 +47,9 @@ def _homeless(report: CallReport) -> str:
 
 
 def _problems(title: str, problems: list[Problem]) -> Iterator[str]:
-    for problem in problems:
-        yield f"{title} {problem.step}: {printable(problem.seen, 2000)}"
+    for problem, times in Counter(problems).items():
+        again = f" ({times} times)" if times > 1 else ""
+        yield f"{title} {problem.step}: {printable(problem.seen, 2000)}{again}"
         yield f"        → {problem.advice}"
 
 
