@@ -13,6 +13,7 @@ from bench import record
 from bench.answer_cases import BARE
 from bench.paths_table import UVLOOP, ratio_rows
 from bench.peers.catalogue import LIMIT, OURS, PLAIN
+from tests import kept_runs
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "bench" / "results"
@@ -32,14 +33,14 @@ def figures(name: str) -> dict[str, dict[str, float]]:
     }
 
 
-SERVERS = figures("2026-11-22-1956-8ee1620")
+SERVERS = figures(kept_runs.SERVERS)
 GATEWAY = figures("2026-11-22-2102-79cdc8c")
-ANSWERS = figures("2026-11-26-0108-answers-2ecb357")
-SOAK = figures("2026-11-22-soak")[OURS]
+ANSWERS = figures(kept_runs.ANSWERS)
+SOAK = figures(kept_runs.SOAK)[OURS]
 LOAD = figures("2026-11-22-phone-load")
 MIXER = figures("2026-11-25-2051-mixer-e738f78")["phone"]
-BY_ITSELF = record.read(RESULTS / "2026-11-22-1956-8ee1620.json")
-HOPS = figures("2026-11-25-2341-gateway-7486088")
+BY_ITSELF = record.read(RESULTS / f"{kept_runs.SERVERS}.json")
+HOPS = figures(kept_runs.HOPS)
 TLS = figures("2026-11-25-gateway-tls")
 PATHS = record.read(RESULTS / "2026-11-26-0051-paths-f251d67.json")
 HOP = record.read(RESULTS / "2026-11-22-2102-79cdc8c.json")["gateway"]

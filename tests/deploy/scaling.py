@@ -8,6 +8,7 @@ import random
 
 from bench import record
 from bench.peers.catalogue import OURS
+from tests import kept_runs
 from tests.compose import ROOT
 
 __all__ = ["FIGURES", "PLANNED", "erlang_b", "row", "simulated_loss", "table"]
@@ -28,18 +29,15 @@ def _median(file: str, peer: str, figure: str) -> float:
 
 
 _BYTES = "2026-11-25-gateway-cost"
-_COST = "2026-11-25-2341-gateway-7486088"
 FIGURES = {
-    "calls a core": _median("2026-11-22-1956-8ee1620", OURS, "calls_held"),
-    "KiB a call": _median("2026-11-22-1956-8ee1620", OURS, "kib_per_call"),
-    "handshakes a second": _median("2026-11-22-1956-8ee1620", OURS, "handshakes_per_second"),
-    "answers a second": _median(
-        "2026-11-22-2121-answers-79cdc8c", "ncco-service, signed", "flat_out_per_second"
-    ),
-    "MiB at 1,140 calls": _median("2026-11-22-soak", OURS, "last_memory_mib"),
+    "calls a core": _median(kept_runs.SERVERS, OURS, "calls_held"),
+    "KiB a call": _median(kept_runs.SERVERS, OURS, "kib_per_call"),
+    "handshakes a second": _median(kept_runs.SERVERS, OURS, "handshakes_per_second"),
+    "answers a second": _median(kept_runs.ANSWERS, "ncco-service, signed", "flat_out_per_second"),
+    "MiB at 1,140 calls": _median(kept_runs.SOAK, OURS, "last_memory_mib"),
     "bytes a frame": _median(_BYTES, OURS, "bytes_in_per_frame"),
-    "gateway's cost": _median(_COST, "haproxy", "paced200_cpu_us")
-    / _median(_COST, "haproxy", "paced200_service_cpu_us"),
+    "gateway's cost": _median(kept_runs.HOPS, "haproxy", "paced200_cpu_us")
+    / _median(kept_runs.HOPS, "haproxy", "paced200_service_cpu_us"),
 }
 
 

@@ -9,9 +9,17 @@ import pytest
 
 from bench import record
 from bench.peers.catalogue import OURS
+from tests import kept_runs
 from tests.compose import ROOT
 from tests.deploy.hosted import Hosted
-from tests.deploy.scaling import FIGURES, PLANNED, erlang_b, simulated_loss, table
+from tests.deploy.scaling import (
+    FIGURES,
+    PLANNED,
+    REQUESTS_PER_CALL,
+    erlang_b,
+    simulated_loss,
+    table,
+)
 from tests.engine import docker
 from tests.placing import during_a_call
 
@@ -34,8 +42,8 @@ def test_the_table_is_the_arithmetic() -> None:
 def test_figures_are_the_benchs() -> None:
     """The page quotes the medians of the bench's files."""
     cost = FIGURES["gateway's cost"]
-    soak = record.read(RESULTS / "2026-11-22-soak.json")["figures"][OURS]
-    two = record.read(RESULTS / "2026-11-22-1956-8ee1620.json")["replicas"]
+    soak = record.read(RESULTS / f"{kept_runs.SOAK}.json")["figures"][OURS]
+    two = record.read(RESULTS / f"{kept_runs.SERVERS}.json")["replicas"]
     for text in (
         f"one core of echo-service holds | {FIGURES['calls a core']:,.0f} |",
         f"memory of a call in echo-service | {FIGURES['KiB a call']:.1f} KiB |",
@@ -66,8 +74,8 @@ def test_callers_turned_away(offered: int) -> None:
     assert simulated == pytest.approx(loss, abs=0.003)
 
 
-def test_bytes_of_a_frame(images: dict[str, str]) -> None:
-    """What a call's packets weigh on the wire, measured at the container's interface."""
+def test_what_a_call_costs(images: dict[str, str]) -> None:
+    """Its webhooks, and what its packets weigh on the wire, at the container's interface."""
 
     def received() -> tuple[int, int]:
         """Return bytes that the interface has taken, and frames that the service has."""
@@ -80,7 +88,9 @@ def test_bytes_of_a_frame(images: dict[str, str]) -> None:
             before = received()
             time.sleep(2)  # of the call: some hundred frames
             after = received()
-            outcome().assert_worked()
+            ended = outcome()
+            ended.assert_worked()
+    assert 1 + len(ended.report["events"]) == REQUESTS_PER_CALL
     frames = after[1] - before[1]
     assert frames > 60
     weight = (after[0] - before[0]) / frames
