@@ -64,6 +64,7 @@ async def test_a_block_is_logged_twice_and_counted_once(
 ) -> None:
     """One line while it lasts, one at its end; what another watch has counted is not added."""
     monitor = LoopMonitor()
+    began = time.monotonic()
     monitor.start()
     try:
         time.sleep(3)  # noqa: ASYNC251 - this is what blocks the loop
@@ -72,6 +73,7 @@ async def test_a_block_is_logged_twice_and_counted_once(
             monitor.blocked_seconds += 3
         assert [line.split()[1] for line in lines()] == ["loop_blocked"]
         await until(lambda: len(lines()) == 2)
+        lasted = time.monotonic() - began
     finally:
         monitor.stop()
     first, last = lines()
@@ -79,7 +81,8 @@ async def test_a_block_is_logged_twice_and_counted_once(
     assert re.search(rf"^ERROR loop_blocked seconds=\S+ {here} message=", first)
     assert re.search(rf"^WARNING loop_unblocked seconds=\S+ {here}$", last)
     assert monitor.blocked_times == 1
-    assert monitor.blocked_seconds == pytest.approx(3, abs=0.5 if not watched else 0.2)
+    # A busy machine makes the block longer, and its beginning is known to a beat.
+    assert 3 - loop_monitor.BEAT_SECONDS <= monitor.blocked_seconds <= lasted
 
 
 @pytest.mark.usefixtures("patient")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
@@ -118,6 +119,7 @@ async def test_the_summary_is_exact(service: EchoService, lines: Lines) -> None:
 
 async def test_a_late_frame_is_counted(service: EchoService) -> None:
     """A frame that comes more than 60 ms after it was due is late, and its gap is the longest."""
+    began = time.monotonic()
     async with Peer.connect(service.port) as peer:
         for _ in range(3):
             peer.write(frame(BINARY, bytes(640)))
@@ -125,10 +127,11 @@ async def test_a_late_frame_is_counted(service: EchoService) -> None:
         await asyncio.sleep(0.15)
         peer.write(frame(BINARY, bytes(640)))
         await peer.frame()
+        lasted = time.monotonic() - began
         (call,) = service.registry.calls.values()
         stats = call.stats
     assert stats.late_frames >= 1
-    assert 0.14 < stats.longest_gap < 2
+    assert 0.14 < stats.longest_gap <= lasted
     assert sum(stats.totals().gaps) == 3
     assert stats.totals().gap_seconds >= stats.longest_gap
 

@@ -15,7 +15,7 @@ __all__ = ["BINARY", "CLOSE", "CONT", "PING", "PONG", "TEXT", "Peer", "connected
 
 CONT, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds after which a test that waits has failed."""
 
 

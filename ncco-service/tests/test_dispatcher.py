@@ -144,16 +144,22 @@ def test_who_waits_too_long_is_told_and_nothing_is_placed_then() -> None:
 def test_a_stop_places_nothing_more_and_answers_those_who_wait(
     start: Callable[[int], Dispatcher],
 ) -> None:
-    """At once."""
-    dispatcher, platform = start(1), Platform()
+    """Told while the first is being placed."""
+    dispatcher = start(50)
+
+    class Stopping(Platform):
+        def send(self, order: str) -> Call:
+            dispatcher.refuse()
+            return super().send(order)
+
+    platform = Stopping()
     waiting = [dispatcher.submit(Order(platform, f"n{n}")) for n in range(5)]
-    assert waiting[0].wait(5)
-    dispatcher.refuse()
+    assert waiting[0].wait(60)
     threading.Timer(0.1, dispatcher.stop).start()
     slugs = []
     for order in waiting[1:]:
         with pytest.raises(Problem) as refused:
-            dispatcher.result(order, seconds=5)
+            dispatcher.result(order, seconds=60)
         slugs.append(refused.value.slug)
     assert slugs == ["stopping"] * 4
     assert platform.placed == ["n0"]
@@ -168,15 +174,19 @@ def test_a_platform_that_never_answers(
     monkeypatch.setattr("ncco_service.calls.dispatcher.LOOKUP_SECONDS", 0.02)
     monkeypatch.setattr("ncco_service.calls.dispatcher.MOST_LOOKUPS", 3)
 
+    looked_up = threading.Event()
+
     class Silent(Platform):
         def look_up(self, order: str) -> Call | None:
             if order == "a":
+                looked_up.set()
                 raise NoAnswer("nothing")
             return super().look_up(order)
 
     platform = Silent(NoAnswer("nothing"))
     dispatcher = start(50)
     first = dispatcher.submit(Order(platform, "a"))
+    assert looked_up.wait(60)
     with pytest.raises(Problem) as unknown:
         dispatcher.result(first, seconds=0.1)
     assert (unknown.value.status, "GET /calls/a" in unknown.value.hint) == (504, True)

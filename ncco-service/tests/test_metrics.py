@@ -100,7 +100,7 @@ def test_a_taken_port_is_said(start: Callable[..., Any]) -> None:
 
 def get(url: str, path: str) -> tuple[int, str]:
     """Get a page; give its status and text."""
-    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=20)
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=60)
     try:
         connection.request("GET", path)
         response = connection.getresponse()

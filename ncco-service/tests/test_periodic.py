@@ -22,9 +22,9 @@ def test_a_job_repeats_until_stopped() -> None:
 
     background = Periodic("test", job)
     background.start()
-    assert [runs.get(timeout=20) for _ in range(3)] == [3, 2, 1]
+    assert [runs.get(timeout=60) for _ in range(3)] == [3, 2, 1]
     background.stop()
-    background.join(5)
+    background.join(60)
     assert not background._thread.is_alive()
 
 
@@ -40,9 +40,9 @@ def test_an_error_does_not_end_it(monkeypatch: pytest.MonkeyPatch, events: Event
     background = Periodic("broken", job)
     background.start()
     for _ in range(3):
-        runs.get(timeout=20)
+        runs.get(timeout=60)
     background.stop()
-    background.join(5)
+    background.join(60)
     assert {fields["job"] for fields in events("background_job_failed")} == {"broken"}
 
 

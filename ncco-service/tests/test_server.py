@@ -20,7 +20,7 @@ def connections(stack: contextlib.ExitStack, url: str, count: int) -> list[socke
     parts = urlsplit(url)
     address = (parts.hostname, parts.port)
     return [
-        stack.enter_context(socket.create_connection(address, timeout=20)) for _ in range(count)
+        stack.enter_context(socket.create_connection(address, timeout=60)) for _ in range(count)
     ]
 
 
@@ -184,25 +184,24 @@ def test_connections_are_bounded(start: Callable[..., Any], ask: Callable[..., A
     """At most WORKER_CONNECTIONS bodies are held: one more peer waits its turn."""
     url = start(WORKER_CONNECTIONS="2", REQUEST_SECONDS="2").listening()
     stalled = HEAD + b"Content-Length: 65536\r\n\r\n" + LONGEST[:-1]
-    with contextlib.ExitStack() as stack, selectors.DefaultSelector() as selector:
-        *holding, third = connections(stack, url, 3)
+    with contextlib.ExitStack() as stack:
         began = time.monotonic()
+        *holding, third = connections(stack, url, 3)
         for peer in holding:
             peer.sendall(stalled)
         third.sendall(HEAD + b"Content-Length: 0\r\n\r\n")
-        selector.register(third, selectors.EVENT_READ)
-        assert not selector.select(1), "no more than two at the same time"
         assert replies(third).startswith(b"HTTP/1.1 400 ")
-        assert time.monotonic() - began > 1.9
+        assert time.monotonic() - began > 1.9, "no more than two at the same time"
     assert ask(f"{url}/webhooks/answer?uuid=u1")[0] == 200
 
 
 @pytest.mark.parametrize("first", [b"", HEAD + b'Content-Length: 14\r\n\r\n{"uuid": "u1"}'])
 def test_head_body_and_answer_share_one_deadline(start: Callable[..., Any], first: bytes) -> None:
     """A head and a body that dribble are cut after REQUEST_SECONDS, also behind an answer."""
-    url = start(REQUEST_SECONDS="2").listening()
+    url = start(REQUEST_SECONDS="4").listening()
     head = HEAD + b"Content-Length: 14\r\n"
     with contextlib.ExitStack() as stack, selectors.DefaultSelector() as selector:
+        opened = time.monotonic()
         (peer,) = connections(stack, url, 1)
         if first:
             peer.sendall(first)
@@ -210,11 +209,12 @@ def test_head_body_and_answer_share_one_deadline(start: Callable[..., Any], firs
         selector.register(peer, selectors.EVENT_READ)
         began = time.monotonic()
         peer.sendall(head)
-        assert not selector.select(1.5)
+        assert not selector.select(3)
         peer.sendall(b"\r\n")
-        assert selector.select(10), "the head took 1.5 s, so the body has 0.5 s"
+        assert selector.select(60), "the head took 3 s, so the body has 1 s"
         assert peer.recv(1) == b""
-        assert 1.9 < time.monotonic() - began < 3.4, "not a deadline for each"
+        assert time.monotonic() - opened > 3.9
+        assert time.monotonic() - began < 6.9, "not a deadline for each"
 
 
 def test_an_idle_connection_does_not_delay_the_stop(start: Callable[..., Any]) -> None:

@@ -13,7 +13,7 @@ import soundfile
 from phone.audio.files import Samples, load, resampled
 from phone.audio.recognition import is_loud, recognise
 from phone.constants import PLATFORM_RATE
-from phone.legs.log import PlatformSound
+from phone.legs.log import Moment, PlatformSound
 from phone.legs.trace import LegTrace
 from phone.platform.webhooks.client import Timeouts
 from phone.report.hearing import heard
@@ -165,8 +165,12 @@ class TestStream:
         async with FakeApplication(files={"it.wav": data.getvalue()}) as application:
             application._ncco = [stream(application, loop=100)]
             plan = CallPlan(application.answer_url, talk="realtime", expect="any")
-            asyncio.get_running_loop().call_later(0.5, hang_up.set)
-            report = await call(plan, hang_up=hang_up)
+
+            def on_moment(moment: Moment) -> None:
+                if moment.kind == "stream":
+                    asyncio.get_running_loop().call_later(0.2, hang_up.set)
+
+            report = await call(plan, hang_up=hang_up, on_moment=on_moment)
         assert report.interrupted
         (piece,) = report.played
         assert 0 < piece.seconds < whole.seconds - 1

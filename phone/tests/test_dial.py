@@ -17,6 +17,17 @@ class Reset(ClientConnection):
         self.connection_lost(ConnectionResetError(104, "Connection reset by peer"))
 
 
+async def test_a_close_is_waited_for_as_long_as_the_platform_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The library's own time would be longer."""
+    monkeypatch.setattr("phone.legs.dial.CLOSE_TIMEOUT", 0.25)
+    async with FakeApplication() as application:
+        connection = await dial(application.socket_url, within=60)
+        assert connection.close_timeout == 0.25
+        await connection.close()
+
+
 async def test_a_connection_lost_before_the_request() -> None:
     """It is a socket that failed, not a traceback."""
     async with FakeApplication() as application:

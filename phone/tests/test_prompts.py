@@ -1,5 +1,6 @@
 """What is played to somebody: its volume, keys that end it, tones and words before a connection."""
 
+import asyncio
 import io
 import json
 from collections.abc import AsyncIterator
@@ -12,7 +13,7 @@ import pytest
 import soundfile
 from aiohttp import web
 from phone.audio.conversion import amplified
-from phone.legs.telephone import Callee, Telephone
+from phone.legs.telephone import Callee, Takes, Telephone
 from phone.platform.leg import Leg
 from phone.platform.ncco.document import NccoError, parse_actions
 from phone.platform.network import Network
@@ -68,6 +69,19 @@ def of(network: Network, number: str) -> Telephone:
     telephone = network.telephone(number)
     assert telephone is not None
     return telephone
+
+
+class Hand(Telephone):
+    """A telephone whose owner answers once `taken` is set."""
+
+    def __init__(self, number: str) -> None:
+        super().__init__(number)
+        self.taken = asyncio.Event()
+
+    async def ring(self, _: str, __: str) -> Takes:
+        """Ring until it is taken."""
+        await self.taken.wait()
+        return "answer"
 
 
 def levels(telephone: Telephone) -> set[int]:
@@ -126,7 +140,8 @@ async def test_a_key_ends_what_may_be_barged_into(network: Network, client: Clie
 
 async def test_ringback_tone(network: Network, client: Client, bob: Path) -> None:
     """The caller hears the tone again and again while it rings, and not when it is answered."""
-    network.subscribe(BOB, Callee(answer_after=3.0, say=bob, hang_up_after=0.5))
+    ringing = Hand(BOB)
+    network.switch.held[BOB] = lambda: ringing
     async with FakeApplication(files=FILES) as application:
         connect = {
             "action": "connect",
@@ -134,12 +149,16 @@ async def test_ringback_tone(network: Network, client: Client, bob: Path) -> Non
             "ringbackTone": application.file_url("tone.wav"),
         }
         call = await client.create(PHONE, ncco=[connect])
+        await soon(lambda: network.telephone(ANNE))
+        tape = of(network, ANNE).tape
+        await soon(lambda: np.count_nonzero(tape.samples() == 2000) > 3200)  # longer than the file
+        ringing.taken.set()
+        ringing.say(bob)
+        await soon(lambda: 4000 in tape.samples())
+        ringing.hang_up()
         await soon(lambda: network.switch.legs[call].has_ended)
-    heard = of(network, ANNE).tape.samples()
-    ringing = np.flatnonzero(heard == 2000)
-    assert len(ringing) > 3200  # longer than the file
-    assert 4000 not in heard[: ringing[-1]]
-    assert 4000 in heard
+    heard = tape.samples()
+    assert 4000 not in heard[: np.flatnonzero(heard == 2000)[-1]]
 
 
 async def test_on_answer(network: Network, client: Client, bob: Path) -> None:
