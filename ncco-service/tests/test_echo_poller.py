@@ -1,5 +1,6 @@
 """Polling the echo service: callers hear that lines are busy before the socket refuses them."""
 
+import threading
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -7,8 +8,9 @@ from urllib.parse import urlsplit
 import pytest
 from flask import Flask
 from ncco_service.app import service_of
-from ncco_service.discovery import echo_poller
+from ncco_service.discovery import echo_poller, fetch
 from ncco_service.discovery.echo_poller import STARTING_SECONDS, EchoPoller
+from ncco_service.discovery.fetch import FetchError
 
 MakeApp = Callable[..., Flask]
 Events = Callable[[str], list[dict[str, Any]]]
@@ -138,7 +140,7 @@ def test_one_replica_that_is_ready_is_enough(
     pages: list[tuple[int, Any]],
     state: str,
 ) -> None:
-    """All behind the name are asked until one is; the next time, that one first."""
+    """All behind the name are asked; the next time, the one that is ready alone."""
     agents = [make_agent() for _ in pages]
     for agent, page in zip(agents, pages, strict=True):
         agent.pages["/readyz"] = page
@@ -150,6 +152,23 @@ def test_one_replica_that_is_ready_is_enough(
         assert poller.readiness.state == state
     asked = [len(agent.asked) for agent in agents]
     assert asked == ([1] * (len(pages) - 1) + [2] if state == "ready" else [2] * len(pages))
+
+
+def test_lost_replicas_are_asked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """None is waited for before the others are asked."""
+    count = 20
+    everybody = threading.Barrier(count, timeout=60)
+
+    def lost(*_: Any, **__: Any) -> None:
+        everybody.wait()
+        raise FetchError("it did not answer in time")
+
+    monkeypatch.setattr(echo_poller, "addresses", lambda *_: [f"10.0.0.{n}" for n in range(count)])
+    monkeypatch.setattr(fetch, "send", lost)
+    poller = EchoPoller("http://echo-service:8001/readyz", 2.0)
+    poller.poll()
+    assert poller.readiness.state == "unreachable"
+    assert not everybody.broken
 
 
 def test_a_name_that_leads_to_several_addresses(agent: Any) -> None:

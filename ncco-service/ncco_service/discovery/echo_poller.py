@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -18,6 +19,8 @@ logger = structlog.get_logger()
 STARTING_SECONDS = 15.0
 """After the start of this service; an echo service that is not there yet is not reported."""
 
+ASKS_AT_ONCE = 64
+"""Replicas: each lost one takes 2 s."""
 
 _BEST_FIRST = ("ready", "busy", "unreachable")
 
@@ -38,8 +41,8 @@ class Readiness:
 class EchoPoller:
     """Polls the echo service. ``poll`` is a background job; requests read ``readiness``.
 
-    It is ready when one of its replicas is: of those that an http:// URL's name leads to, one after
-    the other is asked until one is ready, the one that was ready last first.
+    It is ready when one of the replicas behind the name of an http:// URL is. The one that was
+    ready last is asked first, and all others at once if it no longer is.
 
     Args:
         url: its readiness, such as http://echo-service:8001/readyz.
@@ -51,7 +54,7 @@ class EchoPoller:
     def __init__(self, url: str, pause: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._url = url
         self._parts = urlsplit(url)
-        self._ready_last = ""
+        self._best = ""
         self._pause = pause
         self._clock = clock
         self._started = clock()
@@ -66,13 +69,14 @@ class EchoPoller:
 
     def poll(self) -> float:
         """Ask once; return the seconds until the next poll."""
-        found: list[Readiness] = []
-        for address in sorted(self._replicas(), key=lambda each: each != self._ready_last):
-            found.append(self._ask(address))
-            if found[-1].state == "ready":
-                self._ready_last = address
-                break
-        self.readiness = min(found, key=lambda each: _BEST_FIRST.index(each.state))
+        replicas = self._replicas()
+        found = {each: self._ask(each) for each in replicas if each == self._best}
+        if not any(each.state == "ready" for each in found.values()):
+            others = [each for each in replicas if each not in found]
+            with ThreadPoolExecutor(ASKS_AT_ONCE, "echo_poller") as pool:
+                found |= zip(others, pool.map(self._ask, others), strict=True)
+        self._best = min(found, key=lambda each: _BEST_FIRST.index(found[each].state))
+        self.readiness = found[self._best]
         self._log_change()
         return self._pause
 
