@@ -1,4 +1,4 @@
-"""The command `call`: what Ctrl-C does while it prints."""
+"""The command `call`: Ctrl-C while it prints, and answers of other programs."""
 
 from __future__ import annotations
 
@@ -18,6 +18,14 @@ from ncco_service.discovery.fetch import Response
 
 ANSWERED = {"leg": "person", "status": "answered"}
 COMPLETED = {"leg": "person", "status": "completed"}
+OPTIONS = argparse.Namespace(
+    number="447700900789",
+    caller=None,
+    socket_first=False,
+    meeting=None,
+    header=[],
+    machine_detection=None,
+)
 
 
 class InterruptedTerminal(io.RawIOBase):
@@ -36,6 +44,15 @@ class InterruptedTerminal(io.RawIOBase):
             signal.raise_signal(signal.SIGINT)
         self.shown += bytes(data)
         return len(data)
+
+
+@pytest.fixture(autouse=True)
+def account(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls can be started."""
+    monkeypatch.setenv("VONAGE_APPLICATION_ID", "aaaaaaaa-bbbb-cccc-dddd-0123456789ab")
+    key = rsa.generate_private_key(65537, 2048)
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    monkeypatch.setenv("VONAGE_PRIVATE_KEY", pem)
 
 
 @pytest.fixture(autouse=True)
@@ -63,21 +80,9 @@ def test_ctrl_c_in_the_middle_of_a_line(monkeypatch: pytest.MonkeyPatch) -> None
         return Response(200, json.dumps(call).encode())
 
     monkeypatch.setattr(place_call, "send", answer)
-    monkeypatch.setenv("VONAGE_APPLICATION_ID", "aaaaaaaa-bbbb-cccc-dddd-0123456789ab")
-    key = rsa.generate_private_key(65537, 2048)
-    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
-    monkeypatch.setenv("VONAGE_PRIVATE_KEY", pem)
     terminal = InterruptedTerminal()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BufferedWriter(terminal)))
-    options = argparse.Namespace(
-        number="447700900789",
-        caller=None,
-        socket_first=False,
-        meeting=None,
-        header=[],
-        machine_detection=None,
-    )
-    assert place_call.run(options) == place_call.REACHED
+    assert place_call.run(OPTIONS) == place_call.REACHED
     sys.stdout.flush()
     assert terminal.shown.decode().splitlines() == [
         "calling 447700900789 uuid=u",
@@ -87,3 +92,17 @@ def test_ctrl_c_in_the_middle_of_a_line(monkeypatch: pytest.MonkeyPatch) -> None
         "a person was reached",
     ]
     assert asked == ["POST", "GET", "DELETE", "GET"]
+
+
+@pytest.mark.parametrize(
+    ("status", "body"), [(200, b"<html>"), (502, b""), (500, b"[1]"), (200, b'{"ok": true}')]
+)
+def test_the_answer_of_another_program(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], status: int, body: bytes
+) -> None:
+    """The command ends with words that name the settings, whatever came."""
+    monkeypatch.setattr(place_call, "send", lambda *_: Response(status, body))
+    assert place_call.run(OPTIONS) == place_call.EX_UNAVAILABLE
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "http://127.0.0.1:8002" in line
+    assert "check OPERATOR_HOST and OPERATOR_PORT" in line

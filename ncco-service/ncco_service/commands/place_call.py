@@ -22,6 +22,8 @@ PLACING_SECONDS = 45.0
 ASKING_SECONDS = 20.0
 MOST_FAILURES = 20  # in a row, of asking for the call
 
+_UNUSABLE = (ValueError, KeyError, TypeError)  # an answer that is no JSON, or has other fields
+
 
 class _Refused(Exception):
     """The service refused; the message is its own."""
@@ -69,17 +71,20 @@ def run(options: argparse.Namespace) -> int:
             file=sys.stderr,
         )
         return EX_CONFIG
+    caller = _Caller(settings)
     try:
-        return _Caller(settings).call(_wanted(options))
+        return caller.call(_wanted(options))
     except _Refused as error:
-        print(error, file=sys.stderr)
-        return EX_UNAVAILABLE
+        problem = str(error)
     except FetchError as error:
-        print(
-            f"{error}; ncco-service must be running, and have been started with these settings",
-            file=sys.stderr,
+        problem = f"{error}; ncco-service must be running, started with these settings"
+    except _UNUSABLE:
+        problem = (
+            f"the answer of {caller.url} cannot be used: ncco-service was restarted, or another "
+            "program listens there; check OPERATOR_HOST and OPERATOR_PORT"
         )
-        return EX_UNAVAILABLE
+    print(problem, file=sys.stderr)
+    return EX_UNAVAILABLE
 
 
 def _header(text: str) -> tuple[str, str]:
@@ -109,7 +114,7 @@ class _Caller:
             settings.operator_host, settings.operator_host
         )
         host = f"[{host}]" if ":" in host else host
-        self._url = f"http://{host}:{settings.operator_port}"
+        self.url = f"http://{host}:{settings.operator_port}"
         self._headers = {"Content-Type": "application/json"}
         if settings.operator_token:
             self._headers["Authorization"] = f"Bearer {settings.operator_token}"
@@ -152,7 +157,7 @@ class _Caller:
         try:
             key = {"Idempotency-Key": str(uuid.uuid4())}
             self._placed = self._ask("POST", "/calls", wanted, key, PLACING_SECONDS)
-        except (FetchError, _Refused) as error:
+        except (FetchError, _Refused, *_UNUSABLE) as error:
             self._error = error
 
     def _follow(self, name: str) -> int:
@@ -204,7 +209,7 @@ class _Caller:
         seconds: float = ASKING_SECONDS,
     ) -> dict[str, Any]:
         content = None if body is None else json.dumps(body).encode()
-        response = send(method, self._url + path, content, self._headers | (headers or {}), seconds)
+        response = send(method, self.url + path, content, self._headers | (headers or {}), seconds)
         fields = json.loads(response.body) if response.body else {}
         if response.status >= 400:
             raise _Refused(f"{fields['message']}; {fields['hint']}")
