@@ -9,8 +9,9 @@ class Mirror(BaseHTTPRequestHandler):
     """Answers with the request that it got, and the port."""
 
     def do_GET(self) -> None:
-        """Answer with path, port and lower-case headers as JSON."""
-        headers = {name.lower(): value for name, value in self.headers.items()}
+        """Answer with path, port and headers as JSON: lower case, repeated ones joined."""
+        names = {name.lower() for name in self.headers}
+        headers = {name: ", ".join(self.headers.get_all(name, [])) for name in names}
         port = self.connection.getsockname()[1]
         body = json.dumps({"port": port, "path": self.path, "headers": headers}).encode()
         self.send_response(200)

@@ -162,12 +162,13 @@ def test_everything_else_is_404(gateway: Gateway, path: str) -> None:
 
 def test_the_tunnel_is_believed(gateway: Gateway) -> None:
     """From a private address, such as the agent's, forwarded headers pass, extended by it."""
-    _, seen, _ = gateway.get("/webhooks/answer", {"Host": "public.example", **SPOOF})
+    sent = {"Host": "public.example", "x-forwarded-for": "192.0.2.6", **SPOOF}  # two lines
+    _, seen, _ = gateway.get("/webhooks/answer", sent)
     headers = seen["headers"]
     assert headers["host"] == "public.example"
     assert headers["x-forwarded-host"] == "evil.example"
     assert headers["x-forwarded-proto"] == "https"
-    assert headers["x-forwarded-for"].startswith("192.0.2.7, ")
+    assert headers["x-forwarded-for"].startswith("192.0.2.6, 192.0.2.7, ")
 
 
 def test_without_a_tunnel_the_gateway_says_it_itself(gateway: Gateway) -> None:
