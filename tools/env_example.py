@@ -17,7 +17,7 @@ __all__ = ["text"]
 HEAD = """\
 # Every setting, with its default in Compose. Copy to `.env` and change what you need; all are
 # optional.
-# Generated from the code: change the services' settings.py, then run `make env-example`.
+# Generated: change settings/table.py of the service, then run `make env-example`.
 """
 
 COMPOSE = (
