@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from ncco_service.calls.dispatcher import QUEUE_SECONDS, Dispatcher
-from ncco_service.calls.voice_api import Call, NoAnswer, Throttled
+from ncco_service.calls.platform_errors import NoAnswer, Throttled
+from ncco_service.calls.voice_api import Call
 from ncco_service.http.errors import Problem
 
 

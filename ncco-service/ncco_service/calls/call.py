@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from ncco_service.calls.requests import NewCall
 
-__all__ = ["CallBook", "Leg", "OutboundCall", "is_over", "is_socket"]
+__all__ = ["CallBook", "Kind", "Leg", "OutboundCall", "is_over", "is_socket"]
 
 # Vonage's webhook reference: after these a leg has no further status.
 _LAST = frozenset({"completed", "busy", "rejected", "failed", "timeout", "unanswered", "cancelled"})

@@ -13,7 +13,8 @@ from typing import Protocol
 
 import structlog
 
-from ncco_service.calls.voice_api import Call, NoAnswer, Throttled
+from ncco_service.calls.platform_errors import NoAnswer, Throttled
+from ncco_service.calls.voice_api import Call
 from ncco_service.calls.window import RollingSecond
 from ncco_service.http.errors import Problem
 

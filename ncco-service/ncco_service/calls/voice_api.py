@@ -14,11 +14,17 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import jwt
 
+from ncco_service.calls.platform_errors import (
+    NoAnswer,
+    Throttled,
+    problem_of,
+    retry_after,
+    unreachable,
+)
 from ncco_service.calls.window import RollingSecond
 from ncco_service.discovery.fetch import FetchError, Response, send
-from ncco_service.http.errors import Problem
 
-__all__ = ["Call", "NoAnswer", "Throttled", "VoiceApi"]
+__all__ = ["Call", "VoiceApi"]
 
 TOKEN_SECONDS = 900  # as Vonage's SDK signs; 30 s to 24 h are accepted
 ANSWER_SECONDS = 5.0  # for one request
@@ -28,26 +34,6 @@ PAGE = 100
 MOST_PAGES = 10
 _REGIONS = (".nexmo.com", ".vonage.com")
 
-_MEANING = {
-    400: ("platform_refused", "correct what the message names"),
-    401: (
-        "platform_unauthorized",
-        "check that VONAGE_PRIVATE_KEY or VONAGE_PRIVATE_KEY_FILE is the key of the application "
-        "in VONAGE_APPLICATION_ID, and that this machine's clock is right",
-    ),
-    402: ("no_credit", "top up the account that the application in VONAGE_APPLICATION_ID is in"),
-    403: (
-        "platform_forbids",
-        "check that VONAGE_NUMBER is a number of the application in VONAGE_APPLICATION_ID",
-    ),
-    404: (
-        "no_such_call",
-        "it has ended, or it is in another region than VONAGE_API_URL: see GET /calls",
-    ),
-    409: ("conflict", "wait until the call is answered, or is in a state that allows this"),
-    429: ("too_many_requests", "try again after the seconds in Retry-After"),
-}
-
 
 @dataclass(frozen=True)
 class Call:
@@ -55,18 +41,6 @@ class Call:
 
     uuid: str
     conversation_uuid: str
-
-
-class Throttled(Exception):
-    """The platform wants fewer requests (429); ``seconds`` to wait."""
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__(f"the platform allows more requests in {seconds:g} s")
-        self.seconds = seconds
-
-
-class NoAnswer(Exception):
-    """A request was sent, but its result is unknown."""
 
 
 class VoiceApi:
@@ -117,13 +91,13 @@ class VoiceApi:
         except FetchError as error:
             if error.sent:
                 raise NoAnswer(str(error)) from None
-            raise _unreachable(error) from None
+            raise unreachable(error) from None
         if response.status == 429:
-            raise Throttled(_retry_after(response))
+            raise Throttled(retry_after(response))
         if response.status >= 500:
             raise NoAnswer(f"{self.url} answered {response.status}")
         if response.status != 201:
-            raise _problem(response)
+            raise problem_of(response)
         try:
             fields = json.loads(response.body)
             return Call(str(fields["uuid"]), str(fields["conversation_uuid"]))
@@ -219,18 +193,18 @@ class VoiceApi:
             except FetchError as error:
                 if error.sent:
                     raise NoAnswer(str(error)) from None
-                raise _unreachable(error) from None
+                raise unreachable(error) from None
             finally:
                 with self._lock:
                     self._window.answered(self._clock())
-            pause = _retry_after(response)
+            pause = retry_after(response)
             if response.status == 429 and self._clock() + pause < deadline:
                 self._sleep(pause)
                 continue
             if response.status >= 500:
                 raise NoAnswer(f"{self.url} answered {response.status}")
             if response.status >= 300:
-                raise _problem(response)
+                raise problem_of(response)
             return response
 
     def _wait_for_turn(self) -> None:
@@ -264,37 +238,3 @@ class VoiceApi:
 def _is_vonage(url: str) -> bool:
     parts = urlsplit(url)
     return parts.scheme == "https" and (parts.hostname or "").endswith(_REGIONS)
-
-
-def _retry_after(response: Response) -> float:
-    text = response.headers.get("retry-after", "")
-    return min(float(text), 60.0) if text.isdecimal() else 1.0
-
-
-def _unreachable(error: FetchError) -> Problem:
-    hint = "check VONAGE_API_URL, and that this machine reaches it; nothing was placed or changed"
-    return Problem(502, "platform_unreachable", str(error), hint)
-
-
-def _problem(response: Response) -> Problem:
-    """Return the platform's error as one of ours, with a hint."""
-    try:
-        fields = json.loads(response.body)
-        said = fields.get("detail") or fields.get("error_title") or fields.get("title") or ""
-        wrong = "; ".join(
-            f"{each['name']}: {each['reason']}" for each in fields.get("invalid_parameters", [])
-        )
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        said = wrong = ""
-    slug, hint = _MEANING.get(response.status, ("platform_error", "see the service's log"))
-    if response.status in (400, 403, 422) and ("from" in wrong or "number" in str(said)):
-        hint = f"{_MEANING[403][1]}; {hint}"
-    message = f"the platform answered {response.status}: {str(said)[:300] or 'nothing more'}"
-    if wrong:
-        message += f" ({wrong[:300]})"
-    # The platform's 401 is about us, not about the operator who asks.
-    status = {401: 502, 403: 502, 422: 400}.get(response.status, response.status)
-    if not 400 <= status <= 599:
-        status = 502
-    headers = {"Retry-After": f"{_retry_after(response):.0f}"} if status == 429 else None
-    return Problem(status, slug, message, hint, headers)
