@@ -122,18 +122,18 @@ class AgentPoller:
     def _session(self) -> str | None:
         """Ask the agent, from version 3.9 on, whether it is connected; older ones do not know."""
         try:
-            status, body = fetch.get(self._api + "/api/status")
-            said = json.loads(body)["status"] if status == 200 else "online"
+            answer = fetch.send("GET", self._api + "/api/status")
+            said = json.loads(answer.body)["status"] if answer.status == 200 else "online"
         except (fetch.FetchError, ValueError, KeyError, TypeError, RecursionError):
             said = "online"
         return None if said == "online" else f"the agent says that it is {str(said)[:40]!r}"
 
     def _list(self, path: str) -> tuple[list[Endpoint], str | None]:
-        status, body = fetch.get(self._api + path)
-        if status != 200:
-            return [], f"{self._api}{path} answered {status}"
+        answer = fetch.send("GET", self._api + path)
+        if answer.status != 200:
+            return [], f"{self._api}{path} answered {answer.status}"
         try:
-            return endpoints_in(body), None
+            return endpoints_in(answer.body), None
         except AgentError as error:
             return [], f"{self._api}{path} {error}"
 

@@ -87,8 +87,8 @@ def _ask(url: str, deadline: float) -> dict[str, Any] | None:
     if seconds <= 0:
         return None
     try:
-        status, body = fetch.get(url, seconds)
-        told = json.loads(body) if status == 200 else {}
+        answer = fetch.send("GET", url, seconds=seconds)
+        told = json.loads(answer.body) if answer.status == 200 else {}
         if told.get("live") is False:
             return {"end": _end(told), "seconds_ago": float(told["seconds_ago"])}
     except (fetch.FetchError, ValueError, KeyError, TypeError, AttributeError, RecursionError):

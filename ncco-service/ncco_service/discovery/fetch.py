@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import gevent  # type: ignore[import-untyped]  # has no types
 
-__all__ = ["FetchError", "Response", "bounded", "get", "send"]
+__all__ = ["FetchError", "Response", "bounded", "send"]
 
 TOTAL_SECONDS = 2.0
 MAX_BYTES = 1024 * 1024
@@ -33,24 +33,6 @@ class Response:
     status: int
     body: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
-
-
-def get(url: str, seconds: float = TOTAL_SECONDS) -> tuple[int, bytes]:
-    """GET a URL, without redirects, proxies or retries.
-
-    Args:
-        url: an absolute http:// or https:// URL.
-        seconds: for all of it.
-
-    Returns:
-        The status and the body, of at most 1 MiB.
-
-    Raises:
-        FetchError: no connection, timeout, oversized response, or not HTTP.
-
-    """
-    response = send("GET", url, seconds=seconds)
-    return response.status, response.body
 
 
 def send(

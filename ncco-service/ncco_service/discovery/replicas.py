@@ -54,6 +54,6 @@ class Replicas:
 
 def _answers(url: str) -> bool:
     try:
-        return fetch.get(f"{url}/healthz", HEALTH_SECONDS)[0] == 200
+        return fetch.send("GET", f"{url}/healthz", seconds=HEALTH_SECONDS).status == 200
     except fetch.FetchError:
         return False

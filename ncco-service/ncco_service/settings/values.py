@@ -177,20 +177,15 @@ def word(text: str) -> str:
     return text
 
 
-def signature_secret(text: str) -> str:
-    """Read a signature secret, whose length Vonage chose; a private key is refused."""
-    if "-----BEGIN" in text or "\n" in text:
-        raise ValueError(
-            "the account's signature secret (dashboard, settings), one line, not a key"
-        )
-    return text
+def account_secret(name: str) -> Callable[[str], str]:
+    """Read a secret of the Vonage account, of any length; a private key is refused."""
 
+    def parse(text: str) -> str:
+        if "-----BEGIN" in text or "\n" in text:
+            raise ValueError(f"the account's {name} (dashboard, settings), one line, not a key")
+        return text
 
-def api_secret(text: str) -> str:
-    """Read an API secret, which is no signature secret and no key."""
-    if "-----BEGIN" in text or "\n" in text:
-        raise ValueError("the account's API secret (dashboard, settings), one line, not a key")
-    return text
+    return parse
 
 
 def socket_secret(text: str) -> str:
@@ -243,8 +238,8 @@ Document = Annotated[Path, BeforeValidator(document)]
 Flag = Annotated[bool, BeforeValidator(flag)]
 OptionalFlag = Annotated[bool | None, optional(flag)]
 Word = Annotated[str | None, optional(word)]
-SignatureSecret = Annotated[str | None, optional(signature_secret), SECRET]
-ApiSecret = Annotated[str | None, optional(api_secret), SECRET]
+SignatureSecret = Annotated[str | None, optional(account_secret("signature secret")), SECRET]
+ApiSecret = Annotated[str | None, optional(account_secret("API secret")), SECRET]
 SocketSecret = Annotated[str | None, optional(socket_secret), SECRET]
 PrivateKey = Annotated[str | None, optional(private_key), SECRET]
 Number = Annotated[str | None, optional(number)]
