@@ -93,7 +93,7 @@ class ComposeStack:
         self.down()
 
     def configure(self, **env: str) -> None:
-        """Change what ``.env`` says; an empty value means unset. The next :meth:`up` applies it."""
+        """Change what `.env` says; an empty value means unset. The next `up` applies it."""
         self._env.update(env)
         self._write()
 

@@ -32,14 +32,11 @@ logger = get_logger(__name__)
 
 BEAT_SECONDS = 0.25
 
-BLOCKED_SECONDS = 1.0
-"""Time without a beat after which the loop counts as blocked."""
-
+BLOCKED_SECONDS = 1.0  # time without a beat after which the loop counts as blocked
 SLOW_STEP_SECONDS = 0.1
 """A step of a handler that takes longer is reported: five frames of every call were late."""
 
-LOG_SECONDS = 1.0
-"""How long writing a line of the log may take."""
+LOG_SECONDS = 1.0  # how long writing a line of the log may take
 
 
 class LoopMonitor:

@@ -32,26 +32,16 @@ __all__ = [
     "sample_rate",
 ]
 
-FRAME_MS = 20
-"""Milliseconds of audio in one binary message (Vonage WebSockets guide)."""
-
+FRAME_MS = 20  # milliseconds of audio in one binary message (Vonage WebSockets guide)
 BYTES_PER_SAMPLE = 2
 
 TOO_LONG = 4000
 """Close code: the call is longer than is allowed (RFC 6455, 7.4.2: 4000 to 4999 are ours)."""
 
-SLOW_READER = 4001
-"""Close code: the peer does not read what it is sent."""
-
-SILENT = 4002
-"""Close code: the peer has sent nothing at all, not even a pong, for too long."""
-
-MAX_ID_CHARACTERS = 64
-"""Characters of a call's id that are used: it is text from outside."""
-
-MAX_RESUMED = 1_000_000
-"""A higher count of resumptions is not believed."""
-
+SLOW_READER = 4001  # close code: the peer does not read what it is sent
+SILENT = 4002  # close code: the peer has sent nothing at all, not even a pong, for too long
+MAX_ID_CHARACTERS = 64  # characters of a call's id that are used: it is text from outside
+MAX_RESUMED = 1_000_000  # a higher count of resumptions is not believed
 _RATE = re.compile(r"rate\s*=\s*\"?(\d{4,6})\"?", re.IGNORECASE)
 
 

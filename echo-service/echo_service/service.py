@@ -35,12 +35,8 @@ __all__ = ["EchoService"]
 
 logger = get_logger(__name__)
 
-CLOSE_SECONDS = 5.0
-"""How long a peer may take to answer a close."""
-
-DONE_SECONDS = 2.0
-"""How long ncco-service may still ask how a call ended, after a normal end."""
-
+CLOSE_SECONDS = 5.0  # how long a peer may take to answer a close
+DONE_SECONDS = 2.0  # how long ncco-service may still ask how a call ended, after a normal end
 SPARE_FILES = 100
 """Open files that are not connections of peers: logs, the event loop's, readers of metrics."""
 

@@ -1,4 +1,4 @@
-"""``python -m ncco_service``: check the configuration, then serve; or run one command."""
+"""`python -m ncco_service`: check the configuration, then serve; or run one command."""
 
 from gevent import monkey  # type: ignore[import-untyped]  # gevent has no types
 

@@ -21,7 +21,7 @@ _OPERATOR = "GET /openapi.json lists the paths here"
 
 
 def create_app(settings: Settings) -> Flask:
-    """Make the application of the webhooks; ``service_of(app).start()`` starts background jobs.
+    """Make the application of the webhooks; `service_of(app).start()` starts background jobs.
 
     Raises:
         TemplateError: a document is wrong.

@@ -1,8 +1,8 @@
 """The log: one line for each event on standard output, through structlog.
 
-Modules log with ``structlog.get_logger().info("event_name", field=value)``; a field that is None is
-left out. In logfmt, the default: ``2026-11-22T12:00:00.123Z INFO answer call=a-b ms=1.4``.
-What other libraries log becomes an event named ``log``.
+Modules log with `structlog.get_logger().info("event_name", field=value)`; a field that is None is
+left out. In logfmt, the default: `2026-11-22T12:00:00.123Z INFO answer call=a-b ms=1.4`.
+What other libraries log becomes an event named `log`.
 """
 
 import json
@@ -44,7 +44,7 @@ def configure(level: str, log_format: str) -> None:
 
 
 def stdlib_configuration(level: str, log_format: str) -> dict[str, Any]:
-    """Describe for ``logging.config.dictConfig`` how other libraries' records are written.
+    """Describe for `logging.config.dictConfig` how other libraries' records are written.
 
     gunicorn takes the same description.
     """

@@ -1,7 +1,7 @@
 """How gunicorn serves the application: its configuration, and its gevent worker with deadlines.
 
-One process, since what it knows of the tunnel, of used tokens, of the echo service, of its calls
-and meetings is in its memory. It serves two ports: the webhooks, and, if calls can be started, the
+One process, since the tunnel's address, used tokens, calls and meetings are kept in its memory. It
+serves two ports: the webhooks, and, if calls can be started, the
 operator's interface. A connection costs a greenlet, so a slow or silent peer holds up nobody else.
 Each port has at most WORKER_CONNECTIONS of them, so all bodies that are coming in on one have at
 most WORKER_CONNECTIONS x MAX_BODY_BYTES, and hold about 2.5 times as much memory.
@@ -51,7 +51,7 @@ class OnlyErrors(Logger):  # type: ignore[misc]  # gunicorn has no types
     """gunicorn's logger without its line of each request, which it would make and then drop."""
 
     def access(self, resp: Any, req: Any, environ: Any, request_time: Any) -> None:
-        """Log nothing: the webhooks have a line each of their own."""
+        """Log nothing: each webhook logs a line itself."""
 
 
 class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
@@ -77,13 +77,13 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         return (operator or self.webhooks)(environ, start_response)
 
     def handle_exit(self, sig: Any, frame: Any) -> None:
-        """Stop when told to: no further calls are placed from here on."""
+        """Stop on a signal: no further calls are placed."""
         if calls := service_of(self.webhooks).calls:
             calls.refuse()
         super().handle_exit(sig, frame)
 
     def handle(self, listener: Any, client: socket.socket, peer: Any) -> None:
-        """Serve one connection, unless we stopped listening before its greenlet could begin."""
+        """Serve one connection, unless listening stopped before its greenlet could begin."""
         if listener.fileno() < 0:
             client.close()
         else:
@@ -100,7 +100,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         """Answer one request before its deadline, then wait until the next one begins.
 
         Raises:
-            StopIteration: there will be none; gunicorn closes the connection.
+            StopIteration: no other follows; gunicorn closes the connection.
 
         """
         current = gevent.getcurrent()
@@ -118,9 +118,9 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
             self._wait_for_more(sock)
 
     def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:
-        """Refuse what is no HTTP as everything else is refused.
+        """Refuse a request that is not valid HTTP, counted and logged as every other refusal.
 
-        gunicorn would log each at any rate, with the line that it saw, and callers' numbers in it.
+        gunicorn would log each, at any rate, with the line that it saw and callers' numbers in it.
         """
         ours = (InvalidResponseHeader, InvalidResponseHeaderName)
         if not isinstance(exc, ParseException) or isinstance(exc, ours):
@@ -128,7 +128,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
             return
         status = _STATUSES.get(type(exc), HTTPStatus.BAD_REQUEST)
         peer = addr[0] if addr else None
-        seen = f"not HTTP as it is accepted here: {type(exc).__name__}"
+        seen = f"not valid HTTP: {type(exc).__name__}"
         service_of(self.webhooks).refusals.note("-", "-", status, "bad_request", seen, peer)
         with suppress(OSError):
             write_error(client, status, status.phrase, type(exc).__name__)

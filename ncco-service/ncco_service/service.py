@@ -27,8 +27,8 @@ logger = structlog.get_logger()
 class Service:
     """The parts of a service.
 
-    ``signature_check`` is None when webhooks are not verified, ``calls`` when none can be started,
-    ``traces`` without a collector.
+    `signature_check` is None when webhooks are not verified, `calls` when none can be started,
+    `traces` without a collector.
     """
 
     settings: Settings
@@ -94,7 +94,8 @@ class Service:
     def start(self) -> None:
         """Log the warnings and start the background jobs, in the process that serves."""
         given = self.settings
-        # Without a public address only this machine sends webhooks; the socket may be reached.
+        # Without a public address only this machine can send webhooks, so that is no warning; the
+        # socket may be reachable all the same.
         public = given.ngrok_api_url or given.socket_url or given.public_url
         log = logger.warning if public or given.socket_auth == "none" else logger.info
         for warning in self.warnings:

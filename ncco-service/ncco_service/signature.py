@@ -1,6 +1,6 @@
 """Signatures of webhooks: whether a request was sent by Vonage.
 
-A webhook carries ``Authorization: Bearer <JWT>``: HS256 with the account's signature secret, and a
+A webhook carries `Authorization: Bearer <JWT>`: HS256 with the account's signature secret, and a
 hash of what was sent. Source: Vonage's guide to signed webhooks. PyJWT checks the token and its
 standard claims; here are the checks that only this token needs: its account, the payload's hash,
 and replay. The SDK's own helper checks neither age nor hash and has no leeway for clocks.
@@ -30,7 +30,7 @@ _HMAC_BLOCK = 64  # bytes
 
 
 class SignatureError(Exception):
-    """A request could not be verified as sent by Vonage; ``check`` names the failed check."""
+    """A request could not be verified as sent by Vonage; `check` names the failed check."""
 
     def __init__(self, check: str, message: str, hint: str) -> None:
         super().__init__(message)
@@ -212,7 +212,7 @@ def _key(secret: str) -> jwt.PyJWK:
 
 
 class _UsedTokens:
-    """The latest tokens, each until it is too old to be accepted anyway."""
+    """Used tokens, each kept until it is too old to be accepted."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit

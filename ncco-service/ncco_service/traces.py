@@ -1,6 +1,6 @@
 """Traces of calls, sent to an OpenTelemetry collector.
 
-A call's trace begins with the answer. Its ``traceparent`` (W3C Trace Context) goes into the headers
+A call's trace begins with the answer. Its `traceparent` (W3C Trace Context) goes into the headers
 of the socket, so that echo-service, and whatever answers when the socket is gone, continue it.
 OpenTelemetry is an optional extra: this module is imported only where the setting asks for it.
 """
@@ -20,11 +20,8 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 __all__ = ["Span", "Traces"]
 
-MOST_SPANS = 2048
-"""Spans that wait for the collector; beyond it the oldest are dropped."""
-
-BATCH_SPANS = 64
-"""Spans of one request: it takes the processor 2 ms to encode them, and answers wait meanwhile."""
+MOST_SPANS = 2048  # spans that wait for the collector; beyond it the oldest are dropped
+BATCH_SPANS = 64  # spans of one request: encoding them takes 2 ms, in which answers wait
 
 BATCH_SECONDS = 1.0
 EXPORT_SECONDS = 5.0
@@ -87,7 +84,7 @@ class Traces:
 
         Args:
             name: what happens.
-            parent: the ``traceparent`` that it continues; without one it begins a trace.
+            parent: the `traceparent` that it continues; without one it begins a trace.
             ago: seconds since it began.
 
         """

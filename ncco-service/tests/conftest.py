@@ -59,7 +59,7 @@ def write(tmp_path: Path) -> Callable[[Any], Path]:
 
 @pytest.fixture
 def events() -> Iterator[Callable[[str], list[dict[str, Any]]]]:
-    """Give a reader of the log: the fields of every event of one name, and its ``log_level``."""
+    """Give a reader of the log: the fields of every event of one name, and its `log_level`."""
     with capture_logs() as logged:
         yield lambda name: [
             {key: value for key, value in entry.items() if key != "event"}
@@ -144,7 +144,7 @@ def make_agent() -> Iterator[Callable[[], FakeAgent]]:
 
 
 class Process:
-    """A running ``python -m ncco_service`` with its log."""
+    """A running `python -m ncco_service` with its log."""
 
     def __init__(self, cwd: Path, environ: dict[str, str]) -> None:
         clean = {key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ}

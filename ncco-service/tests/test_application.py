@@ -161,7 +161,7 @@ def expected() -> dict[str, Any]:
 
 def test_only_the_webhooks_change(api: FakeApi, pointer: ApplicationPointer) -> None:
     """Every other key is as it was, known to the SDK's models or not; then nothing is written."""
-    assert pointer.poll() == application_api.LOOK_AGAIN
+    assert pointer.poll() == application_api.CHECK_SECONDS
     assert api.document == expected()
     assert api.requests == ["GET", "PUT", "GET"]
     pointer.poll()
@@ -230,7 +230,7 @@ def test_whatever_the_api_does(
         assert api.document in (DOCUMENT, expected())
         if len(spoilt) == 1:
             assert api.requests == ["GET"], "nothing is written that was not read"
-    assert pointer.poll() == application_api.LOOK_AGAIN
+    assert pointer.poll() == application_api.CHECK_SECONDS
     assert api.document == expected()
     assert pointer.results["failed"] == 3
     lines = events("application_not_updated")

@@ -13,7 +13,7 @@ from ncco_service.http.errors import Problem
 
 
 class Platform:
-    """Places calls as a test says; ``troubles`` come first, one for each attempt."""
+    """Places calls as a test says; `troubles` come first, one for each attempt."""
 
     def __init__(self, *troubles: Exception, placed_all_the_same: bool = False) -> None:
         self.troubles = list(troubles)

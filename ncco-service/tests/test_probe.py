@@ -28,7 +28,7 @@ SECRET = "0123456789abcdef" * 4
 
 
 class Echo:
-    """A WebSocket server that records its handshakes; ``refuse`` is a status to refuse with."""
+    """A WebSocket server that records its handshakes; `refuse` is a status to refuse with."""
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.refuse: int | None = None

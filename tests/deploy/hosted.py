@@ -29,7 +29,7 @@ class Hosted:
     ports, of this machine's loopback address for the phone, and of the bridge for ncco-service.
 
     Args:
-        host: a folder of ``deploy/``.
+        host: a folder of `deploy/`.
         images: the services' images.
 
     """

@@ -1,4 +1,4 @@
-"""How each host runs a service's image, read from its file in ``deploy/``."""
+"""How each host runs a service's image, read from its file in `deploy/`."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ class Placement:
     """One service on one host.
 
     Attributes:
-        port: on which the host expects it; it is in ``env`` as PORT.
+        port: on which the host expects it; it is in `env` as PORT.
         env: environment variables, secrets left out.
         probe: path that must answer 2xx.
         grace: seconds between the stop signal and the end by force.
         signal: that asks it to stop.
         user: numeric uid, or None for the image's own.
         files: secrets that are files: where, and which.
-        options: for ``docker run``: what it may write and do.
+        options: for `docker run`: what it may write and do.
 
     """
 

@@ -1,4 +1,4 @@
-"""The stack on a one-node swarm, from ``deploy/swarm/stack.yml``."""
+"""The stack on a one-node swarm, from `deploy/swarm/stack.yml`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SIGNATURE_SECRET = "a-signature-secret-of-32-letters"
 
 
 def rendered(settings: Mapping[str, str]) -> tuple[dict[str, Any], str]:
-    """Return what ``docker stack config`` makes of the file, and what it warned of."""
+    """Return what `docker stack config` makes of the file, and what it warned of."""
     done = subprocess.run(
         ["docker", "stack", "config", "-c", str(FILE)],
         env={**os.environ, **settings},
@@ -52,13 +52,13 @@ def rendered(settings: Mapping[str, str]) -> tuple[dict[str, Any], str]:
 
 
 class SwarmStack:
-    """One deployment of the stack, started by ``with`` and always removed.
+    """One deployment of the stack, started by `with` and always removed.
 
     The engine joins a swarm of its own for that, unless it is in one already, and leaves it again.
     Only one at a time on a machine: others wait.
 
     Args:
-        tag: of the images, whose names are ``registry/service:tag``.
+        tag: of the images, whose names are `registry/service:tag`.
         registry: likewise.
         settings: more variables for the stack file.
 
@@ -124,7 +124,7 @@ class SwarmStack:
 
         Args:
             service: whose.
-            options: of ``docker ps``, such as ``--all`` for those that have ended, too.
+            options: of `docker ps`, such as `--all` for those that have ended, too.
 
         """
         label = f"label=com.docker.swarm.service.name={self.name}_{service}"
@@ -134,7 +134,7 @@ class SwarmStack:
     def logs(self, service: Service) -> str:
         """Return what all replicas of *service* have logged.
 
-        Not by ``docker service logs``, which can hang once a task has failed.
+        Not by `docker service logs`, which can hang once a task has failed.
         """
         return "".join(self.log_of(each) for each in self.containers(service, "--all"))
 
@@ -143,7 +143,7 @@ class SwarmStack:
         return docker("logs", container["Id"])
 
     def update(self, service: Service, *options: str) -> None:
-        """Begin a rolling update of *service*; ``--force`` replaces all though nothing changed."""
+        """Begin a rolling update of *service*; `--force` replaces all though nothing changed."""
         docker("service", "update", "--detach", *options, f"{self.name}_{service}")
 
     def update_state(self, service: Service) -> str:

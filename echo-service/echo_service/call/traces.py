@@ -30,9 +30,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 __all__ = ["CallTrace", "Traces"]
 
-MOST_SPANS = 2048
-"""Spans that wait for the collector; beyond it the oldest are dropped."""
-
+MOST_SPANS = 2048  # spans that wait for the collector; beyond it the oldest are dropped
 BATCH_SPANS = 64
 """Spans of one request: encoding takes the processor 2 ms, and calls may wait meanwhile."""
 

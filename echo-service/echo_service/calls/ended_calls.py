@@ -12,8 +12,7 @@ __all__ = ["DONE", "Ending", "EndedCalls"]
 DONE = frozenset(("handler_done", "too_long"))
 """Reasons of normal ends: the platform should not connect such a call again."""
 
-MAX_ENDED_CALLS = 10_000
-"""Ended calls that are remembered; beyond it the oldest are forgotten."""
+MAX_ENDED_CALLS = 10_000  # ended calls that are remembered; beyond it the oldest are forgotten
 
 
 class Ending(NamedTuple):

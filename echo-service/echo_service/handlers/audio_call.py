@@ -15,9 +15,7 @@ from ..recording import Recording
 
 __all__ = ["MOVED", "AudioCall", "CallControl", "Event"]
 
-MOVED = "moved"
-"""Why a call is closed whose socket the platform is to dial again elsewhere."""
-
+MOVED = "moved"  # why a call is closed whose socket the platform is to dial again elsewhere
 P = ParamSpec("P")
 T = TypeVar("T")
 

@@ -9,8 +9,7 @@ from .audio_call import AudioCall
 
 __all__ = ["Delay"]
 
-SPARE = 100
-"""Frames that may wait beyond those of the delay, for peers that send in bursts."""
+SPARE = 100  # frames that may wait beyond those of the delay, for peers that send in bursts
 
 
 class Delay:

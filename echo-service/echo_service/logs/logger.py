@@ -21,16 +21,10 @@ from structlog.typing import EventDict, WrappedLogger
 
 __all__ = ["FORMATS", "get_logger", "set_up"]
 
-FORMATS = ("logfmt", "json", "console")
-"""Formats of a log line."""
-
-MAX_VALUE_CHARACTERS = 200
-"""Characters of a value that are logged."""
-MAX_ADVICE_CHARACTERS = 2000
-"""The same of a text of this service's own, which is never cut."""
-ADVICE = {"message", "hint", "advice"}
-"""Fields that have such a text."""
-
+FORMATS = ("logfmt", "json", "console")  # formats of a log line
+MAX_VALUE_CHARACTERS = 200  # characters of a value that are logged
+MAX_ADVICE_CHARACTERS = 2000  # the same of a text of this service's own, which is never cut
+ADVICE = {"message", "hint", "advice"}  # fields that have such a text
 _PLAIN = re.compile(r"[!#-<>-\[\]-~]+")  # printable ASCII without blank, quote, = and backslash
 
 

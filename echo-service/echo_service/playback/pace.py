@@ -11,8 +11,7 @@ __all__ = ["FRAME_SECONDS", "Pace"]
 
 FRAME_SECONDS = 0.02
 
-FILL = 0.75
-"""Share of the buffer that is used: the rest is for clock drift and network delay."""
+FILL = 0.75  # share of the buffer that is used: the rest is for clock drift and network delay
 
 BURST = 10
 """Frames sent at once, and again every 20 ms while the buffer is filling, so that a call that

@@ -15,16 +15,14 @@ from .sources import Audio, Source, open_source
 
 __all__ = ["CallEnded", "Playback", "PlaybackHandle"]
 
-MAX_QUEUED = 64
-"""Sounds that may wait behind the one that plays; beyond that `play` waits for room."""
+MAX_QUEUED = 64  # sounds that may wait behind the one that plays; beyond that `play` waits for room
 
 LAST_MOMENT = FRAME_SECONDS / 2
 """An incomplete last frame is padded with silence this long before it is due. A sound that comes
 until then joins without a gap."""
 
 
-CLOSE_SECONDS = 1.0
-"""How long sources may take to close at the end of a call."""
+CLOSE_SECONDS = 1.0  # how long sources may take to close at the end of a call
 
 
 class CallEnded(Exception):

@@ -9,8 +9,7 @@ from .samples import AudioError
 
 __all__ = ["MissingExtra", "Resampler"]
 
-RATES = range(1000, 192_001)
-"""Valid sample rates in Hz."""
+RATES = range(1000, 192_001)  # valid sample rates in Hz
 
 
 class MissingExtra(AudioError):

@@ -14,8 +14,7 @@ Buffer: TypeAlias = Any
 # A `memoryview` of int, float or bytes, as the format says.
 View: TypeAlias = Any
 
-PIECE_BYTES = 4096
-"""About 100 ms of audio: what is converted without a break."""
+PIECE_BYTES = 4096  # about 100 ms of audio: what is converted without a break
 
 
 class AudioError(ValueError):

@@ -20,9 +20,7 @@ from .samples import AudioError
 
 __all__ = ["MAX_SECONDS", "Wav", "advice", "read"]
 
-MAX_SECONDS = 1800
-"""A file is read at once; a longer one should be streamed, by an async iterator."""
-
+MAX_SECONDS = 1800  # a file is read at once; a longer one should be streamed, by an async iterator
 _HEADER = struct.Struct("<4sI")
 _FORM_BYTES = 12  # "RIFF", a size that is not used, "WAVE"
 _FORM = re.compile(b"(?:RIFF|RF64).{4}WAVE", re.DOTALL)

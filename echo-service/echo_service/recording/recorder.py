@@ -20,9 +20,7 @@ __all__ = ["Recorder"]
 
 logger = get_logger(__name__)
 
-CLOSE_SECONDS = 10.0
-"""How long the last files may take when the service stops."""
-
+CLOSE_SECONDS = 10.0  # how long the last files may take when the service stops
 CLEANUP_SECONDS = 3600.0
 
 

@@ -10,14 +10,9 @@ from __future__ import annotations
 
 __all__ = ["Track"]
 
-JITTER_SECONDS = 0.1
-"""How late a frame may be before it may be the first one after a pause."""
-
-PATIENCE_SECONDS = 0.5
-"""How long frames may stay late before the time line jumps to where they are."""
-
-LONGEST_STALL_SECONDS = 2.0
-"""A gap longer than this is a pause, whatever comes after it."""
+JITTER_SECONDS = 0.1  # how late a frame may be before it may be the first one after a pause
+PATIENCE_SECONDS = 0.5  # how long frames may stay late before the time line jumps to where they are
+LONGEST_STALL_SECONDS = 2.0  # a gap longer than this is a pause, whatever comes after it
 
 
 class Track:

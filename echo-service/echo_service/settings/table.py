@@ -256,5 +256,4 @@ def _variables() -> Iterator[Variable]:
             yield Variable(f"{name}_FILE", "", "a file that holds it instead")
 
 
-VARIABLES = tuple(_variables())
-"""All variables that are read, in the order of the documentation."""
+VARIABLES = tuple(_variables())  # all variables that are read, in the order of the documentation

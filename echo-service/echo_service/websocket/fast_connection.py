@@ -28,14 +28,9 @@ from .private_api import apply_mask, drop_fragments, fragmented, hook_frames, ro
 
 __all__ = ["FastConnection"]
 
-TURN = 256
-"""Work of one turn, in frames of the fast path: some 0.3 ms."""
-
-SLOW_FRAME = 16
-"""What a frame that the library takes counts for in a turn."""
-
-NEVER = -1
-"""A length that no read has."""
+TURN = 256  # work of one turn, in frames of the fast path: some 0.3 ms
+SLOW_FRAME = 16  # what a frame that the library takes counts for in a turn
+NEVER = -1  # a length that no read has
 
 
 class FastConnection(CallConnection):

@@ -9,8 +9,7 @@ __all__ = ["Fragments", "TooManyFragments"]
 MAX_FRAGMENTS = 4096
 """Fragments of one message, as many as the library accepts. Long messages may have more."""
 
-MIN_AVERAGE = 64
-"""Bytes of a fragment, on average, that a message with more fragments must have."""
+MIN_AVERAGE = 64  # bytes of a fragment, on average, that a message with more fragments must have
 
 
 class TooManyFragments(Exception):

@@ -9,18 +9,12 @@ from typing import Any, NamedTuple
 
 __all__ = ["BINARY", "MASKED", "MAX_SIZE", "REFUSED", "FrameLayout", "frame_layout", "frame_length"]
 
-BINARY = 0x82
-"""First byte of a final binary frame."""
-
-REFUSED = 0
-"""Frame length of a frame that must be refused, whatever follows."""
-
+BINARY = 0x82  # first byte of a final binary frame
+REFUSED = 0  # frame length of a frame that must be refused, whatever follows
 MAX_SIZE = 65535
 """Bytes of audio in the longest frame that has a layout here: its length fits into 16 bits."""
 
-MASKED = 0x80
-"""In a frame's second byte: the payload is masked, as that of a client must be."""
-
+MASKED = 0x80  # in a frame's second byte: the payload is masked, as that of a client must be
 _OPCODES = frozenset((0x0, 0x1, 0x2, 0x8, 0x9, 0xA))
 
 

@@ -35,8 +35,7 @@ __all__ = [
     "room_left",
 ]
 
-TESTED = "17."
-"""Prefix of the library's versions that the fast path was tested with."""
+TESTED = "17."  # prefix of the library's versions that the fast path was tested with
 
 
 def hook_frames(protocol: ServerProtocol, hook: Callable[[Frame], None]) -> Callable[..., None]:

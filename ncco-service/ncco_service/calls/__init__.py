@@ -1,8 +1,8 @@
 """Calls that we start and steer: the Voice API's client, pacing, meetings.
 
-Public: ``Calls``; the bodies that operators send (``NewCall``, ``Bot``, ``Talk``, ``Sound``,
-``Keys``, ``Transfer``); ``HANG_UP``, the body that ends a call; ``VoiceApi``, ``Bodies`` and
-``Signals``, of which calls are made, and ``Journal``, which keeps their keys; ``EVENT_FIELDS``, the
+Public: `Calls`; the bodies that operators send (`NewCall`, `Bot`, `Talk`, `Sound`,
+`Keys`, `Transfer`); `HANG_UP`, the body that ends a call; `VoiceApi`, `Bodies` and
+`Signals`, of which calls are made, and `Journal`, which keeps their keys; `EVENT_FIELDS`, the
 fields of an event that calls use.
 """
 

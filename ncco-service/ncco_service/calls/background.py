@@ -1,4 +1,4 @@
-"""Background workers for what follows from an event, so that no webhook waits for the platform."""
+"""Background workers for the requests that an event leads to, so that no webhook waits for them."""
 
 import queue
 import threading
@@ -30,7 +30,7 @@ class Background:
             thread.start()
 
     def put(self, name: str, job: Callable[[], None]) -> None:
-        """Queue a job; ``name`` is for the log."""
+        """Queue a job; `name` is for the log."""
         try:
             self._jobs.put_nowait((name, job))
         except queue.Full:

@@ -15,8 +15,8 @@ __all__ = ["CallBook", "Kind", "Leg", "OutboundCall", "is_over", "is_socket"]
 # Vonage's webhook reference: after these a leg has no further status.
 _LAST = frozenset({"completed", "busy", "rejected", "failed", "timeout", "unanswered", "cancelled"})
 _ORDER = ("started", "ringing", "answered")  # events may overtake each other
-MOST_EVENTS = 100  # kept of one call
-MOST_CALLS = 10_000  # kept; those that ended first are forgotten first
+MOST_EVENTS = 100  # of a call that are kept
+MOST_CALLS = 10_000  # that are kept; the oldest that have ended are forgotten first
 
 Kind = Literal["person", "socket"]
 
@@ -27,7 +27,7 @@ def is_over(status: str | None) -> bool:
 
 
 def is_socket(to: str) -> bool:
-    """Return whether an event's ``to`` is a socket's."""
+    """Return whether an event's `to` is a socket's."""
     return to.lower().startswith(("ws:", "wss:"))
 
 
@@ -63,7 +63,7 @@ class OutboundCall:
         root: which leg the platform calls first.
         uuid: the platform's, of that leg.
         machine: "human" or "machine", once detected; "beep" once the machine beeped.
-        region: where it is steered, if not at the usual place.
+        region: base URL of the API that steers it; None for the configured one.
         problem: why it was not placed.
 
     """
@@ -124,7 +124,7 @@ class OutboundCall:
         return kind
 
     def _socket_of(self, uuid: str) -> Leg:
-        """Return the socket's leg; connected again, the call has another one from then on."""
+        """Return the socket's leg; a call that was connected again has a new one."""
         current = self.socket.uuid
         if self.root == "socket" or not uuid or current in (None, uuid):
             return self.socket

@@ -45,7 +45,7 @@ class Calls:
         bodies: makes what is sent to it.
         addresses: returns the URLs of the socket and of the events; raises Problem.
         per_second: calls placed in any second at most.
-        bot: how the socket takes part in meetings; None: only when asked to.
+        bot: how the socket takes part in each meeting; None: it comes only when invited.
         traces: of calls; None without a collector.
         journal: keeps Idempotency-Keys over a restart; None: they are forgotten.
 
@@ -155,7 +155,7 @@ class Calls:
     def steer(
         self, name: str, method: str, what: str = "", body: dict[str, Any] | None = None
     ) -> None:
-        """Change a call; arguments as in `VoiceApi.steer`, ``name`` as in `find`.
+        """Change a call; arguments as in `VoiceApi.steer`, `name` as in `find`.
 
         Raises:
             Problem: it was not changed, or its result is unknown.

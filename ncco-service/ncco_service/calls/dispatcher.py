@@ -1,7 +1,7 @@
 """Queue of calls to place, in order and within the platform's rate, each at most once.
 
-A caller of ``place`` waits for the platform's answer, so nothing that it was told is lost when the
-process is killed: the queue is not kept on disk. What is, of requests with a key, is in `journal`.
+The queue is in memory only: whoever places a call waits for the platform's answer, so a process
+that is killed loses no call that was confirmed. `journal` keeps requests with a key on disk.
 """
 
 import math
@@ -22,10 +22,10 @@ __all__ = ["Dispatcher", "Order", "Placement"]
 
 logger = structlog.get_logger()
 
-QUEUE_SECONDS = 20  # as many may wait as can be placed in this time
-PATIENCE_SECONDS = 30.0  # that a request waits for its answer
-LOOKUP_SECONDS = 1.0  # before a call without an answer is looked up: it may show up late
-MOST_LOOKUPS = 60  # of one that nobody waits for any more, so that it does not hold up others
+QUEUE_SECONDS = 20  # at most as many calls wait as can be placed in this time
+PATIENCE_SECONDS = 30.0  # how long a request waits for its result
+LOOKUP_SECONDS = 1.0  # until a call without an answer is looked up: it may be listed late
+MOST_LOOKUPS = 60  # of a call that nobody waits for any more, so that it does not delay others
 
 
 class Order(Protocol):
@@ -41,7 +41,7 @@ class Order(Protocol):
 
 
 class Placement:
-    """An order on its way; ``wait`` waits for its result."""
+    """An order on its way; `wait` waits for its result."""
 
     def __init__(self, order: Order, results: Counter[str]) -> None:
         self.order = order
@@ -103,7 +103,7 @@ class Dispatcher:
         self._thread.start()
 
     def refuse(self) -> None:
-        """Send nothing more; safe in a signal handler. ``stop`` follows."""
+        """Send nothing more; safe in a signal handler. `stop` follows."""
         self._stopping = True
 
     def stop(self) -> None:

@@ -2,7 +2,7 @@
 
 A line of JSON is appended before a call is sent and when its result is known, so a process that is
 killed in between leaves a key without a result: such a call is looked up, and never sent again.
-Once a day the file is renamed to ``NAME.before`` and begun anew: both together hold three days at
+Once a day the file is renamed to `NAME.before` and begun anew: both together hold three days at
 most.
 """
 
@@ -56,7 +56,7 @@ class Journal:
     A file that cannot be written is an error in the log; calls are placed all the same.
 
     Args:
-        file: its path; made when there is none.
+        file: its path; created if it does not exist.
         wall: seconds since 1970.
 
     """
@@ -100,14 +100,14 @@ class Journal:
     def _append(self, fields: dict[str, Any]) -> None:
         try:
             self._begin_anew()
-            # It has callers' numbers, so that nobody else may read it.
+            # It holds telephone numbers, so only its owner may read it.
             with open(self._file, "a", encoding="utf-8", opener=_private) as file:
                 file.write(_line(**fields))
         except OSError as error:
             self._failed(error)
 
     def _begin_anew(self) -> None:
-        """Begin a new file if the current one is a day old; the one before that is dropped."""
+        """Begin a new file if the current one is a day old; the oldest one is dropped."""
         now = self._wall()
         if now - self._begun > KEPT_SECONDS:
             self._begun = now

@@ -6,7 +6,7 @@ from typing import Literal
 __all__ = ["Meeting", "Step"]
 
 Step = Literal["invite", "hang up"]
-MOST_GONE = 1000  # legs that left, kept because their arrival may be told after it
+MOST_GONE = 1000  # legs that left and are remembered: the event of their arrival may come later
 
 
 class Meeting:

@@ -15,7 +15,7 @@ __all__ = ["BotCaller", "Meetings"]
 
 logger = structlog.get_logger()
 
-MOST_LEGS = 10_000  # whose room is known
+MOST_LEGS = 10_000  # of which the room is remembered
 MOST_ROOMS = 1000
 
 
@@ -23,7 +23,7 @@ class BotCaller(Protocol):
     """Calls the socket into a room, and hangs it up; both return at once."""
 
     def call_bot(self, meeting: str, bot: Bot) -> None:
-        """Call; ``placed`` or ``socket_left`` of the meetings is called in the end."""
+        """Call; afterwards `placed` or `socket_left` of the meetings is called."""
 
     def hang_up_bot(self, leg: str) -> None:
         """Hang up."""
@@ -44,7 +44,8 @@ class Meetings:
 
     Args:
         caller: calls the sockets.
-        bot: how a socket takes part that is invited by itself; None: none is.
+        bot: how the socket takes part that comes with the first person; None: it comes only when
+            invited.
 
     """
 

@@ -9,7 +9,7 @@ from ncco_service.calls.voice_api import Call, VoiceApi
 
 __all__ = ["CallOrder"]
 
-CLOCKS_DIFFER_SECONDS = 5.0  # the platform's and ours
+CLOCKS_DIFFER_SECONDS = 5.0  # allowed difference between the platform's clock and ours
 
 
 class CallOrder:
@@ -59,9 +59,9 @@ class CallOrder:
     def look_up(self) -> Call | None:
         """Return the call that an earlier attempt placed, if it did.
 
-        An event may have told of it meanwhile, since the URL for its events holds our name for it.
-        Otherwise it is one that the platform lists with the same destination and that is nobody
-        else's.
+        An event may have come meanwhile, with its uuid, since the URL for events holds our name for
+        the call. Otherwise it is a call in the platform's list with the same destination that
+        belongs to no other order.
 
         Raises:
             NoAnswer: the platform does not say.

@@ -29,7 +29,7 @@ _MEANING = {
 
 
 class Throttled(Exception):
-    """The platform wants fewer requests (429); ``seconds`` to wait."""
+    """The platform wants fewer requests (429); `seconds` to wait."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(f"the platform allows more requests in {seconds:g} s")

@@ -174,7 +174,7 @@ class VoiceApi:
         self._asked(method, self._of(call, region) + (f"/{what}" if what else ""), body)
 
     def region(self, url: str) -> str | None:
-        """Return the base URL that an event's ``region_url`` names.
+        """Return the base URL that an event's `region_url` names.
 
         None unless both it and this API are Vonage's own: tokens go nowhere else.
         """

@@ -1,4 +1,4 @@
-"""``python -m ncco_service call NUMBER``: a client of the operator's interface."""
+"""`python -m ncco_service call NUMBER`: a client of the operator's interface."""
 
 import argparse
 import json
@@ -20,7 +20,7 @@ REACHED, NOT_REACHED, EX_UNAVAILABLE, EX_CONFIG = 0, 1, 69, 78
 POLL_SECONDS = 0.25
 PLACING_SECONDS = 45.0
 ASKING_SECONDS = 20.0
-MOST_FAILURES = 20  # in a row, of asking for the call
+MOST_FAILURES = 20  # requests for the call's state that fail in a row
 
 _UNUSABLE = (ValueError, KeyError, TypeError)  # an answer that is no JSON, or has other fields
 
@@ -140,9 +140,9 @@ class _Caller:
         return self._follow(name)
 
     def _interrupt(self, _number: int, _frame: object) -> None:
-        """Note a Ctrl-C: the first hangs up, the second does not wait for the end.
+        """Note a Ctrl-C: the first hangs up, the second ends the command.
 
-        It prints nothing: the signal may have stopped a `print`, and that is not reentrant.
+        It prints nothing: the signal may have interrupted a `print`, which is not reentrant.
         """
         self._interrupts += 1
 

@@ -1,4 +1,4 @@
-"""``python -m ncco_service point-application``: point the Vonage application here, once."""
+"""`python -m ncco_service point-application`: point the Vonage application here, once."""
 
 import sys
 from collections.abc import Iterable

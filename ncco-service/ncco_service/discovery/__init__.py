@@ -1,8 +1,8 @@
 """Where the platform reaches us, and whether a call would work: found out in the background.
 
-Public: ``Discovery``, which requests read without waiting; ``RequestOrigin``; ``NotKnown``, the
-error when no address is known; ``ApplicationApi``, which points the Vonage application here, and
-its ``ApplicationError`` and ``Change``.
+Public: `Discovery`, which requests read without waiting; `RequestOrigin`; `NotKnown`, the
+error when no address is known; `ApplicationApi`, which points the Vonage application here, and
+its `ApplicationError` and `Change`.
 """
 
 from ncco_service.discovery.application import Change

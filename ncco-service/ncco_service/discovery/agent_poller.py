@@ -15,10 +15,8 @@ __all__ = ["AgentPoller", "Tunnel"]
 
 logger = structlog.get_logger()
 
-STARTING_SECONDS = 15.0
-"""After the start of this service; an agent that has no tunnel yet is not reported."""
-REPORT_SECONDS = 60.0
-"""Between two reports of problems: an agent that fails has another one at every poll."""
+STARTING_SECONDS = 15.0  # after startup, in which an agent without a tunnel is not reported
+REPORT_SECONDS = 60.0  # between two reports: a failing agent may have a new problem at every poll
 _UNTIL_FOUND = 1.0  # seconds between two polls while no address is known
 
 
@@ -26,10 +24,14 @@ _UNTIL_FOUND = 1.0  # seconds between two polls while no address is known
 class Tunnel:
     """What is known of the tunnel at a moment.
 
-    ``socket`` and ``webhooks`` are public base URLs (https://host) or None; ``answered`` is the
-    clock's seconds of the agent's last answer; ``error`` what is wrong now, or None; ``session``
-    what the agent says of its connection when that is not "online" (the list of tunnels stays as
-    it was then), or None.
+    Attributes:
+        socket: public base URL (https://host) of the socket, or None.
+        webhooks: likewise, of the webhooks.
+        answered: when the agent last answered, in seconds of the clock.
+        error: what is wrong now, or None.
+        session: what the agent says of its connection if it is not "online", or None; its list of
+            tunnels is then out of date.
+
     """
 
     socket: str | None = None
@@ -45,7 +47,7 @@ class Tunnel:
 
 
 class AgentPoller:
-    """Polls one agent. ``poll`` is a background job; requests read ``tunnel``.
+    """Polls one agent. `poll` is a background job; requests read `tunnel`.
 
     Args:
         settings: where the agent is, and which upstreams are wanted.

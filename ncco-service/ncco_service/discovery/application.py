@@ -1,7 +1,7 @@
 """The Vonage application's document, edited in place: the addresses of its voice webhooks. Pure.
 
-Source: Vonage's Application API v2. PUT replaces the application, so everything that is not edited
-must go back as it came, keys included that nobody here knows.
+Source: Vonage's Application API v2. PUT replaces the application, so everything that is not edited,
+unknown keys included, must go back as it came.
 """
 
 import copy
@@ -22,8 +22,7 @@ PATHS: Mapping[str, str] = {
 }
 """The webhooks, by their names in the document, and where this service takes them."""
 
-METHODS = ("GET", "POST")
-"""Both are taken here, so that a method that is set stays."""
+METHODS = ("GET", "POST")  # this service takes both, so a method that is set stays
 
 _NO_OBJECT = (
     "the application's {} is {}, not an object: set the webhooks in Vonage's dashboard once"

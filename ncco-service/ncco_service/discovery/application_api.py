@@ -19,11 +19,8 @@ __all__ = ["ApplicationApi", "ApplicationError", "ApplicationPointer"]
 logger = structlog.get_logger()
 
 SECONDS = 10.0
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 300.0
-"""Seconds between two attempts after failures: doubled each time."""
-
-LOOK_AGAIN = 1.0
-"""Seconds between two looks at whether the public address has changed."""
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 300.0  # seconds between failed attempts: doubled each time
+CHECK_SECONDS = 1.0  # between two checks whether the public address has changed
 
 _ACCOUNT = "check VONAGE_API_KEY and VONAGE_API_SECRET"
 _HINTS = {
@@ -75,7 +72,7 @@ class ApplicationApi:
             dry_run: only find out what would change.
 
         Returns:
-            What was changed; nothing was written when that is nothing.
+            What was changed; without changes nothing was written.
 
         Raises:
             ApplicationError: it cannot be read or written.
@@ -133,7 +130,7 @@ class _Unknown(ApplicationError):
 
 
 class ApplicationPointer:
-    """Keeps the application pointed to the public address. ``poll`` is a background job.
+    """Keeps the application pointed to the public address. `poll` is a background job.
 
     Each replica of this service has one. They read before they write, and write the same.
 
@@ -156,7 +153,7 @@ class ApplicationPointer:
         """Point the application here if the address is new; return the seconds until next time."""
         base_url = self._base_url()
         if base_url is None or base_url == self._pointed:
-            return LOOK_AGAIN
+            return CHECK_SECONDS
         try:
             outcome = self._api.point(base_url)
         except ApplicationError as error:
@@ -180,7 +177,7 @@ class ApplicationPointer:
             logger.error("application_differs", message=outcome.doubt)
         if not outcome.changes:
             logger.info("application", message="it points here already", url=base_url)
-        return LOOK_AGAIN
+        return CHECK_SECONDS
 
 
 def told(changes: Iterable[Change]) -> dict[str, str]:

@@ -12,25 +12,21 @@ from ncco_service.discovery.replicas import Replicas
 __all__ = ["CallStatus", "End"]
 
 End = Literal["done", "failed", "accident"]
-"""How a socket ended: normally, so that the call is over; because its handler failed and would fail
-again; or by anything else, so that another socket helps."""
+"""How a socket ended: `done`, normally, and the call is over; `failed`, its handler failed and
+would fail again; `accident`, anything else, and the call is connected again."""
 
 ASK_SECONDS = 0.3
-FRESH_SECONDS = 5.0
-"""An answer about an end less than this ago counts without waiting for other replicas."""
-
-
-ASKS_AT_ONCE = 16
-"""Of one replica: a healthy one answers in milliseconds, and a lost one holds up no other's."""
+FRESH_SECONDS = 5.0  # an end less long ago counts without waiting for other replicas
+ASKS_AT_ONCE = 16  # requests to one replica, each of its own pool: a lost replica delays no other
 
 
 class CallStatus:
     """Asks echo-service how the socket of a call ended.
 
     Args:
-        url: GET ``{url}/{uuid}`` tells of one call, at any replica behind the URL's name; None if
+        url: GET `{url}/{uuid}` tells of one call, at any replica behind the URL's name; None if
             no replica can be asked.
-        otherwise: what to assume then.
+        otherwise: what to assume in that case.
 
     """
 
@@ -66,7 +62,7 @@ class CallStatus:
         return latest["end"] if latest is not None else "accident"
 
     def _pools_of(self, urls: tuple[str, ...]) -> dict[str, ThreadPoolExecutor]:
-        """Return the replicas' pools; those of replicas that are gone are left to end."""
+        """Return the replicas' pools; pools of replicas that are gone end by themselves."""
         if urls != tuple(self._pools):
             self._pools = {
                 url: self._pools.get(url) or ThreadPoolExecutor(ASKS_AT_ONCE, "call_status")

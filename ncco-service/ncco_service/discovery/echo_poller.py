@@ -16,12 +16,8 @@ __all__ = ["EchoPoller", "Readiness"]
 
 logger = structlog.get_logger()
 
-STARTING_SECONDS = 15.0
-"""After the start of this service; an echo service that is not there yet is not reported."""
-
-ASKS_AT_ONCE = 64
-"""Replicas: each lost one takes 2 s."""
-
+STARTING_SECONDS = 15.0  # after startup, in which an unreachable echo service is not reported
+ASKS_AT_ONCE = 64  # replicas; a lost one takes 2 s
 _BEST_FIRST = ("ready", "busy", "unreachable")
 
 
@@ -29,8 +25,8 @@ _BEST_FIRST = ("ready", "busy", "unreachable")
 class Readiness:
     """What is known of the echo service at a moment.
 
-    ``state`` is ``unknown`` (not asked yet), ``ready``, ``busy`` (full, or about to stop) or
-    ``unreachable``; ``answered`` is the clock's seconds of its last answer.
+    `state` is `unknown` (not asked yet), `ready`, `busy` (full, or about to stop) or
+    `unreachable`; `answered` is the clock's seconds of its last answer.
     """
 
     state: str = "unknown"
@@ -39,7 +35,7 @@ class Readiness:
 
 
 class EchoPoller:
-    """Polls the echo service. ``poll`` is a background job; requests read ``readiness``.
+    """Polls the echo service. `poll` is a background job; requests read `readiness`.
 
     It is ready when one of the replicas behind the name of an http:// URL is. The one that was
     ready last is asked first, and all others at once if it no longer is.

@@ -22,7 +22,7 @@ logger = structlog.get_logger()
 OPEN_SECONDS = 6.0
 CLOSE_SECONDS = 2.0
 AFTER_FAILURE_SECONDS = 5.0
-DOUBTFUL_SECONDS = 30.0  # while the agent is silent or not connected, as often at least
+DOUBTFUL_SECONDS = 30.0  # longest pause while the agent is silent or not connected
 _TICK_SECONDS = 1.0  # how soon a new address is noticed
 
 
@@ -70,9 +70,9 @@ def handshake(url: str, authorization: str | None) -> None:
 
 @dataclass(frozen=True)
 class Result:
-    """How the last attempt went: ``error`` is None when the socket opened.
+    """How the last attempt went: `error` is None when the socket opened.
 
-    ``answered`` is whether anything answered: then a call would meet the same error.
+    `answered` is whether anything answered: then a call would meet the same error.
     """
 
     url: str
@@ -82,17 +82,17 @@ class Result:
 
 
 class Probe:
-    """Tries the socket's public address, to which calls are sent. ``poll`` is a background job.
+    """Tries the socket's public address, to which calls are sent. `poll` is a background job.
 
     Args:
         address: returns the socket's public URL of the moment, or None.
         authorization: returns a fresh header value, or None.
         pause: seconds between two attempts while they succeed.
-        only_vonage: the socket accepts only the platform's own token, which only it can have:
-            then the demand for it (401) is all that can be seen from here, and counts as success.
-        once: end with the first success; and the socket may be of another application, which
-            demands an authorization that we do not have, and that cannot be reached from here: then
-            only what it answers counts.
+        only_vonage: the socket accepts only the platform's own token, so a refusal for lack of it
+            (401) counts as success.
+        once: end with the first success. The socket may be another application's: a demand for an
+            authorization that we do not have (401, 403) counts as success, and silence as nothing,
+            since it may be reachable for the platform alone.
         doubt: returns why the address may be out of date, or None; a new doubt is a reason to
             try at once.
         clock: seconds, monotonic.

@@ -20,14 +20,14 @@ EVENTS_PATH = "/webhooks/events"
 
 @dataclass(frozen=True)
 class Address:
-    """A URL and its source: ``setting``, ``agent`` or ``request``."""
+    """A URL and its source: `setting`, `agent` or `request`."""
 
     url: str
     source: str
 
 
 class NotKnown(Exception):
-    """An address is not known; the message says why, ``hint`` what to do."""
+    """A public address is not known; the message says why, `hint` what to do."""
 
     def __init__(self, reason: str, hint: str) -> None:
         super().__init__(reason)

@@ -15,7 +15,7 @@ CHECKS_AT_ONCE = 16
 
 
 def addresses(name: str, port: int) -> list[str]:
-    """Return ``address:port`` of everyone behind a name; [] if nobody is at present."""
+    """Return `address:port` of everyone behind a name; [] if nobody is at present."""
     try:
         found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
     except OSError:
@@ -27,7 +27,7 @@ def addresses(name: str, port: int) -> list[str]:
 class Replicas:
     """Base URLs (http://address:port) of all replicas behind the name in a URL.
 
-    ``poll``, a background job, resolves the name, since a name server can take seconds. An
+    `poll`, a background job, resolves the name, since a name server can take seconds. An
     orchestrator takes a replica that is to stop out of the name at once (Docker Swarm 2 s before
     SIGTERM), while its calls may continue for hours: so an address stays as long as it answers.
 

@@ -18,9 +18,9 @@ _FORWARDED = ("HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOST")
 
 @dataclass(frozen=True)
 class RequestOrigin:
-    """The origin that a request was sent to: ``scheme`` http or https, ``host`` with its port.
+    """The origin that a request was sent to: `scheme` http or https, `host` with its port.
 
-    ``host`` is "" when the request names none that could stand in a URL.
+    `host` is "" when the request names none that could stand in a URL.
     """
 
     scheme: str
@@ -69,7 +69,7 @@ class RequestOrigin:
 class TrustedProxies:
     """The peers whose X-Forwarded-* headers are trusted.
 
-    ``poll``, a background job, resolves host names, since a name server can take seconds; until
+    `poll`, a background job, resolves host names, since a name server can take seconds; until
     then a name matches no peer.
     """
 
@@ -107,7 +107,7 @@ class TrustedProxies:
             try:
                 found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
             except OSError:
-                continue  # not up at present: then it is not our peer either
+                continue  # the proxy is not running, so it is not our peer
             addresses.update(str(address[0]) for *_, address in found)
         self._addresses = frozenset(addresses)
         return _REFRESH_SECONDS

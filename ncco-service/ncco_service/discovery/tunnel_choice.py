@@ -1,7 +1,7 @@
 """Choice of the tunnel's public URL, from the agent's lists of endpoints. No I/O here.
 
-Source: ngrok's agent API. ``/api/endpoints`` (agent 3.30 and newer) names them ``url`` and
-``upstream.url``; the older ``/api/tunnels`` ``public_url`` and ``config.addr``. The order of either
+Source: ngrok's agent API. `/api/endpoints` (agent 3.30 and newer) names them `url` and
+`upstream.url`; the older `/api/tunnels` `public_url` and `config.addr`. The order of either
 list means nothing: the agent shuffles it. An empty list means "not connected yet".
 """
 
@@ -22,10 +22,10 @@ class AgentError(Exception):
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A tunnel: its public ``url`` (https://host), and its ``upstream`` (gateway:8080).
+    """A tunnel: its public `url` (https://host), and its `upstream` (gateway:8080).
 
-    Of a tunnel that is no use for webhooks and sockets ``url`` is what the agent says, such as
-    tcp://host:port, or "" when it says none.
+    A tunnel of another kind has the URL that the agent gives, such as tcp://host:port, or "" when
+    it gives none.
     """
 
     url: str
@@ -68,7 +68,7 @@ def choose(endpoints: Sequence[Endpoint], upstreams: Sequence[str], setting: str
 
     Returns:
         The URL; or None with the reason. A URL that leads to several upstreams is refused, since
-        each request would reach any of them (that is what two endpoints on ngrok's free plan get).
+        each request would reach one of them at random (two endpoints on ngrok's free plan).
 
     """
     if not endpoints:
@@ -155,7 +155,7 @@ def _base(text: object) -> str | None:
 
 
 def _upstream(address: object) -> str | None:
-    """Write ``http://gateway:8080``, ``gateway:8080`` or ``8080`` as host:port."""
+    """Write `http://gateway:8080`, `gateway:8080` or `8080` as host:port."""
     text = str(address) if isinstance(address, str | int) else ""
     if re.fullmatch(r"[0-9]{1,5}", text):
         return f"localhost:{int(text)}"

@@ -1,4 +1,4 @@
-"""Error responses, all of one shape: ``{"error": ..., "message": ..., "hint": ...}``."""
+"""Error responses, all of one shape: `{"error": ..., "message": ..., "hint": ...}`."""
 
 import json
 
@@ -81,7 +81,7 @@ def register(app: Flask, paths: str, refusals: Refusals) -> None:
                 problem.slug,
                 problem.message,
                 request.remote_addr,
-                # The caller hears nothing then: each counts.
+                # A caller was not served: each one is logged.
                 always=problem.status == 503,
             )
         return reply(problem)

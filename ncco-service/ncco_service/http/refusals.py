@@ -14,9 +14,7 @@ __all__ = ["Refusals"]
 
 logger = structlog.get_logger()
 
-BURST = 10
-"""Log lines at once; after them one a second."""
-
+BURST = 10  # log lines at once; after them one a second
 PATH_CHARACTERS = 100
 
 # A reason quotes what was seen, and that may be somebody's telephone number.

@@ -1,8 +1,8 @@
 """The NCCO: the document that tells the platform what to do with a call.
 
-Public: ``Documents``, what callers get; ``TemplateError``, when a document cannot be used;
-``Reconnections`` of a call, which its socket's headers count, and ``headers_of``, those headers;
-``checked_headers`` and ``problems_of``, what the platform would refuse.
+Public: `Documents`, what callers get; `TemplateError`, when a document cannot be used;
+`Reconnections` of a call, which its socket's headers count, and `headers_of`, those headers;
+`checked_headers` and `problems_of`, what the platform would refuse.
 """
 
 from ncco_service.ncco.documents import Documents

@@ -94,15 +94,15 @@ class Documents:
 
     @property
     def query(self) -> frozenset[str]:
-        """The webhook's fields that the answer names as ``${query.NAME}``."""
+        """The webhook's fields that the answer names as `${query.NAME}`."""
         return self.template.query
 
     def answer(self, values: Mapping[str, str], traceparent: str | None = None) -> str:
         """Fill the answer for one call.
 
         Args:
-            values: the placeholders' values, all of PLACEHOLDERS, and ``query.NAME`` for all of
-                ``query``.
+            values: the placeholders' values, all of PLACEHOLDERS, and `query.NAME` for all of
+                `query`.
             traceparent: of the call's trace, for the socket's headers.
 
         Returns:
@@ -126,7 +126,7 @@ class Documents:
         """Return the NCCO that connects a call to its socket again.
 
         Args:
-            values: the placeholders' values, as in ``answer``, as far as they are known.
+            values: the placeholders' values, as in `answer`, as far as they are known.
             uri: where the socket was.
             headers: of the new socket.
             traceparent: of the call's trace from here on, which replaces the one in the headers.
@@ -154,7 +154,7 @@ class Documents:
         """Fill the document that leads into a meeting.
 
         Args:
-            values: of the placeholders ``from``, ``to`` and ``uuid``.
+            values: of the placeholders `from`, `to` and `uuid`.
             meeting: the room's name.
 
         Raises:
@@ -169,7 +169,7 @@ class Documents:
         """Fill the document of a call that we start.
 
         Args:
-            values: the placeholders' values, all of OUTBOUND; ``uuid`` is our own name for it.
+            values: the placeholders' values, all of OUTBOUND; `uuid` is our own name for it.
             headers: further ones for its socket; those in the document come first.
             traceparent: of the call's trace, likewise.
 

@@ -49,7 +49,7 @@ class PreparedAnswer:
         """Fill it for one call.
 
         Args:
-            values: as in ``Template.fill``.
+            values: as in `Template.fill`.
             authorization: of the websocket, or None.
             traceparent: of the call's trace, or None.
 
@@ -82,7 +82,7 @@ class PreparedAnswer:
         """Check one call's document; return its text, with %(name)s for what differs."""
         filled = self._template.fill(values)
         document = [
-            {name: raw[name] for name in action}  # without a ``from`` that was left out
+            {name: raw[name] for name in action}  # without a `from` that was left out
             for action, raw in zip(filled, self._template.document, strict=True)
         ]
         if traceparent and self._traceparents.put(filled, traceparent) != filled:

@@ -1,6 +1,6 @@
 """Connecting a call to its socket again, after the socket was closed or lost: pure logic.
 
-What is known of a call's reconnections is in the ``headers`` of its socket, which the platform
+What is known of a call's reconnections is in the `headers` of its socket, which the platform
 repeats in every event of it (Vonage's WebSockets guide). So any replica can continue the count.
 """
 
@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 __all__ = ["PAUSE", "ROOM_BYTES", "Reconnections", "connect_again", "headers_of"]
 
 RESUMED = "resumed"
-"""The header with the number of reconnections, which handlers see as ``call.resumed``."""
+"""The header with the number of reconnections, which handlers see as `call.resumed`."""
 
 TIMES = "resumed_at"
 """The header with their times: seconds since 1970 of the latest, then how long ago others were."""
@@ -22,7 +22,7 @@ TIMES = "resumed_at"
 WINDOW_SECONDS = 60
 MAX_TIMES = 20
 ROOM_BYTES = 100
-"""Bytes of ``headers`` that both take at most."""
+"""Bytes of `headers` that both take at most."""
 
 PAUSE: Mapping[str, Any] = {"action": "wait", "timeout": 1}
 """Comes before a connect whose predecessor could not open the socket."""

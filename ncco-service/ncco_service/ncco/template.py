@@ -1,6 +1,6 @@
 """Templates: documents that a user edits, read, checked, and filled for one call.
 
-Placeholders such as ``${uuid}`` stand inside string values. They are filled after the JSON was
+Placeholders such as `${uuid}` stand inside string values. They are filled after the JSON was
 parsed and in one pass, so nothing that a caller sends changes the shape of the document or is
 itself expanded.
 """
@@ -40,7 +40,7 @@ NUMBER = re.compile(r"[1-9][0-9]{6,14}")
 
 
 class TemplateError(Exception):
-    """A document cannot be used; ``problems`` has a line for each thing to correct."""
+    """A document cannot be used; `problems` has a line for each thing to correct."""
 
     def __init__(self, file: Path, problems: list[str]) -> None:
         super().__init__("\n".join(f"{file}: {problem}" for problem in problems))
@@ -54,7 +54,7 @@ class Template:
         file: where it comes from.
         document: unfilled.
         warnings: constructs whose behaviour is surprising.
-        query: the names of the webhook's fields that it has as ``${query.NAME}``.
+        query: the names of the webhook's fields that it has as `${query.NAME}`.
 
     """
 
@@ -73,12 +73,12 @@ class Template:
     def fill(self, values: Mapping[str, str]) -> list[dict[str, Any]]:
         """Make the document for one call.
 
-        A ``from`` in a ``connect`` that is filled and no number afterwards (a hidden caller, an
+        A `from` in a `connect` that is filled and no number afterwards (a hidden caller, an
         app's user) is left out: it is optional, and means nothing then.
 
         Args:
-            values: the values of all placeholders that it may hold, and ``query.NAME`` for all of
-                ``query``.
+            values: the values of all placeholders that it may hold, and `query.NAME` for all of
+                `query`.
 
         Raises:
             TemplateError: the values make it a document that the platform would refuse.
@@ -97,7 +97,7 @@ class Template:
         """Fill only the last action that connects to a socket.
 
         Args:
-            values: as in ``fill``; fields of ``query`` may be missing, and are empty then.
+            values: as in `fill`; fields of `query` may be missing, and are empty then.
 
         Raises:
             TemplateError: the document has no such action.
@@ -114,7 +114,7 @@ class Template:
 def fill(value: Any, values: Mapping[str, str]) -> Any:
     """Fill the placeholders in all strings of a parsed document; keys and shape stay.
 
-    Within a URL the value of a ``query.NAME`` is escaped, so that it changes nothing else of it.
+    Within a URL the value of a `query.NAME` is escaped, so that it changes nothing else of it.
 
     Raises:
         KeyError: a placeholder that has no value.

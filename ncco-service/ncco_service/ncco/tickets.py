@@ -34,7 +34,7 @@ class Tickets:
         self._clock = clock
 
     def authorization(self, call: str) -> Authorization:
-        """Make the ``authorization`` of a websocket endpoint for the call with this uuid."""
+        """Make the `authorization` of a websocket endpoint for the call with this uuid."""
         now = int(self._clock())
         claims = {
             "iss": "ncco-service",
@@ -76,7 +76,7 @@ def without_uuid(document: list[dict[str, Any]]) -> list[str]:
     message holds the endpoint's headers.
 
     Returns:
-        One line for each, as ``problems_of`` writes them.
+        One line for each, as `problems_of` writes them.
 
     """
     return [

@@ -12,7 +12,7 @@ _STAND_IN = [{"type": "websocket", "uri": "wss://voice.example.org"}]
 
 
 def unchecked(action: Mapping[str, Any]) -> str | None:
-    """Name the action, or the endpoint of a ``connect``, that is passed on unchecked.
+    """Name the action, or the endpoint of a `connect`, that is passed on unchecked.
 
     Args:
         action: as parsed from JSON.
@@ -32,7 +32,7 @@ def unchecked(action: Mapping[str, Any]) -> str | None:
 
 
 def checkable(action: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Return what is checked of an action: with another endpoint, the rest of a ``connect``.
+    """Return what is checked of an action: with another endpoint, the rest of a `connect`.
 
     Args:
         action: as parsed from JSON.

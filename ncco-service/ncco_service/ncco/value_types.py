@@ -1,8 +1,8 @@
 """Types of values that several actions share.
 
 Source: Vonage's NCCO reference. The models are our own, since those that Vonage publishes
-(``vonage-voice``) drop a websocket's ``content-type`` given by its wire name, refuse a ``connect``
-without ``from``, and accept an ``http://`` socket, two endpoints, headers that are too long, and
+(`vonage-voice`) drop a websocket's `content-type` given by its wire name, refuse a `connect`
+without `from`, and accept an `http://` socket, two endpoints, headers that are too long, and
 every field they do not know.
 """
 

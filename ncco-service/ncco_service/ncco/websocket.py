@@ -1,4 +1,4 @@
-"""The endpoint of a ``connect``: a websocket."""
+"""The endpoint of a `connect`: a websocket."""
 
 import json
 import re

@@ -1,7 +1,7 @@
 """Every setting: read from the environment, and checked once at startup.
 
-Public: ``Settings`` (the values), ``SettingsError`` (everything that is wrong), ``VARIABLES`` (each
-``Variable``, for ``.env.example``), ``Network`` (the type of a trusted proxy's network).
+Public: `Settings` (the values), `SettingsError` (everything that is wrong), `VARIABLES` (each
+`Variable`, for `.env.example`), `Network` (the type of a trusted proxy's network).
 """
 
 from ncco_service.settings.environment import SettingsError

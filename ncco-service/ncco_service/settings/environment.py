@@ -1,4 +1,4 @@
-"""Where values come from: a variable NAME, or for a secret the file that NAME_FILE names.
+"""Sources of values: a variable NAME, or for a secret the file that NAME_FILE names.
 
 The file that SETTINGS_FILE names has NAME=VALUE lines, which replace the variables of these names.
 """
@@ -21,7 +21,7 @@ SETTINGS_FILE = "SETTINGS_FILE"
 
 
 class SettingsError(Exception):
-    """Some settings are wrong; ``problems`` names each, what was seen and what to do."""
+    """Some settings are wrong; `problems` names each, what was seen and what to do."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
@@ -36,7 +36,7 @@ class Environment(PydanticBaseSettingsSource):
 
     Args:
         settings_cls: the settings to read.
-        environ: the environment, such as ``os.environ``.
+        environ: the environment, such as `os.environ`.
 
     """
 

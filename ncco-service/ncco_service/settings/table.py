@@ -24,7 +24,7 @@ def _setting(default: str, purpose: str, *, secret: bool = False) -> Any:
 
 
 class Settings(BaseSettings):
-    """All settings as values; the variable of ``worker_connections`` is WORKER_CONNECTIONS."""
+    """All settings as values; the variable of `worker_connections` is WORKER_CONNECTIONS."""
 
     model_config = SettingsConfigDict(frozen=True, validate_default=True, extra="forbid")
 
@@ -293,7 +293,7 @@ class Settings(BaseSettings):
         """Read the settings.
 
         Args:
-            environ: the environment, such as ``os.environ``; an empty value counts as unset.
+            environ: the environment, such as `os.environ`; an empty value counts as unset.
 
         Raises:
             SettingsError: listing every variable that is wrong.

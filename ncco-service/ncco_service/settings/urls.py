@@ -1,4 +1,4 @@
-"""URLs in documents and settings: what is wrong with one, said exactly."""
+"""Check of URLs in documents and settings, with an exact message about what is wrong."""
 
 import ipaddress
 import re
@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 __all__ = ["checked_url"]
 
-# What templates of other programs put where a value belongs. None of it can stand in a host.
+# Placeholders of other programs' templates; none of these can be part of a host.
 _PLACEHOLDER = re.compile(r"\$\{.*?\}|\{\{.*?\}\}|\{.*?\}|<.*?>|\[[^\]:]*\]|\$\w+|%\w+%|…")
 _BLANK = re.compile(r"[\s\x00-\x1f\x7f]")
 _TWO_SCHEMES = re.compile(r"([a-z]+)://(https?|wss?):?//", re.IGNORECASE)
@@ -20,7 +20,7 @@ def checked_url(url: str, *schemes: str, placeholder: str | None = None) -> str:
     Args:
         url: what was written.
         schemes: those allowed, such as "ws" and "wss".
-        placeholder: of this service, that stands for such a URL in a document.
+        placeholder: this service's own for such a URL in a document.
 
     Raises:
         ValueError: it is no such URL; the message says what is allowed instead.

@@ -1,6 +1,6 @@
 """Types of settings: how the text of an environment variable is parsed and checked.
 
-A parser raises ``ValueError`` whose message completes the sentence "it must be ...".
+A parser raises `ValueError` whose message completes the sentence "it must be ...".
 """
 
 import ipaddress
@@ -122,7 +122,7 @@ def is_loopback(text: str) -> bool:
 
 
 def upstream(text: str) -> str:
-    """Read ``host:port``."""
+    """Read `host:port`."""
     name, _, port = text.rpartition(":")
     try:
         if not re.fullmatch(r"[0-9]{1,5}", port) or not 1 <= int(port) <= 65535:
@@ -223,7 +223,7 @@ def key(text: str) -> str:
 
 
 def meeting(text: str) -> tuple[str, str]:
-    """Read ``number=room``."""
+    """Read `number=room`."""
     called, _, name = text.partition("=")
     if not re.fullmatch(r"[1-9][0-9]{6,14}=[A-Za-z0-9._-]{1,64}", text):
         raise ValueError("number=room, such as 447700900460=standup, separated by commas")

@@ -116,7 +116,7 @@ def _probe(discovery: Discovery) -> Finding:
         "age_seconds": _rounded(discovery.probe.age),
         "error": result.error if result else None,
     }
-    # Without an address there is a reason already.
+    # A missing address is a reason already (see _addresses).
     problem = discovery.probe.problem(url) if url else None
     return {"probe": report}, [problem] if problem else []
 

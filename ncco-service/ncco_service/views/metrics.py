@@ -34,7 +34,7 @@ REPLIES = ("reconnect", "after", "fallback")
 
 
 class Metrics(Collector):
-    """All figures of the service; what others count is read when somebody asks.
+    """All figures of the service; counters of other parts are read when metrics are requested.
 
     Attributes:
         registry: what is exported.
@@ -68,7 +68,7 @@ class Metrics(Collector):
         )
         ends = Counter(
             "ncco_socket_ends",
-            "Sockets that ended or did not open, by what the call got.",
+            "Sockets that ended or did not open, by the reply to the event.",
             ["reply"],
             registry=self.registry,
         )
@@ -187,6 +187,6 @@ def _only_metrics(metrics: Metrics) -> Callable[..., Any]:
             return serve(environ, start_response)
         start_response("404 Not Found", [("Content-Type", "application/json")])
         return [b'{"error": "not_found", "message": "nothing else is served here", '
-                b'"hint": "here are /metrics"}\n']  # fmt: skip
+                b'"hint": "the metrics are at /metrics"}\n']  # fmt: skip
 
     return application

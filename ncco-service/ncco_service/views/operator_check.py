@@ -13,11 +13,11 @@ __all__ = ["OperatorCheck"]
 class OperatorCheck:
     """Runs before every request.
 
-    A page in a browser on this machine reaches loopback, too. It cannot send the token; without one
-    it is told by what browsers send with every request that a page makes: an Origin of its own, or
-    Sec-Fetch-Site; and, if its name was rebound to our address, by the Host. A form cannot send
-    JSON, so that is demanded of every POST, and anything else needs our consent, which we never
-    give.
+    A web page in a browser on this machine can reach loopback, too. It cannot send the token.
+    Without a token it is recognised by the headers that browsers send with a page's requests:
+    Origin or Sec-Fetch-Site, and Host if the page's name was rebound to our address. Every POST
+    must be JSON, which a form cannot send; for other requests a browser asks first (CORS), and is
+    refused.
 
     Args:
         token: what every request must bear; None demands none, which is for loopback only.

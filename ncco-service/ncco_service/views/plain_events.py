@@ -1,7 +1,7 @@
 """Warns once when the platform would be told to post its events over http://.
 
-Behind a proxy with TLS the request itself says http, and what the proxy says of it counts only when
-the proxy is trusted. The platform's events then arrive nowhere, and nothing else would show it.
+Behind a proxy with TLS the request itself says http, and the proxy's X-Forwarded-* headers count
+only if it is trusted. The platform's events are then lost, and nothing else would show it.
 """
 
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ class PlainEventsWarning:
         self._said = False
         self._fine: str | None = None  # the last URL that was, when no proxy claimed another
 
-    def look(self, environ: Mapping[str, Any], url: str) -> None:
+    def check(self, environ: Mapping[str, Any], url: str) -> None:
         """Warn if the events' URL, taken from this request, does not lead back to this service.
 
         Args:

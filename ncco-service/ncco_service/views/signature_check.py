@@ -16,7 +16,7 @@ __all__ = ["SignatureCheck"]
 
 logger = structlog.get_logger()
 
-_LOG_SECONDS = 1.0  # at most one line in so many, however many are refused
+_LOG_SECONDS = 1.0  # between two log lines, however many are refused
 
 
 class SignatureCheck:

@@ -103,7 +103,7 @@ def blueprint(
             # 503, which the platform tries again, unlike 500.
             raise Problem(503, "not_ready", str(error), error.hint, {"Retry-After": "1"}) from None
         if events.source == "request":
-            plain_events.look(request.environ, events.url)
+            plain_events.check(request.environ, events.url)
         if documents.query:
             sent = request.args.to_dict() | fields  # a POST's URL may have a query as well
             values |= {f"query.{name}": any_text(sent, name) for name in documents.query}
