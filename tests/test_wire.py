@@ -18,7 +18,7 @@ WIRE = Path(__file__).resolve().parent.parent / "docs" / "wire.md"
 EXAMPLES: dict[str, Any] = {
     name: json.loads(body)
     for name, body in re.findall(
-        r"<!-- example: ([a-z-]+) -->\n``json\n(.*?)``", WIRE.read_text(), re.DOTALL
+        r"<!-- example: ([a-z-]+) -->\n```json\n(.*?)```", WIRE.read_text(), re.DOTALL
     )
 }
 

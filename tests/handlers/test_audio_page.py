@@ -14,7 +14,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "audio.md"
 
 def code(name: str) -> str:
     """Return the page's code after this comment."""
-    found = re.search(rf"<!-- {name} -->\n``python\n(.*?)``", PAGE.read_text(), re.DOTALL)
+    found = re.search(rf"<!-- {name} -->\n```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
     assert found, name
     return found[1]
 
