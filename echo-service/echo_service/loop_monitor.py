@@ -2,8 +2,8 @@
 
 Four times a second a timer of the loop records how late it fires. A thread watches that timer:
 while something blocks the loop, it logs the file, line and function. The steps of audio handlers
-are timed besides, so that a handler that blocks for less than a beat is named, too. Nothing is done
-for a frame.
+are timed as well, so that a handler that blocks for less than a beat is named, too. Nothing here
+runs per frame.
 """
 
 from __future__ import annotations
@@ -164,7 +164,7 @@ class LoopMonitor:
 def place(innermost: FrameType) -> str:
     """Return where a thread is: file, line and function of the innermost frame of user code.
 
-    If there is none, it is that of another library, or else of this service.
+    Without user code it is the place in another library, or else in this service.
 
     Args:
         innermost: the frame that the thread is in.

@@ -40,8 +40,8 @@ TOO_LONG = 4000
 
 SLOW_READER = 4001  # close code: the peer does not read what it is sent
 SILENT = 4002  # close code: the peer has sent nothing at all, not even a pong, for too long
-MAX_ID_CHARACTERS = 64  # characters of a call's id that are used: it is text from outside
-MAX_RESUMED = 1_000_000  # a higher count of resumptions is not believed
+MAX_ID_CHARACTERS = 64  # of a call's id; a longer one is ignored: it is text from outside
+MAX_RESUMED = 1_000_000  # a higher count of reconnections is ignored
 _RATE = re.compile(r"rate\s*=\s*\"?(\d{4,6})\"?", re.IGNORECASE)
 
 

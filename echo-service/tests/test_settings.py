@@ -38,9 +38,9 @@ def test_values_are_read() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "hint"),
     [
-        ("PORT", "x", "PORT is 'x': give a whole number from 0 to 65535"),
-        ("PORT", "65536", "PORT is '65536': give a whole number from 0 to 65535"),
-        ("PORT", "80.0", "PORT is '80.0': give a whole number from 0 to 65535"),
+        ("PORT", "x", "PORT is 'x': give an integer from 0 to 65535"),
+        ("PORT", "65536", "PORT is '65536': give an integer from 0 to 65535"),
+        ("PORT", "80.0", "PORT is '80.0': give an integer from 0 to 65535"),
         (
             "DRAIN_SECONDS",
             "-1",

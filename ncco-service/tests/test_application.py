@@ -270,7 +270,7 @@ def test_what_was_written_but_not_read_again(
     """The changes are told as those that they are, and the doubt beside them."""
     monkeypatch.setattr(application_api, "SECONDS", 0.5)
     api.spoilt = [None, None, trouble]
-    assert pointer.poll() == application_api.LOOK_AGAIN
+    assert pointer.poll() == application_api.CHECK_SECONDS
     assert api.document == expected()
     assert pointer.results == {"updated": 1}
     assert len(events("application_updated")) == 1

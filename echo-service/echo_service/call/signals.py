@@ -11,11 +11,11 @@ __all__ = ["Signals"]
 
 
 class Signals:
-    """Tells such keys from those that the person presses.
+    """Distinguishes such keys from those that the person presses.
 
-    Which keys they are stands in the first message of a call that ncco-service has started
-    (docs/wire.md): `answered_key` counts once, `machine_key` once for a machine and once more for
-    its beep. A call that was answered has none, so that all its keys are the caller's.
+    The first message of a call that ncco-service has started names them (docs/wire.md):
+    `answered_key` counts once, `machine_key` once for a machine and once more for its beep. In
+    other calls all keys are the caller's.
 
     Args:
         metadata: the NCCO's headers.

@@ -2,7 +2,7 @@
 
 ncco-service begins the trace of a call, and the socket's first message names it: `traceparent`, W3C
 Trace Context. OpenTelemetry is an optional extra: this module is imported only where the setting
-asks for it. Nothing here is done for a frame.
+asks for it. Nothing here runs per frame.
 """
 
 from __future__ import annotations
@@ -31,9 +31,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 __all__ = ["CallTrace", "Traces"]
 
 MOST_SPANS = 2048  # spans that wait for the collector; beyond it the oldest are dropped
-BATCH_SPANS = 64
-"""Spans of one request: encoding takes the processor 2 ms, and calls may wait meanwhile."""
-
+BATCH_SPANS = 64  # spans of one request: encoding them takes 2 ms, in which calls may wait
 BATCH_SECONDS = 1.0
 EXPORT_SECONDS = 5.0
 STOP_SECONDS = 2.0

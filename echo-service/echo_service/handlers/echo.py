@@ -1,4 +1,7 @@
-"""Echo handlers: send audio back. Connections echo without them, unless calls are recorded."""
+"""Echo handlers, for calls that are recorded.
+
+Otherwise a connection echoes by itself: see `websocket.fast_connection`.
+"""
 
 from __future__ import annotations
 

@@ -33,9 +33,9 @@ UNPLAYED_SECONDS = 0.1
 
 
 class CallFailed(Exception):
-    """A handler cannot go on with its call, and says why: it raises this to end the call.
+    """Raised by a handler that cannot continue with its call; the message says why.
 
-    Other than after `hang_up`, the caller hears ncco-service's apology (NCCO_FALLBACK_FILE).
+    The caller then hears ncco-service's apology (NCCO_FALLBACK_FILE), unlike after `hang_up`.
     """
 
 

@@ -22,9 +22,9 @@ from structlog.typing import EventDict, WrappedLogger
 __all__ = ["FORMATS", "get_logger", "set_up"]
 
 FORMATS = ("logfmt", "json", "console")  # formats of a log line
-MAX_VALUE_CHARACTERS = 200  # characters of a value that are logged
-MAX_ADVICE_CHARACTERS = 2000  # the same of a text of this service's own, which is never cut
-ADVICE = {"message", "hint", "advice"}  # fields that have such a text
+MAX_VALUE_CHARACTERS = 200  # of a value; longer ones are cut
+MAX_ADVICE_CHARACTERS = 2000  # of a text of this service's own
+ADVICE = {"message", "hint", "advice"}  # fields with such a text
 _PLAIN = re.compile(r"[!#-<>-\[\]-~]+")  # printable ASCII without blank, quote, = and backslash
 
 

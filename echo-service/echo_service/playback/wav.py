@@ -1,7 +1,7 @@
 """Reading of WAV files of 16-bit PCM, mixed down to one channel.
 
-Headers of streams, and of writers that died, state wrong sizes: what is there is read. Python's own
-`wave` trusts them, and refuses WAVE_FORMAT_EXTENSIBLE before 3.12.
+Headers of streams, and of writers that died, state wrong sizes, so everything that is there is
+read. Python's own `wave` trusts them, and refuses WAVE_FORMAT_EXTENSIBLE before 3.12.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .samples import AudioError
 
 __all__ = ["MAX_SECONDS", "Wav", "advice", "read"]
 
-MAX_SECONDS = 1800  # a file is read at once; a longer one should be streamed, by an async iterator
+MAX_SECONDS = 1800  # of a file, which is read at once; an async iterator can stream a longer one
 _HEADER = struct.Struct("<4sI")
 _FORM_BYTES = 12  # "RIFF", a size that is not used, "WAVE"
 _FORM = re.compile(b"(?:RIFF|RF64).{4}WAVE", re.DOTALL)

@@ -18,7 +18,7 @@ __all__ = ["Recording"]
 
 logger = get_logger(__name__)
 
-LOST_SECONDS = 0.5  # what a crash can lose of a call: it is written so often
+LOST_SECONDS = 0.5  # between two writes: as much of a call can a crash lose
 AHEAD_IN_SECONDS = 2.0
 """How far ahead of real time audio may come; what comes earlier is not recorded."""
 

@@ -22,8 +22,8 @@ BLOCK = CHANNELS * WIDTH  # bytes of one sample of both channels
 MAX_BYTES = 0xFFFF_FFFF - HEADER_BYTES
 """Bytes of audio: sizes in a RIFF header have 32 bits. At 16 kHz that is more than 18 hours."""
 
-KEPT_SECONDS = 3  # audio that was held up may still be laid over what was written so recently
-SPARE_SECONDS = 2  # how much more is kept before it is dropped, which moves all that stays
+KEPT_SECONDS = 3  # written audio kept in memory, which late audio may still replace
+SPARE_SECONDS = 2  # how much more is kept before it is dropped, which moves the rest
 
 
 def header(rate: int, size: int) -> bytes:

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 __all__ = ["Track"]
 
-JITTER_SECONDS = 0.1  # how late a frame may be before it may be the first one after a pause
-PATIENCE_SECONDS = 0.5  # how long frames may stay late before the time line jumps to where they are
+JITTER_SECONDS = 0.1  # a frame that is later than this may be the first one after a pause
+PATIENCE_SECONDS = 0.5  # how long frames may stay late before the time line jumps to them
 LONGEST_STALL_SECONDS = 2.0  # a gap longer than this is a pause, whatever comes after it
 
 

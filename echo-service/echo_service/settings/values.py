@@ -36,8 +36,8 @@ class Variable:
 
 
 def integer(low: int, high: int, unit: str = "") -> Callable[[str], int]:
-    """Accept a whole number from `low` to `high`; `unit` is for the error, such as " of bytes"."""
-    return _between(int, low, high, f"a whole number{unit} from {low} to {high}")
+    """Accept an integer from `low` to `high`; `unit` is for the error, such as " of bytes"."""
+    return _between(int, low, high, f"an integer{unit} from {low} to {high}")
 
 
 def duration(unit: str, low: float, high: float) -> Callable[[str], float]:

@@ -52,7 +52,7 @@ class ConnectionEvents(Protocol):
         """Note a new TCP connection; its handshake has not come yet."""
 
     def audio_sink(self, connection: CallConnection, call: Call) -> Callable[[bytes], None]:
-        """Return what takes the call's binary messages, if a handler does: its first one comes."""
+        """Return the function that takes the call's audio; asked for at its first message."""
 
     def text(self, connection: CallConnection, call: Call, text: str) -> None:
         """Take a text message."""

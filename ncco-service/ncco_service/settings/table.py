@@ -122,8 +122,8 @@ class Settings(BaseSettings):
     )
     vonage_api_secret: values.ApiSecret = _setting(
         "",
-        "the account's API secret; with it, and key and id, the application's webhooks are pointed "
-        "here by themselves",
+        "the account's API secret; with it, key and id, this service writes its addresses into the "
+        "Vonage application",
         secret=True,
     )
     vonage_api_url: Annotated[str, BeforeValidator(values.base_url("http", "https"))] = _setting(
@@ -204,7 +204,7 @@ class Settings(BaseSettings):
         "again) or done (it is over)",
     )
     reconnects: Annotated[int, integer(0, 20)] = _setting(
-        "5", "how often in a minute a call is connected to the socket again, then the apology"
+        "5", "reconnections of a call to its socket in a minute; then the caller hears the apology"
     )
     otel_exporter_otlp_endpoint: Annotated[
         str | None, optional(values.base_url("http", "https"))
@@ -215,7 +215,7 @@ class Settings(BaseSettings):
     )
     probe_socket: values.OptionalFlag = _setting(
         "",
-        "1 tries the socket's public address now and then, 0 never; by default it is tried if "
+        "1 tries the socket's public address regularly, 0 never; by default it is tried if "
         "NGROK_API_URL is set, and with SOCKET_URL alone until it has opened once",
     )
     probe_seconds: Annotated[float, duration(1, 3600)] = _setting(
