@@ -514,16 +514,17 @@ def test_what_is_refused_is_in_the_log(
 
 def test_refusals_are_logged_at_a_bounded_rate(make_app: MakeApp, events: Events) -> None:
     """A flood leaves a few lines, and how many were left out; each 503 to a call is logged."""
+    began = time.monotonic()
     client = make_app(SOCKET_URL="").test_client()
     for _ in range(100):
         client.get("/nowhere")
     logged = len(events("request_refused"))
-    assert 10 <= logged <= 12
+    assert 10 <= logged <= 11 + time.monotonic() - began
     for _ in range(5):
         client.get("/webhooks/answer", headers={"Host": "far.example"})
-    late = events("request_refused")[logged:]
-    assert [line["status"] for line in late] == [503] * 5
-    assert late[0]["unlogged"] == 100 - logged
+    lines = events("request_refused")
+    assert [line["status"] for line in lines[logged:]] == [503] * 5
+    assert sum(line.get("unlogged") or 0 for line in lines) == 100 - logged
 
 
 def test_the_platforms_error_event_is_a_warning(client: FlaskClient, events: Events) -> None:
