@@ -89,14 +89,18 @@ def exchange_message(exchange: Exchange) -> dict[str, Any]:
 
 
 def ncco_message(exchange: Exchange) -> dict[str, Any] | None:
-    """Return the NCCO in a reply with the platform's verdicts; None when there is none."""
-    rows = judged(exchange.reply)
-    if not rows:
+    """Return the NCCO in a reply with the platform's verdicts; None when there is none.
+
+    What answers the answer webhook is meant as one, whatever it is; another reply seldom is.
+    """
+    reply = exchange.reply.strip()
+    asked = "endpoint_type" in exchange.fields and "status" not in exchange.fields
+    if exchange.seen or not (reply.startswith("[") or (reply and asked)):
         return None
     return {
         "type": "ncco",
         "url": exchange.url,
-        "rows": [asdict(row) for row in rows],
+        "rows": [asdict(row) for row in judged(exchange.reply)],
         "document": exchange.reply,
     }
 

@@ -3,17 +3,20 @@
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any, Literal
 
 from phone.platform.ncco.document import NccoError, parse
+from phone.words import printable
 
 __all__ = ["Row", "judged"]
 
 ROWS_MAX = 400
+TEXT_SHOWN = 200  # characters of what is no JSON
 WHERE = re.compile(r"(?:\[\d+\]|\.[\w-]+)+")
 
-Verdict = Literal["taken", "refused", "warning"]
+Verdict = Literal["taken", "refused", "warning", "unused"]
 
 
 @dataclass(frozen=True)
@@ -22,8 +25,9 @@ class Row:
 
     Args:
         where: its path, such as `[1].endpoint[0].uri`; empty for the document itself.
-        value: as JSON; empty where the field is missing.
-        verdict: of the platform.
+        value: as JSON, `…` for what has fields of its own; empty where the field is missing.
+        verdict: of the platform; `unused`: nothing is wrong with it, but something else in the
+            NCCO is refused, and with it the whole.
         words: what is wrong, or may be.
 
     """
@@ -35,28 +39,50 @@ class Row:
 
 
 def judged(body: str) -> list[Row]:
-    """Return a reply's fields with their verdicts; empty when the reply is no NCCO at all.
+    """Return an NCCO's fields in their order, with their verdicts.
 
     Args:
         body: the reply's text.
 
     """
-    if not body.lstrip().startswith("["):
-        return []
     said: list[tuple[str, Verdict, str]] = []
+    others: Verdict = "taken"
     try:
         said = [_warning(text) for text in parse(body.encode()).warnings]
     except NccoError as error:
+        others = "unused"
         said = [(fault.where, "refused", _why(fault.wrong, fault.seen)) for fault in error.faults]
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):
-        document = []
-    rows = dict(list(_fields("", document))[:ROWS_MAX])
-    found = {where: Row(where, value) for where, value in rows.items()}
+        document = None
+    fields = [] if document is None else islice(_fields("", document), ROWS_MAX)
+    rows = [Row(where, value, others) for where, value in fields]
     for where, verdict, words in said:
-        found[where] = Row(where, rows.get(where, ""), verdict, words)
-    return sorted(found.values(), key=lambda row: _order(row.where))
+        _say(
+            rows,
+            Row(where, printable(body, TEXT_SHOWN) if document is None else "", verdict, words),
+        )
+    return rows
+
+
+def _say(rows: list[Row], row: Row) -> None:
+    """Put a verdict where its field stands, or would."""
+    inside = [at for at, other in enumerate(rows) if _is_in(other.where, row.where)]
+    if inside and rows[inside[0]].where == row.where:
+        at = inside[0]
+        words = "; ".join(filter(None, (rows[at].words, row.words)))
+        rows[at] = replace(row, value=rows[at].value, words=words)
+    elif inside:
+        rows.insert(inside[0], replace(row, value=row.value or "…"))
+    else:
+        parent, _, _ = row.where.rpartition(".")
+        beside = [at for at, other in enumerate(rows) if _is_in(other.where, parent)]
+        rows.insert(beside[-1] + 1 if beside else len(rows), row)
+
+
+def _is_in(where: str, place: str) -> bool:
+    return where == place or where.startswith((f"{place}.", f"{place}["))
 
 
 def _why(wrong: str, seen: str) -> str:
@@ -78,12 +104,3 @@ def _fields(where: str, value: Any) -> Iterator[tuple[str, str]]:
             yield from _fields(f"{where}.{name}", item)
     else:
         yield where, json.dumps(value, ensure_ascii=False)
-
-
-def _order(where: str) -> list[tuple[int, str]]:
-    """Return what sorts actions by their number; within one, the order of names will do."""
-    return [
-        (int(part), "") if part.isdigit() else (-1, part)
-        for part in re.split(r"[\[\].]+", where)
-        if part
-    ]

@@ -16,12 +16,14 @@ from phone.audio.files import load, to_samples
 from phone.audio.recognition import is_loud, recognise
 from phone.commands.serve import examined
 from phone.constants import frame_bytes
+from phone.legs.log import Exchange
 from phone.platform.ncco.document import parse_actions
 from phone.platform.ncco.endpoints import Phone
 from phone.platform.outbound import OutboundPlan
 from phone.platform.registration import Registration
 from phone.testing import FakeApplication, closes_after, echo
 from phone.web import Softphone, SoftphoneSettings
+from phone.web.page_log import ncco_message
 from phone.web.verdicts import judged
 
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -473,20 +475,60 @@ def test_a_wrong_command_line_is_explained(
 
 
 def test_an_ncco_is_judged_field_by_field() -> None:
-    """Each field has its verdict: taken, refused with the reason, or a warning."""
+    """In its order: what is refused and why, what is missing; the rest of it is not used then."""
     rows = judged(
         json.dumps(
             [
                 {"action": "talk", "text": "", "voiceName": "Amy"},
-                {"action": "connect", "endpoint": [{"type": "websocket"}]},
+                {
+                    "action": "connect",
+                    "eventType": "synchronous",
+                    "endpoint": [{"type": "websocket"}],
+                },
             ]
         )
     )
-    by_place = {row.where: row for row in rows}
-    assert by_place["[0].text"].verdict == "refused"
-    assert by_place["[0].action"].verdict == "taken"
-    assert by_place["[1].endpoint[0].uri"].verdict == "refused"
-    assert by_place["[1].endpoint[0].uri"].value == ""
-    (warned,) = [row for row in judged('[{"action":"talk","text":"a","txt":1}]') if row.words]
-    assert (warned.where, warned.verdict) == ("[0].txt", "warning")
-    assert judged('{"no": "ncco"}') == []
+    assert [(row.where, row.value, row.verdict) for row in rows] == [
+        ("[0].action", '"talk"', "unused"),
+        ("[0].text", '""', "refused"),
+        ("[0].voiceName", '"Amy"', "unused"),
+        ("[1].action", '"connect"', "unused"),
+        ("[1].eventType", '"synchronous"', "unused"),
+        ("[1].endpoint[0].type", '"websocket"', "unused"),
+        ("[1].endpoint[0].uri", "", "refused"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "where", "value", "verdict"),
+    [
+        ('[{"action": "talk", "text": "a", "txt": 1}]', "[0].txt", "1", "warning"),
+        ('[{"action": "connect", "endpoint": [{"type": "sip", "uri": "sip:a@b.example"}, {}]}]',)
+        + ("[0].endpoint", "…", "refused"),
+        ('{"action": "talk", "text": "a"}', "", "…", "refused"),
+        ('[{"action": "ta', "", '[{"action": "ta', "refused"),
+        ("42", "", "42", "refused"),
+    ],
+)
+def test_each_verdict_stands_where_it_belongs(
+    body: str, where: str, value: str, verdict: str
+) -> None:
+    """A field, what contains fields, what is no array, and what is no JSON."""
+    (row,) = [row for row in judged(body) if row.words]
+    assert (row.where, row.value, row.verdict) == (where, value, verdict)
+
+
+@pytest.mark.parametrize(
+    ("fields", "reply", "shown"),
+    [
+        ({"endpoint_type": "phone"}, '{"no": "ncco"}', True),
+        ({"endpoint_type": "phone"}, "<html>", True),
+        ({"status": "completed"}, '{"no": "ncco"}', False),
+        ({"status": "disconnected"}, '[{"action": "talk", "text": "a"}]', True),
+        ({"dtmf": "1"}, "thanks", False),
+    ],
+)
+def test_what_is_meant_as_an_ncco_is_shown(fields: dict[str, str], reply: str, shown: bool) -> None:
+    """Whatever answers the answer webhook, and every array."""
+    exchange = Exchange(0.0, "GET", "http://a.example/", fields, 200, "", reply, "", 1.0)
+    assert (ncco_message(exchange) is not None) == shown

@@ -1,13 +1,13 @@
 /** What the view of a call shows. */
 
-import { byId, link, made, pretty, typed } from "./elements.js";
+import { byId, clock, link, made, pathCode, pretty, typed } from "./elements.js";
 import { DelayPlot, Waveform } from "./plots.js";
 
 /** @typedef {import("./protocol.js").Figures} Figures */
 /** @typedef {import("./audio/recording.js").Recording} Recording */
 
 const MOMENTS_SHOWN = 500;
-const MARKS = { taken: "✓ taken", refused: "✗ refused", warning: "! warning" };
+const MARKS = { taken: "✓ taken", refused: "✗ refused", warning: "! warning", unused: "– not used" };
 
 export class CallView {
   constructor() {
@@ -18,6 +18,7 @@ export class CallView {
     this._heard = new Waveform(typed("heard", HTMLCanvasElement), "--heard");
     this._delay = new DelayPlot(typed("delay", HTMLCanvasElement), "--delay");
     this._recordingUrl = "";
+    this._timer = 0;
   }
 
   /** @param {import("./protocol.js").Hello} hello */
@@ -61,7 +62,7 @@ export class CallView {
     byId("result").hidden = true;
     byId("timeline").replaceChildren();
     byId("ncco").replaceChildren();
-    byId("caption").textContent = "";
+    byId("caption").textContent = byId("clock").textContent = "";
     byId("keys").textContent = "";
     for (const plot of [this._said, this._heard, this._delay]) plot.clear();
     document.querySelectorAll("#figures dd").forEach((element) => (element.textContent = "–"));
@@ -69,7 +70,10 @@ export class CallView {
   }
 
   ended() {
+    const wasInCall = document.activeElement?.matches("#keypad button, #mute, #say, #hang-up");
     this.buttons({ busy: false, hasSound: false });
+    if (wasInCall) byId("call").focus(); // what is disabled keeps no focus
+    clearInterval(this._timer);
     this.ringing(null);
     if ("speechSynthesis" in window) speechSynthesis.cancel();
     this.state("Ready.");
@@ -89,6 +93,16 @@ export class CallView {
   /** @param {string} text */
   state(text) {
     byId("state").textContent = text;
+  }
+
+  /** The call is connected: show for how long. */
+  connected() {
+    this.state("In the call.");
+    const since = performance.now();
+    const show = () => (byId("clock").textContent = clock((performance.now() - since) / 1000));
+    clearInterval(this._timer);
+    this._timer = window.setInterval(show, 1000);
+    show();
   }
 
   /**
@@ -175,8 +189,19 @@ export class CallView {
 
   /** @param {import("./protocol.js").Problem} problem */
   problem(problem) {
-    const what = made("p", "text", problem.seen, made("span", "advice", problem.advice));
-    this._step(null, problem.step, what, problem.severity);
+    const advice = made("span", "advice", `→ ${problem.advice}`);
+    // The step at which it was seen is often there already, without the number of attempts.
+    const seen = problem.seen.replace(/ \(\d+ attempts?\)$/, "");
+    const same = [...byId("timeline").children].reverse().find((step) => {
+      const [, kind, what] = step.children;
+      return kind?.textContent === problem.step && what.textContent?.includes(seen);
+    });
+    if (same === undefined) {
+      this._step(null, problem.step, made("p", "text", problem.seen, advice), problem.severity);
+    } else if (!same.className) {
+      same.className = problem.severity;
+      (same.querySelector("summary") ?? same.children[2]).append(advice);
+    }
   }
 
   /** @param {string} text */
@@ -204,7 +229,7 @@ export class CallView {
       const mark = made("td", `mark ${row.verdict}`, MARKS[row.verdict]);
       const value = made("td", "", made("code", "", row.value || "missing"));
       if (row.words) value.append(made("div", row.verdict, row.words));
-      body.append(made("tr", "", mark, made("td", "", made("code", "", row.where || "the NCCO")), value));
+      body.append(made("tr", "", mark, made("td", "path", pathCode(row.where || "the NCCO")), value));
     }
     const table = made("table", "", made("caption", "quiet", `from ${ncco.url}`), body);
     byId("ncco").append(table);

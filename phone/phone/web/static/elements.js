@@ -44,6 +44,25 @@ export function pretty(value) {
 }
 
 /**
+ * Return a path as code that breaks before its parts, such as `[1].endpoint[0].uri`.
+ * @param {string} path
+ */
+export function pathCode(path) {
+  const code = made("code");
+  for (const part of path.split(/(?=[.[])/)) code.append(made("wbr"), part);
+  return code;
+}
+
+/**
+ * Return a time as minutes and seconds.
+ * @param {number} seconds
+ */
+export function clock(seconds) {
+  const whole = Math.floor(seconds);
+  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
+}
+
+/**
  * A link to a file of the program.
  * @param {string} text
  * @param {string} href

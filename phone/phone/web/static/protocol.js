@@ -16,7 +16,7 @@
  * @property {Problem[]} problems
  * @property {boolean} heard
  *
- * @typedef {{where: string, value: string, verdict: "taken" | "refused" | "warning", words: string}} Row
+ * @typedef {{where: string, value: string, verdict: "taken" | "refused" | "warning" | "unused", words: string}} Row
  *
  * @typedef {{type: "hello", number: string, speaks: boolean, calls: CallLine[]}} Hello
  * @typedef {{type: "state", state: "idle" | "calling" | "talking" | "connected"}} State
