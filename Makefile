@@ -34,8 +34,8 @@ demo: setup ## start both services and call them; the call's page is out/demo.ht
 	@$(BIN)/python -m tools.demo
 
 .PHONY: softphone
-softphone: setup ## start both services, and a page to call them from with a microphone
-	@$(BIN)/python -m tools.softphone
+softphone: setup ## open a page to call the services with a microphone (PORT=8091; those in Compose, or new ones)
+	@$(BIN)/python -m tools.softphone $(if $(PORT),--port $(PORT))
 
 # In parallel, since they wait more than they compute. What needs large downloads runs only with CI=1,
 # or when asked for.
