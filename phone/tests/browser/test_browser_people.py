@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from browser_page import Open, call, echoes, hang_up, recording, speech, until
+from browser_page import HOLD_MICROPHONE, Open, call, echoes, hang_up, recording, speech, until
 from phone.audio.recognition import is_loud, recognise
 from phone.platform.leg import Leg
 from phone.platform.ncco.document import parse_actions
@@ -15,12 +15,6 @@ from playwright.async_api import expect
 
 HOSTILE = "<img src=x onerror=window.broken=1>"
 REVERSED = "\u202e" + "7" * 5000
-HOLD_MICROPHONE = """() => {
-    const devices = navigator.mediaDevices;
-    const open = devices.getUserMedia.bind(devices);
-    const held = new Promise((go) => { window.release = go; });
-    devices.getUserMedia = async (wanted) => { await held; return open(wanted); };
-}"""
 
 
 async def test_two_tabs_call_at_once(softphone: Softphone, opened: Open) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from browser_page import Open, call, echoes, hang_up
+from browser_page import HOLD_MICROPHONE, Open, call, echoes, hang_up
 from phone.testing import FakeApplication, closes_after
 from phone.web import Softphone
 from playwright.async_api import Browser, expect
@@ -25,6 +25,41 @@ async def test_errors_say_what_to_do(softphone: Softphone, opened: Open) -> None
     async with FakeApplication(socket=closes_after(50)) as application:
         await call(page, application.answer_url)
         await expect(page.locator("#problems")).to_contain_text("1011")
+
+
+async def test_a_refused_ncco_is_shown_once(softphone: Softphone, opened: Open) -> None:
+    """Field by field as it came; the timeline has each reason once, with its advice."""
+    async with FakeApplication(ncco=[{"action": "talk"}, {"action": "fly"}]) as application:
+        page = await opened(softphone)
+        await call(page, application.answer_url, "silence")
+        await expect(page.locator("#problems > li")).to_have_count(2)
+        await expect(page.locator("#timeline .failure")).to_have_count(2)
+        await expect(page.locator("#timeline .failure .advice")).to_have_count(2)
+        await expect(page.locator("#timeline :text('is required')")).to_have_count(1)
+        rows = await page.locator("#ncco tr").all_inner_texts()
+    assert [row.split()[:3] for row in rows] == [
+        ["–", "not", "used"],
+        ["✗", "refused", "[0].text"],
+        ["✗", "refused", "[1].action"],
+    ]
+
+
+async def test_hanging_up_while_the_microphone_is_opened(
+    softphone: Softphone, opened: Open
+) -> None:
+    """Whoever thinks better of it while the browser asks places no call."""
+    async with FakeApplication() as application:
+        page = await opened(softphone)
+        await page.evaluate(HOLD_MICROPHONE)
+        await call(page, application.answer_url, "microphone")
+        await expect(page.locator("#state")).to_have_text("Opening the microphone …")
+        await page.keyboard.press("Escape")
+        await expect(page.locator("#call")).to_be_enabled()
+        await page.evaluate("release()")
+        await call(page, application.answer_url, "silence")
+        await echoes(page, 1)
+        await hang_up(page)
+        assert application.statuses().count("started") == 2
 
 
 async def test_a_refused_microphone_is_explained(softphone: Softphone, opened: Open) -> None:

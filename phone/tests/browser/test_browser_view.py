@@ -41,6 +41,53 @@ async def test_keys_are_sent(softphone: Softphone, opened: Open) -> None:
         assert sum("dtmf" in text for text in application.texts) == 2
 
 
+async def test_a_call_by_the_keyboard_alone(softphone: Softphone, opened: Open) -> None:
+    """Enter calls; what has the focus then takes the digits; Escape hangs up, from anywhere."""
+    async with FakeApplication() as application:
+        page = await opened(softphone)
+        await page.select_option("#source", "silence")
+        await page.focus("#answer-url")
+        await page.keyboard.press("Control+A")
+        await page.keyboard.type(application.answer_url)
+        await page.keyboard.press("Enter")
+        await expect(page.locator("#hang-up")).to_be_focused()
+        await echoes(page, 1)
+        await expect(page.locator("#clock")).to_contain_text("0:0")
+        await page.keyboard.press("5")
+        await expect(page.locator("#timeline")).to_contain_text('"digit": "5"')
+        await page.keyboard.press("Escape")
+        await expect(page.locator("#result")).to_be_visible()
+        await expect(page.locator("#call")).to_be_focused()
+        await page.keyboard.press("Enter")
+        await echoes(page, 1)
+        await page.focus("#answer-url")
+        await page.keyboard.press("Escape")
+        await expect(page.locator("#result")).to_be_visible()
+        assert application.statuses().count("completed") == 4
+
+
+async def test_a_live_call_stays_open_to_its_json(opened: Open) -> None:
+    """A line tells how long it is and what its handler notes; what was opened is not closed."""
+    seconds = itertools.count(61)
+
+    async def calls(_: web.Request) -> web.Response:
+        notes = {"assistant": "listening"}
+        call = {"call": "a-1", "seconds": next(seconds), "rate": 8000, "notes": notes}
+        return web.json_response({"calls": [call | {"frames_in": 3, "frames_out": 2}]})
+
+    async with FakeApplication(answer=calls) as service:
+        settings = SoftphoneSettings(port=0, calls_url=service.answer_url)
+        async with Softphone(settings) as softphone:
+            page = await opened(softphone)
+            await page.click("#to-stack")
+            line = page.locator("#live summary")
+            await expect(line).to_contain_text("a-1 1:01 · 8 kHz · 3 frames in, 2 out")
+            await expect(line).to_contain_text("assistant listening")
+            await line.click()
+            await expect(line).to_contain_text("1:03")
+            await expect(page.locator("#live pre")).to_be_visible()
+
+
 async def test_the_browser_speaks_where_no_voice_is_installed(
     opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,6 +19,14 @@ HOP_SECONDS = 0.1
 LAG_SECONDS = 2.0  # at most from what is said to the same sound heard
 SAME_LAG_MS = 2.0
 
+HOLD_MICROPHONE = """() => {
+    const devices = navigator.mediaDevices;
+    const open = devices.getUserMedia.bind(devices);
+    const held = new Promise((go) => { window.release = go; });
+    devices.getUserMedia = async (wanted) => { await held; return open(wanted); };
+}"""
+"""Lets the page wait for the microphone until `release()`."""
+
 Open = Callable[..., Awaitable[Page]]
 
 

@@ -21,6 +21,8 @@ const mute = typed("mute", HTMLButtonElement);
 
 /** @type {Line | null} */
 let line = null;
+/** @type {Line | null} */
+let opening = null; // the line until it is open
 let busy = false; // from the click until the call is over
 let muted = false;
 let began = false; // to say the sound of the source
@@ -48,7 +50,8 @@ function take(message) {
       break;
     case "state":
       if (message.state === "idle") ended();
-      else view.state(message.state === "calling" ? "Calling …" : "In the call.");
+      else if (message.state === "calling") view.state("Calling …");
+      else view.connected();
       if (message.state === "connected") begin(); // there is no socket to wait for
       break;
     case "rate":
@@ -120,26 +123,35 @@ function begin() {
   }
 }
 
-/** Open the source and the loudspeaker; return whether that worked. */
+/** Open the source and the loudspeaker; return whether that worked, and nobody hung up meanwhile. */
 async function openLine() {
   const opened = new Line({
     said: (frame) => connection.say(frame),
     level: (said, heard) => view.levels(said, heard),
   });
+  opening = opened;
   busy = true;
   view.begin();
   view.buttons({ busy, hasSound: false });
+  view.state(source.value === "microphone" ? "Opening the microphone …" : "Opening the sound …");
+  byId("hang-up").focus(); // the button that was pressed is disabled now
   try {
     const file = typed("file", HTMLInputElement).files?.[0];
     const cancel = typed("cancel-echo", HTMLInputElement).checked;
     await opened.open(/** @type {Source} */ (source.value), file, cancel);
   } catch (error) {
     opened.close();
+    if (opening !== opened) return false;
     ended();
     if (error instanceof AudioProblem) view.error(error.message, error.advice);
     else view.error(`The sound could not be opened (${error}).`, "Reload the page.");
     return false;
   }
+  if (opening !== opened) {
+    opened.close();
+    return false;
+  }
+  opening = null;
   line = opened;
   view.recording = opened.recording;
   began = muted = false;
@@ -151,7 +163,7 @@ function ended() {
   if (cameIn && line !== null) view.kept(line.recording, "The call is over.", ANOTHERS);
   cameIn = false;
   line?.close();
-  line = null;
+  line = opening = null;
   busy = ringing = muted = false;
   mute.ariaPressed = "false";
   view.ended();
@@ -173,7 +185,8 @@ function hangUp() {
   if (!busy) return;
   ringing = false; // who is being answered is rejected
   connection.send({ type: "hangup" });
-  view.state("Hanging up …");
+  if (line === null) ended();
+  else view.state("Hanging up …");
 }
 
 /** @param {"answer" | "reject"} takes */
@@ -216,10 +229,14 @@ byId("keypad").addEventListener("click", (event) => {
   }
 });
 document.addEventListener("keydown", (event) => {
-  const writing = event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement;
-  if (writing || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (/^[0-9*#]$/.test(event.key)) press(event.key);
-  if (event.key === "Escape") hangUp();
+  const choosing = event.target instanceof HTMLSelectElement; // Escape closes its list
+  const writing = choosing || event.target instanceof HTMLInputElement;
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (!writing && /^[0-9*#]$/.test(event.key)) press(event.key);
+  if (event.key === "Escape" && !choosing) {
+    if (busy) hangUp();
+    else decide("reject");
+  }
 });
 source.addEventListener("change", () => view.sourceChanged());
 setInterval(() => {

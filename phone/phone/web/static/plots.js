@@ -2,6 +2,7 @@
 
 const SHOWN = 500; // of 20 ms: ten seconds
 const DELAYS_SHOWN = 240; // of a quarter of a second: a minute
+const SCALES_MS = [20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000];
 
 class Plot {
   /**
@@ -106,11 +107,13 @@ export class DelayPlot extends Plot {
    * @param {number} scale
    */
   _draw(context, width, height, scale) {
-    const most = Math.max(100, ...this._values) * 1.15;
+    const highest = Math.max(0, ...this._values);
+    const most = SCALES_MS.find((scale) => scale >= highest * 1.1) ?? highest;
     const step = width / this._shown;
     const start = this._shown - this._values.length;
     context.font = `${11 * scale}px system-ui, sans-serif`;
     context.fillText(`${Math.round(most)} ms`, 4 * scale, 13 * scale);
+    context.fillText("0", 4 * scale, height - 5 * scale);
     context.lineWidth = 2 * scale;
     context.beginPath();
     this._values.forEach((value, i) => {

@@ -1,6 +1,6 @@
 /** The view of the stack: readiness, live calls, calls that are over, what the doctor finds. */
 
-import { byId, link, made, typed } from "./elements.js";
+import { byId, clock, link, made, typed } from "./elements.js";
 
 const LOOK_MS = 3000;
 
@@ -79,7 +79,8 @@ export class StackView {
     } else if (calls.length === 0) {
       place.replaceChildren(made("p", "empty", "None."));
     } else {
-      place.replaceChildren(...calls.map((call) => made("pre", "", JSON.stringify(call, null, 1))));
+      const opened = [...place.querySelectorAll("details[open]")].map((open) => open.id);
+      place.replaceChildren(...calls.map((call) => liveCall(call, opened)));
     }
   }
 
@@ -99,6 +100,26 @@ export class StackView {
       button.disabled = false;
     }
   }
+}
+
+/**
+ * A live call in a line, as echo-service describes it, which opens to all of it.
+ * @param {Record<string, any>} call
+ * @param {string[]} opened ids of those that are open.
+ */
+function liveCall(call, opened) {
+  const notes = Object.entries(call.notes ?? {}).map(([name, value]) => `${name} ${value}`);
+  const parts = [
+    clock(Number(call.seconds) || 0),
+    `${Number(call.rate) / 1000} kHz`,
+    `${call.frames_in} frames in, ${call.frames_out} out`,
+    ...notes,
+  ];
+  const summary = made("summary", "", made("code", "", String(call.call)), ` ${parts.join(" · ")}`);
+  const details = made("details", "", summary, made("pre", "", JSON.stringify(call, null, 2)));
+  details.id = `live-${call.call}`;
+  details.toggleAttribute("open", opened.includes(details.id));
+  return details;
 }
 
 /** @param {{name: string, verdict: string, seen: string, advice: string}} check */
