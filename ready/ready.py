@@ -36,6 +36,8 @@ def look() -> tuple[bool, str]:
     """
     echo, _ = readiness("echo-service", os.environ["ECHO_READY_URL"])
     ncco, told = readiness("ncco-service", os.environ["NCCO_READY_URL"])
+    if echo:  # ncco-service asks it, too
+        ncco = [reason for reason in ncco if "the echo service is" not in reason]
     reasons = [*echo, *gateway(), *ncco]
     if reasons:
         return False, "not ready: " + "; ".join(dict.fromkeys(reasons))
@@ -54,9 +56,8 @@ def readiness(service: str, url: str) -> tuple[list[str], dict[str, Any]]:
             answered = said(error.read())
         reasons = answered.get("reasons") or [answered.get("status") or f"status {error.code}"]
         return [f"{service}: {reason}" for reason in reasons], answered
-    except OSError as error:
-        seen = getattr(error, "reason", error)
-        return [f"{service} does not answer ({seen}): docker compose logs {service}"], {}
+    except OSError:
+        return [f"{service} does not answer: docker compose logs {service}"], {}
 
 
 def said(body: bytes) -> dict[str, Any]:
@@ -73,8 +74,8 @@ def gateway() -> list[str]:
     host, _, port = os.environ["GATEWAY"].partition(":")
     try:
         socket.create_connection((host, int(port)), TIMEOUT).close()
-    except OSError as error:
-        return [f"gateway takes no connection ({error}): docker compose logs gateway"]
+    except OSError:
+        return ["gateway takes no connection: docker compose logs gateway"]
     return []
 
 

@@ -145,7 +145,8 @@ def sample_rate(content_type: str) -> int | None:
     """
     kind, *parameters = (part.strip() for part in content_type.split(";"))
     rates = [match[1] for part in parameters if (match := _RATE.fullmatch(part))]
-    return int(rates[0]) if kind.lower() == "audio/l16" and len(rates) == 1 else None
+    known = kind.lower() in ("audio/l16", "audio/116")  # as Vonage's SDKs for PHP and Ruby write it
+    return int(rates[0]) if known and len(rates) == 1 else None
 
 
 def frame_bytes(rate: int) -> int:

@@ -100,6 +100,7 @@ def test_no_json_breaks_the_parser(body: dict[str, object]) -> None:
     [
         ("audio/l16;rate=16000", 16000),
         ("Audio/L16; Rate=8000", 8000),
+        ("audio/116;rate=8000", 8000),
         ('audio/l16;rate="24000"', 24000),
         ("audio/l16;rate=16000;charset=utf-8", 16000),
         ("audio/l16;charset=utf-8;rate=16000", 16000),

@@ -228,10 +228,12 @@ def test_all_problems_are_listed() -> None:
         {"action": "record", "endOnSilence": "3", "transcription": {"sentimentAnalysis": True}},
         {"action": "input", "type": ["speech"], "speech": {"provider": {"name": "google"}}},
         {"action": "wait", "timeout": 9999},
+        {"action": "talk", "text": "hi", "loop": 2.0, "premium": 0, "bargeIn": None},
+        to(headers=None, authorization=None),
     ],
 )
 def test_what_sdks_send_is_fine(action: dict[str, Any]) -> None:
-    """Numbers and booleans as strings, and fields of newer SDKs, are accepted without a word."""
+    """Numbers and booleans as strings, what is null, and fields of newer SDKs are accepted."""
     action = action | ({"eventType": "synchronous"} if action["action"] == "connect" else {})
     assert problems_of([action]) == []
     assert warnings_of([action]) == []
@@ -280,6 +282,15 @@ def test_a_barge_in_with_its_input_is_fine() -> None:
         ("wss://{{ host }}/socket", 'did you mean "${socket_url}"?'),
         ("wss://<your-host>/socket", "<your-host>, which looks like a placeholder"),
         ("wss://%HOST%/socket", "%HOST%, which looks like a placeholder"),
+        ("wss://#{host}/socket", "#{host}, which looks like a placeholder"),
+        ("wss://$(hostname)/socket", "$(hostname), which looks like a placeholder"),
+        ("wss://%s/socket", "%s, which looks like a placeholder"),
+        ("wss://YOUR_HOST/socket", "YOUR_HOST, which looks like a placeholder"),
+        ("wss://your-domain.example/", "your-domain, which looks like a placeholder"),
+        ("wss://xxxx.ngrok.app/socket", "xxxx, which looks like a placeholder"),
+        ("wss://undefined/socket", "undefined, which looks like a placeholder"),
+        ("{{socket_url}}", "{{socket_url}}, which looks like a placeholder"),
+        ("wss://host.example/\u200b", "without the invisible character at place 20"),
         ("wss://host.example/socket\n", "without the line break at its end"),
         ("wss://host.example/a socket", "without the blank at place 21"),
         ("wss://https://host.example/socket", "there are two, wss:// and https://"),
@@ -294,7 +305,8 @@ def test_what_is_wrong_with_a_url_is_named(uri: str, why: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "uri", ["ws://echo_service:8001/", "wss://münchen.example/", "ws://[::1]/"]
+    "uri",
+    ["ws://echo_service:8001/", "wss://münchen.example/", "ws://[::1]/", "wss://yours.null.example"],
 )
 def test_unusual_hosts_pass(uri: str) -> None:
     """Names of containers, of other alphabets, and addresses are hosts."""

@@ -157,7 +157,7 @@ def test_the_rest_of_a_connect_to_a_telephone_is_checked(write: Write) -> None:
     assert [line.split()[3] for line in template.warnings] == ["an", "mood", "from"]
 
 
-@pytest.mark.parametrize("style", ["{{uuid}}", "{{ uuid }}", "$uuid", "{uuid}", "%uuid%"])
+@pytest.mark.parametrize("style", ["{{uuid}}", "{{ uuid }}", "$uuid", "{uuid}", "%uuid%", "<uuid>"])
 def test_placeholders_of_another_style_are_named(write: Write, style: str) -> None:
     """Outside of a host they are sent as they are; the warning has the right form."""
     template = load(write([socket(headers={"uuid": f"a {style}"}) | {"eventType": "synchronous"}]))

@@ -146,12 +146,14 @@ def test_refused(document: object, why: str) -> None:
         {"action": "record", "endOnSilence": "3", "transcription": {"sentimentAnalysis": True}},
         {"action": "input", "type": ["speech"], "speech": {"provider": {"name": "google"}}},
         {"action": "input", "type": ["dtmf"], "dtmf": {"maxDigits": "4", "timeOut": "10"}},
+        TALK | {"loop": 2.0, "premium": 0, "language": None, "bargeIn": None},
+        CONNECT | {"limit": None, "ringbackTone": None},
         {"action": "connect", "endpoint": [{"type": "phone", "number": "447700900001",
                                             "dtmfAnswer": "1p2"}]},
     ],
 )  # fmt: skip
 def test_what_sdks_send_is_fine(action: dict[str, Any]) -> None:
-    """Numbers and booleans as strings, and fields of newer SDKs, are taken without a word."""
+    """Numbers and booleans as strings, what is null, and fields of newer SDKs are taken."""
     assert parse(json.dumps([action]).encode()).warnings == ()
 
 
@@ -172,6 +174,15 @@ def test_a_barge_in_with_its_input_is_fine() -> None:
         ("wss://[your host]/socket", "[your host] in its host and port: a placeholder"),
         ("wss://…/socket", "… in its host and port: a placeholder"),
         ("wss://%HOST%/socket", "%HOST% in its host and port: a placeholder"),
+        ("wss://#{host}/socket", "#{host} in its host and port: a placeholder"),
+        ("wss://$(hostname)/socket", "$(hostname) in its host and port: a placeholder"),
+        ("wss://%s/socket", "%s in its host and port: a placeholder"),
+        ("wss://YOUR_HOST/socket", "YOUR_HOST in its host and port: a placeholder"),
+        ("wss://your-domain.example/", "your-domain in its host and port: a placeholder"),
+        ("wss://xxxx.ngrok.app/socket", "xxxx in its host and port: a placeholder"),
+        ("wss://undefined/socket", "undefined in its host and port: a placeholder"),
+        ("{{socket_url}}", "{{socket_url}} in its host and port: a placeholder"),
+        ("wss://example.com/socket\u200b", "has an invisible character behind"),
         ("ws://localhost:$PORT/", "$PORT in its host and port: a placeholder"),
         ("wss://example.com/socket\n", "has a line break at its end"),
         (" wss://example.com/socket", "has a blank at its beginning"),
@@ -189,7 +200,14 @@ def test_hosts_that_are_none(uri: str, why: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "uri", ["ws://echo_service:8000/", "wss://münchen.example/", "ws://[::1]:80/", "ws://a.b./?{x}"]
+    "uri",
+    [
+        "ws://echo_service:8000/",
+        "wss://münchen.example/",
+        "ws://[::1]:80/",
+        "ws://a.b./?{x}",
+        "wss://yours.null.example/YOUR_CALL",
+    ],
 )
 def test_unusual_hosts(uri: str) -> None:
     """Names of containers, of other alphabets, and addresses are hosts."""
@@ -231,6 +249,7 @@ def test_misnamed_fields_are_explained() -> None:
             endpoint(content_type=None, contentType="audio/l16;rate=8000"),
             "contentType is not in the NCCO reference and may be ignored; is content-type meant?",
         ),
+        (endpoint(content_type="audio/116;rate=8000"), "audio/116; is audio/l16 meant?"),
         ([TALK | {"bargeIn": True}], "[0] has bargeIn, and no input behind it (nothing follows)"),
         ([TALK | {"bargeIn": True}, TALK, CONNECT], "no input behind it (connect follows)"),
         ([CONNECT, TALK], "[1] stands behind a connect to a WebSocket"),

@@ -7,9 +7,16 @@ every field they do not know.
 """
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 
 from ncco_service.settings.urls import checked_url
@@ -19,7 +26,7 @@ class Strict(BaseModel):
     """A part of the document, by wire names; unknown fields are left to `unknown_fields`.
 
     Values are not converted, except that numbers and booleans may be strings, as SDKs and official
-    examples send them.
+    examples send them. A field that is null is not there, as SDKs send what was not set.
     """
 
     model_config = ConfigDict(
@@ -29,6 +36,13 @@ class Strict(BaseModel):
         alias_generator=to_camel,
         hide_input_in_errors=True,
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_null(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        return {name: item for name, item in value.items() if item is not None}
 
 
 def _unquoted(value: object) -> object:
@@ -43,9 +57,16 @@ def _unquoted(value: object) -> object:
     return value
 
 
-def _unquoted_flag(value: object) -> object:
-    flags = {"0": False, "1": True}
-    return flags.get(value, _unquoted(value)) if isinstance(value, str) else value
+def _whole(value: object) -> object:
+    """Do the same; a whole number may be written as 45.0."""
+    number = _unquoted(value)
+    return int(number) if isinstance(number, float) and number.is_integer() else number
+
+
+def _flag(value: object) -> object:
+    """Do the same; a flag may be written as 0 or 1."""
+    found = _unquoted(value)
+    return bool(found) if found in (0, 1) else found
 
 
 def _http_url(text: str) -> str:
@@ -62,9 +83,9 @@ def _language(text: str) -> str:
     return text
 
 
-Whole = Annotated[int, BeforeValidator(_unquoted)]
+Whole = Annotated[int, BeforeValidator(_whole)]
 Real = Annotated[float, BeforeValidator(_unquoted)]
-Flag = Annotated[bool, BeforeValidator(_unquoted_flag)]
+Flag = Annotated[bool, BeforeValidator(_flag)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 SocketUrl = Annotated[str, AfterValidator(_socket_url)]
 OneUrl = Annotated[list[HttpUrl], Field(min_length=1, max_length=1)]

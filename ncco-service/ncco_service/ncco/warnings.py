@@ -45,6 +45,7 @@ def literal_placeholders(value: Any, names: Sequence[str]) -> list[str]:
     known = "|".join(names)
     others = re.compile(
         rf"\{{\{{\s*({known})\s*\}}\}}|\$({known})\b|(?<!\$)\{{({known})\}}|%({known})%"
+        rf"|<({known})>"
     )
     return [
         f'{match[0]} is sent as it is; did you mean "${{{match[match.lastindex or 0]}}}"?'

@@ -6,9 +6,14 @@ from urllib.parse import urlsplit
 
 __all__ = ["checked_url"]
 
-# Placeholders of other programs' templates; none of these can be part of a host.
-_PLACEHOLDER = re.compile(r"\$\{.*?\}|\{\{.*?\}\}|\{.*?\}|<.*?>|\[[^\]:]*\]|\$\w+|%\w+%|…")
-_BLANK = re.compile(r"[\s\x00-\x1f\x7f]")
+# Placeholders of other programs' templates, and of examples.
+_PLACEHOLDER = re.compile(
+    r"[$#]\{.*?\}|\$\(.*?\)|\{\{.*?\}\}|\{.*?\}|<.*?>|\[[^\]:]*\]|\$\w+|%\w+%|%s|…"
+    r"|\b[A-Z0-9]*_[A-Z0-9_]+\b"  # YOUR_HOST
+    r"|(?<![\w.-])(undefined|null|None|NaN)(?![\w.-])"  # a value that was not there
+    r"|(?<![\w-])(x{4,}|your[_-]?(app|domain|host|ngrok|server|site|tunnel|url)[\w-]*)(?![\w-])"
+)
+_BLANK = re.compile(r"[\s\x00-\x1f\x7f\u200b-\u200f\u2060\ufeff]")
 _TWO_SCHEMES = re.compile(r"([a-z]+)://(https?|wss?):?//", re.IGNORECASE)
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?", re.IGNORECASE)
 _NAMES = {"\n": "line break", "\r": "line break", "\t": "tab", "\0": "null character"}
@@ -27,7 +32,7 @@ def checked_url(url: str, *schemes: str, placeholder: str | None = None) -> str:
 
     """
     allowed = f"an absolute URL beginning with {' or '.join(f'{scheme}://' for scheme in schemes)}"
-    rest = url.partition("://")[2]
+    rest = url.partition("://")[2] or url
     place = _PLACEHOLDER.search(rest)
     if place is not None and not set("/?#") & set(rest[: place.start()]):
         meant = f'; did you mean "{placeholder}"?' if placeholder else ""
@@ -36,7 +41,8 @@ def checked_url(url: str, *schemes: str, placeholder: str | None = None) -> str:
         where = (
             "at its end" if not url[blank.start() :].strip() else f"at place {blank.start() + 1}"
         )
-        raise ValueError(f"{allowed}, without the {_NAMES.get(blank[0], 'blank')} {where}")
+        name = "blank" if blank[0].isspace() else "invisible character"
+        raise ValueError(f"{allowed}, without the {_NAMES.get(blank[0], name)} {where}")
     if two := _TWO_SCHEMES.match(url):
         raise ValueError(f"{allowed}, with one scheme; there are two, {two[1]}:// and {two[2]}://")
     try:

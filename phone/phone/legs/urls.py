@@ -6,8 +6,13 @@ from urllib.parse import urlsplit
 
 __all__ = ["checked_url", "is_local"]
 
-# What templates of other programs put where a value belongs. None of it can stand in a host.
-PLACEHOLDER = re.compile(r"\$\{.*?\}|\{\{.*?\}\}|\{.*?\}|<.*?>|\[[^\]:]*\]|\$\w+|%\w+%|…")
+# What templates of other programs, and examples, have where a value belongs.
+PLACEHOLDER = re.compile(
+    r"[$#]\{.*?\}|\$\(.*?\)|\{\{.*?\}\}|\{.*?\}|<.*?>|\[[^\]:]*\]|\$\w+|%\w+%|%s|…"
+    r"|\b[A-Z0-9]*_[A-Z0-9_]+\b"  # YOUR_HOST
+    r"|(?<![\w.-])(undefined|null|None|NaN)(?![\w.-])"  # a value that was not there
+    r"|(?<![\w-])(x{4,}|your[_-]?(app|domain|host|ngrok|server|site|tunnel|url)[\w-]*)(?![\w-])"
+)
 LOCAL_NAMES = ("localhost", "host.docker.internal")
 LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?", re.IGNORECASE)
 
@@ -23,13 +28,13 @@ def checked_url(url: str, *schemes: str) -> str:
         ValueError: the URL is wrong; the message says how, as in "must …" or "has …".
 
     """
-    rest = url.partition("://")[2]
+    rest = url.partition("://")[2] or url
     place = PLACEHOLDER.search(rest)
     if place is not None and not set("/?#") & set(rest[: place.start()]):
         raise ValueError(
             f"has {place[0]} in its host and port: a placeholder that was not filled in"
         )
-    if blank := re.search(r"[\s\x00-\x1f\x7f]", url):
+    if blank := re.search(r"[\s\x00-\x1f\x7f\u200b-\u200f\u2060\ufeff]", url):
         raise ValueError(f"has {_name(blank[0])} {_place(blank.start(), url)}")
     if double := re.match(r"([a-z]+)://(https?|wss?):?//", url, re.IGNORECASE):
         raise ValueError(f"has two schemes, {double[1]}:// and {double[2]}://: leave one")
@@ -60,7 +65,7 @@ def is_local(url: str) -> bool:
 
 def _name(character: str) -> str:
     names = {"\n": "a line break", "\r": "a line break", "\t": "a tab", "\0": "a null character"}
-    return names.get(character, "a blank" if character.isspace() else "a control character")
+    return names.get(character, "a blank" if character.isspace() else "an invisible character")
 
 
 def _place(index: int, url: str) -> str:

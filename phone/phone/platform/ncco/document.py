@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 
 from phone.constants import CONTENT_TYPE, NCCO_MAX_ACTIONS
 from phone.platform.ncco.actions import ACTIONS, Action, Connect, Input, Stream, Talk
-from phone.platform.ncco.endpoints import WebSocket
+from phone.platform.ncco.endpoints import MISSPELLED, WebSocket
 from phone.words import printable
 
 __all__ = ["Ncco", "NccoError", "NccoFault", "parse", "parse_actions"]
@@ -187,6 +187,8 @@ def _warnings(actions: Sequence[Action]) -> Iterator[str]:
             continue
         if "content_type" not in action.endpoint[0].model_fields_set:
             yield f"[{index}].endpoint[0] has no content-type: {CONTENT_TYPE} is what comes"
+        if action.endpoint[0].content_type.lower().startswith(MISSPELLED):
+            yield f"[{index}].endpoint[0].content-type says {MISSPELLED}; is audio/l16 meant?"
         if index + 1 < len(actions):
             yield (
                 f"[{index + 1}] stands behind a connect to a WebSocket: the platform has been "

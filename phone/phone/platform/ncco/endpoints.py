@@ -26,6 +26,7 @@ __all__ = [
     "Authorization",
     "Endpoint",
     "Flag",
+    "MISSPELLED",
     "Model",
     "Number",
     "Real",
@@ -33,6 +34,10 @@ __all__ = [
     "Whole",
     "content_type_rate",
 ]
+
+
+# As Vonage's SDKs for PHP and Ruby write audio/l16.
+MISSPELLED = "audio/116"
 
 
 def _unquoted(value: object) -> object:
@@ -47,15 +52,22 @@ def _unquoted(value: object) -> object:
     return value
 
 
-def _unquoted_flag(value: object) -> object:
-    flags = {"0": False, "1": True}
-    return flags.get(value, _unquoted(value)) if isinstance(value, str) else value
+def _whole(value: object) -> object:
+    """Do the same; a whole number may be written as 45.0."""
+    number = _unquoted(value)
+    return int(number) if isinstance(number, float) and number.is_integer() else number
+
+
+def _flag(value: object) -> object:
+    """Do the same; a flag may be written as 0 or 1."""
+    found = _unquoted(value)
+    return bool(found) if found in (0, 1) else found
 
 
 Number = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{6,14}$")]
-Whole = Annotated[int, BeforeValidator(_unquoted)]
+Whole = Annotated[int, BeforeValidator(_whole)]
 Real = Annotated[float, BeforeValidator(_unquoted)]
-Flag = Annotated[bool, BeforeValidator(_unquoted_flag)]
+Flag = Annotated[bool, BeforeValidator(_flag)]
 
 
 def content_type_rate(content_type: str) -> int:
@@ -68,16 +80,26 @@ def content_type_rate(content_type: str) -> int:
     kind, *parameters = (part.strip().lower() for part in content_type.split(";"))
     found = [part.removeprefix("rate=") for part in parameters if part.startswith("rate=")]
     rates = [rate for rate in RATES if found == [str(rate)]]
-    if kind != "audio/l16" or not rates:
+    if kind not in ("audio/l16", MISSPELLED) or not rates:
         allowed = ", ".join(f"audio/l16;rate={rate}" for rate in RATES)
         raise ValueError(f"must be one of {allowed}")
     return rates[0]
 
 
 class Model(BaseModel):
-    """Strict about types; keeps fields that the reference does not know."""
+    """Strict about types; keeps fields that the reference does not know.
+
+    A field that is null is not there: SDKs send null for what was not set.
+    """
 
     model_config = ConfigDict(strict=True, extra="allow", frozen=True, populate_by_name=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_null(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        return {name: item for name, item in value.items() if item is not None}
 
 
 class Authorization(Model):
