@@ -111,6 +111,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
             except gevent.Timeout as timeout:
                 if timeout is not deadline:
                     raise
+                self._refuse(408, "request_timeout", "not here and answered in time", peer, req)
                 raise StopIteration from None
         pipelined = req.unreader.take_buffered()
         req.unreader.unread(pipelined)
@@ -127,11 +128,15 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
             super().handle_error(req, client, addr, exc)
             return
         status = _STATUSES.get(type(exc), HTTPStatus.BAD_REQUEST)
-        peer = addr[0] if addr else None
         seen = f"not valid HTTP: {type(exc).__name__}"
-        service_of(self.webhooks).refusals.note("-", "-", status, "bad_request", seen, peer)
+        self._refuse(status, "bad_request", seen, addr)
         with suppress(OSError):
             write_error(client, status, status.phrase, type(exc).__name__)
+
+    def _refuse(self, status: int, slug: str, seen: str, peer: Any, req: Any = None) -> None:
+        method, path = (req.method, req.path) if req else ("-", "-")
+        address = peer[0] if peer else None
+        service_of(self.webhooks).refusals.note(method, path, status, slug, seen, address)
 
     def notify(self) -> None:
         """Notify gunicorn's arbiter that the worker is alive; close idle ones at a stop."""

@@ -306,7 +306,12 @@ def test_what_is_wrong_with_a_url_is_named(uri: str, why: str) -> None:
 
 @pytest.mark.parametrize(
     "uri",
-    ["ws://echo_service:8001/", "wss://münchen.example/", "ws://[::1]/", "wss://yours.null.example"],
+    [
+        "ws://echo_service:8001/",
+        "wss://münchen.example/",
+        "ws://[::1]/",
+        "wss://yours.null.example",
+    ],
 )
 def test_unusual_hosts_pass(uri: str) -> None:
     """Names of containers, of other alphabets, and addresses are hosts."""

@@ -230,6 +230,25 @@ def test_an_idle_connection_does_not_delay_the_stop(start: Callable[..., Any]) -
         assert time.monotonic() - began < 8, "well before the 10 s that requests get"
 
 
+def test_what_never_arrives_whole_is_logged(start: Callable[..., Any]) -> None:
+    """A body that stalls, and a chunk that is none: with method, path and status, no traceback."""
+    process = start(REQUEST_SECONDS="1")
+    url = process.listening()
+    with contextlib.ExitStack() as stack:
+        stalled, chunked = connections(stack, url, 2)
+        stalled.sendall(HEAD + b"Content-Length: 100\r\n\r\n{")
+        chunked.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n")
+        assert replies(chunked).startswith(b"HTTP/1.1 400 ")
+        assert stalled.recv(1) == b""
+    process.close()
+    log = "\n".join(process.lines)
+    line = "request_refused method=POST path=/webhooks/answer status="
+    assert f"{line}408 error=request_timeout" in log
+    assert f"{line}400 error=bad_request" in log
+    assert "InvalidChunkSize" in log
+    assert "ERROR" not in log
+
+
 def test_what_is_no_http_is_refused_at_a_bounded_rate(
     start: Callable[..., Any], ask: Callable[..., Any]
 ) -> None:

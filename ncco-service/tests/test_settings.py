@@ -68,6 +68,8 @@ def test_values_are_read() -> None:
         ("SOCKET_URL", "wss://host:port/socket", "beginning with ws:// or wss://"),
         ("PUBLIC_URL", "voice.example.org", "beginning with http:// or https://"),
         ("PUBLIC_URL", "https://voice.example.org/?x=1", "without a query"),
+        ("PUBLIC_URL", "https://voice.example.org/webhooks/answer", "without the webhook's path"),
+        ("SOCKET_URL", '"wss://voice.example.org/socket"', "without the quotation mark at place 1"),
         ("NGROK_API_URL", "ngrok:4040", "beginning with http:// or https://"),
         ("NGROK_API_URL", "http://me:secret@ngrok:4040", "without a user name"),
         ("SOCKET_UPSTREAMS", "gateway", "host:port, such as gateway:8080"),

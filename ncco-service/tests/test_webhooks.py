@@ -460,14 +460,29 @@ def test_plain_events_behind_a_proxy_are_warned_of_once(
     assert said in warning["message"]
 
 
+def test_local_events_of_an_outer_socket_are_warned_of_once(
+    make_app: MakeApp, events: Events
+) -> None:
+    """As nginx sends requests on by default: to the address of its upstream, without a word."""
+    client = make_app().test_client()
+    for _ in range(3):
+        client.get("/webhooks/answer", headers={"Host": "127.0.0.1:8000"})
+    (warning,) = events("events_url_is_doubtful")
+    assert "set PUBLIC_URL, such as to https://sock.example.org" in warning["message"]
+
+
 @pytest.mark.parametrize(
     ("settings", "headers"),
     [
-        ({}, {"Host": "localhost:8000"}),
+        ({"SOCKET_URL": "ws://localhost:8001/socket"}, {"Host": "localhost:8000"}),
+        ({"SOCKET_URL": ""}, {"Host": "localhost:8000"}),
         ({}, {"Host": "ncco-service:8000"}),
         ({}, {"Host": "10.0.0.7"}),
         ({"PUBLIC_URL": "https://a.example"}, {"X-Forwarded-Proto": "https"}),
-        ({"TRUSTED_PROXIES": "127.0.0.1"}, {"X-Forwarded-Proto": "https"}),
+        (
+            {"TRUSTED_PROXIES": "127.0.0.1"},
+            {"Host": "shop.example.org", "X-Forwarded-Proto": "https"},
+        ),
     ],
 )
 def test_right_events_are_not_warned_of(

@@ -186,6 +186,7 @@ def test_a_barge_in_with_its_input_is_fine() -> None:
         ("ws://localhost:$PORT/", "$PORT in its host and port: a placeholder"),
         ("wss://example.com/socket\n", "has a line break at its end"),
         (" wss://example.com/socket", "has a blank at its beginning"),
+        ('wss://example.com/socket"', "has a quotation mark behind"),
         ("wss://example.com/a socket", "has a blank behind 'wss://example.com/a'"),
         ("wss://https://example.com/socket", "has two schemes, wss:// and https://"),
         ("wss://exa*mple.com/", "'exa*mple.com' for its host, which is no name"),

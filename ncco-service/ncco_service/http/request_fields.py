@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask import Request
+from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]  # has no types
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from ncco_service.http.errors import Problem
@@ -82,10 +83,15 @@ def body_of(request: Request) -> bytes:
     """Read the body as it was sent.
 
     Raises:
+        Problem: 400 when it is not valid HTTP, such as a chunk without its length.
         RequestEntityTooLarge: it is over the limit.
 
     """
-    body = request.get_data(cache=True)
+    try:
+        body = request.get_data(cache=True)
+    except ParseException as error:
+        seen = f"the body is not valid HTTP: {type(error).__name__}"
+        raise Problem(400, "bad_request", seen, _HINT, {"Connection": "close"}) from None
     if len(body) >= (request.max_content_length or math.inf):
         raise RequestEntityTooLarge
     return body

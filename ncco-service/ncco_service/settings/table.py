@@ -77,7 +77,7 @@ class Settings(BaseSettings):
     socket_url: Annotated[str | None, optional(values.url("ws", "wss"))] = _setting(
         "", "where the platform reaches the socket, such as wss://host/socket"
     )
-    public_url: Annotated[str | None, optional(values.base_url("http", "https"))] = _setting(
+    public_url: Annotated[str | None, optional(values.public_url)] = _setting(
         "", "where the platform reaches the webhooks, such as https://host; for events"
     )
     ngrok_api_url: Annotated[str | None, optional(values.base_url("http", "https"))] = _setting(

@@ -13,10 +13,11 @@ _PLACEHOLDER = re.compile(
     r"|(?<![\w.-])(undefined|null|None|NaN)(?![\w.-])"  # a value that was not there
     r"|(?<![\w-])(x{4,}|your[_-]?(app|domain|host|ngrok|server|site|tunnel|url)[\w-]*)(?![\w-])"
 )
-_BLANK = re.compile(r"[\s\x00-\x1f\x7f\u200b-\u200f\u2060\ufeff]")
+_STRAY = re.compile(r"[\s\x00-\x1f\x7f\u200b-\u200f\u2060\ufeff\x22\u201c\u201d]")
 _TWO_SCHEMES = re.compile(r"([a-z]+)://(https?|wss?):?//", re.IGNORECASE)
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?", re.IGNORECASE)
 _NAMES = {"\n": "line break", "\r": "line break", "\t": "tab", "\0": "null character"}
+_NAMES |= dict.fromkeys("\x22\u201c\u201d", "quotation mark")
 
 
 def checked_url(url: str, *schemes: str, placeholder: str | None = None) -> str:
@@ -37,12 +38,12 @@ def checked_url(url: str, *schemes: str, placeholder: str | None = None) -> str:
     if place is not None and not set("/?#") & set(rest[: place.start()]):
         meant = f'; did you mean "{placeholder}"?' if placeholder else ""
         raise ValueError(f"a host instead of {place[0]}, which looks like a placeholder{meant}")
-    if blank := _BLANK.search(url):
+    if stray := _STRAY.search(url):
         where = (
-            "at its end" if not url[blank.start() :].strip() else f"at place {blank.start() + 1}"
+            "at its end" if not url[stray.start() :].strip() else f"at place {stray.start() + 1}"
         )
-        name = "blank" if blank[0].isspace() else "invisible character"
-        raise ValueError(f"{allowed}, without the {_NAMES.get(blank[0], name)} {where}")
+        name = "blank" if stray[0].isspace() else "invisible character"
+        raise ValueError(f"{allowed}, without the {_NAMES.get(stray[0], name)} {where}")
     if two := _TWO_SCHEMES.match(url):
         raise ValueError(f"{allowed}, with one scheme; there are two, {two[1]}:// and {two[2]}://")
     try:

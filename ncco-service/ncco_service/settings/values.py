@@ -170,6 +170,14 @@ def base_url(*schemes: str) -> Callable[[str], str]:
     return parse
 
 
+def public_url(text: str) -> str:
+    """Read the URL that the webhooks' paths are appended to."""
+    base = base_url("http", "https")(text)
+    if re.search("/(webhooks(/.*)?|ncco)$", base):
+        raise ValueError("a URL without the webhook's path, which is appended to it")
+    return base
+
+
 def word(text: str) -> str:
     """Read an identifier: printable ASCII without blanks."""
     if not re.fullmatch(r"[\x21-\x7e]{1,200}", text):

@@ -1,15 +1,18 @@
-"""Warns once when the platform would be told to post its events over http://.
+"""Warns once when the platform would be told to post its events where they hardly arrive.
 
 Behind a proxy with TLS the request itself says http, and the proxy's X-Forwarded-* headers count
-only if it is trusted. The platform's events are then lost, and nothing else would show it.
+only if it is trusted; some proxies put a name of this machine into Host. The platform's events are
+then lost, and nothing else would show it.
 """
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import structlog
 
 from ncco_service.discovery import Discovery, RequestOrigin
+from ncco_service.settings import Settings
 
 __all__ = ["PlainEventsWarning"]
 
@@ -21,14 +24,16 @@ class PlainEventsWarning:
 
     Args:
         discovery: which proxies are trusted.
-        local_hosts: names of this machine.
+        settings: SOCKET_URL, LOCAL_HOSTS.
 
     """
 
-    def __init__(self, discovery: Discovery, local_hosts: tuple[str, ...]) -> None:
+    def __init__(self, discovery: Discovery, settings: Settings) -> None:
         self._proxies = discovery.proxies
-        self._local_hosts = local_hosts
-        self._said = False
+        self._local_hosts = settings.local_hosts
+        socket = RequestOrigin("https", urlsplit(settings.socket_url or "").netloc)
+        self._outside = socket.host if socket.is_public(self._local_hosts) else None
+        self._said: set[str] = set()
         self._fine: str | None = None  # the last URL that was, when no proxy claimed another
 
     def check(self, environ: Mapping[str, Any], url: str) -> None:
@@ -39,27 +44,35 @@ class PlainEventsWarning:
             url: of the events, in the answer.
 
         """
-        if self._said:
-            return
         claimed = self._proxies.ignored_origin(environ)
         if claimed is None and url == self._fine:
             return
         peer = environ.get("REMOTE_ADDR")
         origin = self._proxies.origin(environ)
         if claimed is not None:
+            kind = "proxy"
             message = (
                 f"a proxy at {peer} says that this request was sent to {_written(claimed)}, and is "
                 f"not trusted: set TRUSTED_PROXIES={peer}, or PUBLIC_URL={_written(claimed)}"
             )
         elif origin.scheme == "http" and origin.is_public(self._local_hosts):
+            kind = "plain"
             message = (
                 "the platform posts its events to this URL without TLS: if there is a proxy with "
                 f"TLS in front, set PUBLIC_URL=https://{origin.host}"
             )
+        elif self._outside and origin.is_local(self._local_hosts):
+            kind = "local"
+            message = (
+                "this URL is of this machine, and SOCKET_URL is not: unless the call came from "
+                f"here, set PUBLIC_URL, such as to https://{self._outside}"
+            )
         else:
             self._fine = url
             return
-        self._said = True
+        if kind in self._said:
+            return
+        self._said.add(kind)
         logger.warning("events_url_is_doubtful", events=url, message=message)
 
 

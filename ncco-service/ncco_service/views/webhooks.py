@@ -55,7 +55,7 @@ def blueprint(
 
     """
     socket_ends = SocketEnds(documents, discovery, settings.reconnects, traces)
-    plain_events = PlainEventsWarning(discovery, settings.local_hosts)
+    plain_events = PlainEventsWarning(discovery, settings)
     hooks = Blueprint("webhooks", __name__)
     methods = ["GET", "POST"]
     meetings = dict(settings.meetings)

@@ -13,6 +13,7 @@ PLACEHOLDER = re.compile(
     r"|(?<![\w.-])(undefined|null|None|NaN)(?![\w.-])"  # a value that was not there
     r"|(?<![\w-])(x{4,}|your[_-]?(app|domain|host|ngrok|server|site|tunnel|url)[\w-]*)(?![\w-])"
 )
+STRAY = re.compile(r"[\s\x00-\x1f\x7f\u200b-\u200f\u2060\ufeff\x22\u201c\u201d]")
 LOCAL_NAMES = ("localhost", "host.docker.internal")
 LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?", re.IGNORECASE)
 
@@ -34,8 +35,8 @@ def checked_url(url: str, *schemes: str) -> str:
         raise ValueError(
             f"has {place[0]} in its host and port: a placeholder that was not filled in"
         )
-    if blank := re.search(r"[\s\x00-\x1f\x7f\u200b-\u200f\u2060\ufeff]", url):
-        raise ValueError(f"has {_name(blank[0])} {_place(blank.start(), url)}")
+    if stray := STRAY.search(url):
+        raise ValueError(f"has {_name(stray[0])} {_place(stray.start(), url)}")
     if double := re.match(r"([a-z]+)://(https?|wss?):?//", url, re.IGNORECASE):
         raise ValueError(f"has two schemes, {double[1]}:// and {double[2]}://: leave one")
     try:
@@ -65,6 +66,7 @@ def is_local(url: str) -> bool:
 
 def _name(character: str) -> str:
     names = {"\n": "a line break", "\r": "a line break", "\t": "a tab", "\0": "a null character"}
+    names |= dict.fromkeys("\x22\u201c\u201d", "a quotation mark")
     return names.get(character, "a blank" if character.isspace() else "an invisible character")
 
 
