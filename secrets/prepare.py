@@ -10,7 +10,7 @@ When both are empty the secret is unset and its file is empty; after --random it
 and becomes 256 random bits where it is missing or too short.
 
 The services read their secrets once, when they start, and hold a shared lock on LOCK as long as
-they run. A secret is not changed beneath them: it would look as if it had taken effect.
+they run. Meanwhile no secret is changed, since the change would have no effect.
 """
 
 import fcntl
@@ -23,12 +23,11 @@ from pathlib import Path
 GIVEN = Path("/run/secrets")
 SHORTEST = {"socket_secret": 32, "socket_secret_previous": 32, "operator_token": 32}
 """Characters that the services require of a secret; 1 of any other."""
-PATIENCE = 3.0
-"""Seconds that services which were told to stop have for letting the lock go."""
+PATIENCE = 3.0  # seconds that stopping services have to release the lock
 EX_CONFIG = 78  # sysexits.h: something is wrong with the configuration
 
 RUNNING = """\
-{names} changed, but ncco-service or echo-service is running with the former value,
+{names} changed, but ncco-service or echo-service is running with the previous value,
 which it read when it started. Nothing was changed. To apply the change (live calls may finish):
 
     docker compose stop ncco-service echo-service && docker compose up --wait
@@ -77,8 +76,8 @@ def given(name: str) -> str:
         except (OSError, UnicodeDecodeError) as error:
             print(
                 f"The file that {variable} names cannot be read: {error}.\n"
-                "A container sees your files as a stranger does: chmod o+r it, and keep it in a\n"
-                "folder that only you can enter.",
+                "The container runs as another user: chmod o+r it, and keep it in a folder that\n"
+                "only you can enter.",
                 file=sys.stderr,
             )
             sys.exit(EX_CONFIG)
@@ -112,7 +111,7 @@ def locked(file: int) -> bool:
 
 
 def write(path: Path, value: str) -> None:
-    """Replace the file. Everyone may read it: who can see it at all is a matter of mounts."""
+    """Replace the file. Everyone may read it: the volume's mounts decide who can see it."""
     new = path.with_name(f"{path.name}.new")
     new.write_text(value)
     new.chmod(0o444)

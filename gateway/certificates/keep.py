@@ -1,6 +1,6 @@
-"""Keeps a certificate for one's own domain: certbot gets it, and this asks certbot twice a day.
+"""Keeps the certificate of your own domain: runs certbot, which gets or renews it, twice a day.
 
-The authority checks the domain by a request to its port 80, which the gateway hands on to certbot's
+The authority checks the domain by a request to its port 80, which the gateway forwards to certbot's
 own server here. The certificate and its key end up in one file, which the gateway reads.
 """
 
@@ -112,7 +112,7 @@ def is_public(name: str, authority: str) -> bool:
 
 
 def check(name: str, authority: str) -> int:
-    """Return 0 when there is a certificate that is good for another day, or none to be had."""
+    """Return 0 if there is a certificate that is valid for another day, or none can be issued."""
     if not is_public(name, authority):
         return 0
     day = ["openssl", "x509", "-noout", "-checkend", "86400", "-in", str(SITE)]
@@ -127,7 +127,7 @@ def main() -> int:
     if sys.argv[1:] == ["check"]:
         return check(name, authority)
     if not is_public(name, authority):
-        say(f"no authority knows {name}; the gateway's own certificate, which nobody trusts, stays")
+        say(f"no authority issues a certificate for {name}; the gateway's self-signed one stays")
         signal.pause()
     wait_for_gateway()
     failures = 0

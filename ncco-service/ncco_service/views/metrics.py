@@ -1,6 +1,6 @@
 """Metrics for Prometheus, on a port of their own: the gateway never leads there."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import structlog
@@ -110,37 +110,38 @@ class Metrics(Collector):
                 "Whether echo-service takes calls.",
                 value=state == "ready",
             )
-        refused = CounterMetricFamily(
-            "ncco_requests_refused", "Requests that were refused, by reason.", labels=["reason"]
+        yield _counter(
+            "ncco_requests_refused",
+            "Requests that were refused, by reason.",
+            "reason",
+            self._refusals.counts,
         )
-        for reason, count in dict(self._refusals.counts).items():
-            refused.add_metric([reason], count)
-        yield refused
         if self._signature_check is not None:
-            unsigned = CounterMetricFamily(
+            yield _counter(
                 "ncco_signatures_refused",
                 "Webhooks that Vonage did not sign, by the check that failed.",
-                labels=["check"],
+                "check",
+                self._signature_check.checks,
             )
-            for check, count in dict(self._signature_check.checks).items():
-                unsigned.add_metric([check], count)
-            yield unsigned
         if self._calls is not None:
-            placed = CounterMetricFamily(
-                "ncco_calls_placed", "Calls that we started, by result.", labels=["result"]
+            results = self._calls.results
+            yield _counter(
+                "ncco_calls_placed", "Calls that we started, by result.", "result", results
             )
-            for result, count in dict(self._calls.results).items():
-                placed.add_metric([result], count)
-            yield placed
         if discovery.application is not None:
-            updates = CounterMetricFamily(
+            yield _counter(
                 "ncco_application_updates",
                 "Attempts to point the Vonage application here, by result.",
-                labels=["result"],
+                "result",
+                discovery.application.results,
             )
-            for result, count in dict(discovery.application.results).items():
-                updates.add_metric([result], count)
-            yield updates
+
+
+def _counter(name: str, help: str, label: str, counts: Mapping[str, int]) -> Metric:
+    family = CounterMetricFamily(name, help, labels=[label])
+    for value, count in dict(counts).items():
+        family.add_metric([value], count)
+    return family
 
 
 class MetricsServer:
