@@ -17,6 +17,7 @@ from typing import Any, Self
 import trustme
 
 from tests.compose import ComposeStack
+from tests.engine import IMAGES
 from tests.waiting import until
 
 __all__ = ["FIRST", "SECOND", "Caller", "Endpoint", "TunnelStack"]
@@ -46,6 +47,7 @@ class TunnelStack(ComposeStack):
                 "NGROK_AUTHTOKEN": "not-a-real-token",
                 "NGROK_CONFIG_FILE": config,
                 "NGROK_IMAGE": "python:3.13-slim",
+                "EDGE_IMAGE": f"{IMAGES}:gateway",
                 "STAND_IN": str(HERE),
                 "EDGE": str(edge),
             },
@@ -56,9 +58,7 @@ class TunnelStack(ComposeStack):
         authority = trustme.CA()
         certificate = authority.issue_cert(FIRST, SECOND, *DOMAINS)
         authority.cert_pem.write_to_path(self._edge / "ca.pem")
-        certificate.private_key_pem.write_to_path(self._edge / "server.key")
-        for index, blob in enumerate(certificate.cert_chain_pems):
-            blob.write_to_path(self._edge / "server.pem", append=index > 0)
+        certificate.private_key_and_cert_chain_pem.write_to_path(self._edge / "server.pem")
         self._edge.chmod(0o755)  # the containers' users do not own them
         for file in self._edge.iterdir():
             file.chmod(0o644)

@@ -186,6 +186,18 @@ def test_a_dashboard_is_well_formed(file: Path) -> None:
     assert board["uid"].startswith("caw-")
 
 
+PROMETHEUS_IMAGE = """
+FROM python:3.13-slim
+COPY prometheus promtool wget /bin/
+RUN mkdir -p /etc/prometheus /prometheus && chown 65534:65534 /prometheus
+"""
+WGET = """#!/usr/bin/env python3
+import sys, urllib.request
+urllib.request.urlopen(sys.argv[-1], timeout=3).close()
+"""
+"""As much of it as the image's health check needs."""
+
+
 @pytest.fixture
 def base(engine: None, tmp_path: Path) -> Iterator[str]:
     """Yield Prometheus' image, or one of the program on this machine where it cannot be pulled."""
@@ -196,11 +208,9 @@ def base(engine: None, tmp_path: Path) -> Iterator[str]:
     except StackError:
         for name in ("prometheus", "promtool"):
             shutil.copy(program(name), tmp_path)
-        text = (
-            "FROM caddy:2\nCOPY prometheus promtool /bin/\n"
-            "RUN mkdir -p /etc/prometheus /prometheus && chown 65534:65534 /prometheus\n"
-        )
-        (tmp_path / "Dockerfile").write_text(text)
+        (tmp_path / "wget").write_text(WGET)
+        (tmp_path / "wget").chmod(0o755)
+        (tmp_path / "Dockerfile").write_text(PROMETHEUS_IMAGE)
         docker("build", "--quiet", "--tag", "caw-test-prometheus", str(tmp_path))
         yield "caw-test-prometheus"
         docker("rmi", "--force", "caw-test-prometheus")
