@@ -20,24 +20,31 @@ PAGES: dict[str, tuple[int, Any]] = {
         {"uuid": "a-leg", "conversation_uuid": "CON-1", "status": "started"},
     ),
 }
-"""The rest is answered with 500, the Vonage application, too."""
+"""The rest is answered with 500, but for the Vonage application, which is kept as it was put."""
 
 
 class Outside(WebServer):
     """The server: a context manager that listens on a port of its own."""
 
     def __init__(self) -> None:
+        pages = dict(PAGES)
+
         class Handler(QuietHandler):
             def answer(self) -> None:
-                self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                given = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 path = self.path.partition("?")[0]
-                status, page = PAGES.get(f"{self.command} {path}", (500, {}))
+                if path.startswith("/v2/applications/"):
+                    kept = pages.get(path, (200, {"name": "calls"}))
+                    pages[path] = (200, json.loads(given)) if self.command == "PUT" else kept
+                    status, page = pages[path]
+                else:
+                    status, page = pages.get(f"{self.command} {path}", (500, {}))
                 body = json.dumps(page).encode()
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
 
-            do_GET = do_POST = answer
+            do_GET = do_POST = do_PUT = answer
 
         super().__init__(Handler)

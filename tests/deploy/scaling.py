@@ -10,8 +10,9 @@ from bench import record
 from bench.peers.catalogue import OURS
 from tests import kept_runs
 from tests.compose import ROOT
+from tools.stack import Service
 
-__all__ = ["FIGURES", "PLANNED", "erlang_b", "row", "simulated_loss", "table"]
+__all__ = ["FIGURES", "PLANNED", "SERIES", "erlang_b", "row", "simulated_loss", "table"]
 
 RESULTS = ROOT / "bench/results"
 PLANNED = 600
@@ -20,6 +21,8 @@ CALL_SECONDS = 180
 REQUESTS_PER_CALL = 9
 """One answer and eight events, as the phone posts them for a call that is answered."""
 FRAMES_PER_SECOND = 50
+SERIES: dict[Service, int] = {"echo-service": 60, "ncco-service": 90}
+"""Of a replica, in Prometheus: about so many, as the page says."""
 
 
 def _median(file: str, peer: str, figure: str) -> float:

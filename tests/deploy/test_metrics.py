@@ -20,6 +20,7 @@ from tests.compose import ROOT, ComposeStack
 from tests.deploy.outside import Outside
 from tests.deploy.programs import program
 from tests.deploy.prometheus import DASHBOARDS, HOME, Prometheus, expressions, metrics_in
+from tests.deploy.scaling import SERIES
 from tests.engine import docker, free_port
 from tests.outbound.stack import SECRET, Keys
 from tests.placing import place
@@ -149,6 +150,9 @@ def test_every_query_returns_data(stack: ProcessStack, targets: dict[Service, st
             # A rate needs two scrapes after the end of the call.
             answered = functools.partial(has_data, prometheus, asked)
             until(answered, f"{where} ({asked}) to have data", 60)
+        for service, told in SERIES.items():
+            (count,) = prometheus.query(f'count({{job="{service}"}})')
+            assert int(count["value"][1]) == pytest.approx(told, rel=0.2)
         rules = prometheus.rules()
         assert {rule["health"] for rule in rules.values()} == {"ok"}, rules
         loud = [name for name, rule in rules.items() if rule["state"] != "inactive"]
