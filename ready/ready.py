@@ -1,7 +1,7 @@
 """Watches whether a call would work now, and says so: "ready: now call ..." or why not.
 
 Run by docker-compose.yml beside the services. Its health is the whole stack's. It carries no call,
-so Compose may start it anew, and with it its health, whenever any service is replaced.
+so Compose may restart it, and with it its health, whenever any service is replaced.
 
 Usage: ready.py           watch, once a second; one line in the log for each change
        ready.py --once    look once, print the result, end with 0 or 1

@@ -164,7 +164,7 @@ def test_what_a_source_raises_is_kept() -> None:
 
 
 def test_what_the_platform_refuses_fails_the_test() -> None:
-    """A message of a wrong size, an overrun buffer, and an unknown rate are told."""
+    """A message of a wrong size, an overrun buffer, and an unknown rate are reported."""
 
     async def short(call: AudioCall) -> None:
         await call.send(b"ab")
@@ -202,7 +202,7 @@ def test_a_handler_that_does_not_end_is_told() -> None:
 
 
 def test_a_call_that_moves() -> None:
-    """The handler is called anew: the same id, a count, and silence for the caller meanwhile."""
+    """The handler is called again: the same id, a count, and silence for the caller meanwhile."""
     seen: list[tuple[str, int, int, bool]] = []
 
     async def handler(call: AudioCall) -> None:

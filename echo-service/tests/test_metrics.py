@@ -236,7 +236,7 @@ def test_files(
 
 
 def test_a_port_in_use() -> None:
-    """A port that is taken, and a host that is none, name their settings."""
+    """The errors for a port that is taken and for an invalid host name their settings."""
     with listening_socket("HOST", "127.0.0.1", "PORT", 0) as taken:
         with pytest.raises(CannotListen, match="set HOST and PORT"):
             listening_socket("HOST", "127.0.0.1", "PORT", taken.getsockname()[1])

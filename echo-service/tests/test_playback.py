@@ -238,7 +238,7 @@ async def test_sources_are_closed() -> None:
 
 @case
 async def test_the_end_of_the_call_cuts_off() -> None:
-    """When the call ends nothing waits for ever, and nothing can be played."""
+    """When the call ends nothing waits any longer, and nothing can be played."""
     line = Line()
     playing = await line.playback.play(sound(500))
     await asyncio.sleep(1)

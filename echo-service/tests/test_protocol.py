@@ -63,7 +63,7 @@ def test_known_messages(text: str, message: protocol.Message) -> None:
     ],
 )
 def test_messages_that_are_not_understood(text: str, problem: str) -> None:
-    """What is not understood is told apart in a few words."""
+    """The reason why a message is not understood is given in a few words."""
     assert protocol.parse(text) == protocol.Other(text, problem)
 
 

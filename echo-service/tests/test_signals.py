@@ -1,4 +1,4 @@
-"""Keys that ncco-service presses: told from those of the person called."""
+"""Keys that ncco-service presses are distinguished from those of the person called."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ async def test_what_cannot_be_played_is_refused(audio: Audio, complaint: str) ->
 
 
 async def test_other_files_are_refused(tmp_path: Path) -> None:
-    """A file that is no WAV of 16 bits is refused with the command that makes one of it."""
+    """A file other than a WAV of 16 bits is refused with the command that converts it."""
     other = tmp_path / "speech.mp3"
     other.write_bytes(b"ID3\x04" + bytes(100))
     with pytest.raises(AudioError, match=r"a file of type MP3; .* ffmpeg -i .*speech.mp3 -ac 1"):

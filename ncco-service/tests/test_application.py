@@ -267,7 +267,7 @@ def test_what_was_written_but_not_read_again(
     monkeypatch: pytest.MonkeyPatch,
     trouble: Any,
 ) -> None:
-    """The changes are told as those that they are, and the doubt beside them."""
+    """The changes are reported as made, and the doubt beside them."""
     monkeypatch.setattr(application_api, "SECONDS", 0.5)
     api.spoilt = [None, None, trouble]
     assert pointer.poll() == application_api.CHECK_SECONDS

@@ -172,7 +172,7 @@ def test_lost_replicas_are_asked_at_once(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_name_that_leads_to_several_addresses(agent: Any) -> None:
-    """Where one of them is nobody's, such as localhost's other one."""
+    """At one of which nothing listens, such as localhost's other one."""
     poller = EchoPoller(f"http://localhost:{urlsplit(agent.url).port}/readyz", 2.0)
     agent.pages["/readyz"] = READY
     poller.poll()

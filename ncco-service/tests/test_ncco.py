@@ -298,7 +298,7 @@ def test_a_barge_in_with_its_input_is_fine() -> None:
     ],
 )
 def test_what_is_wrong_with_a_url_is_named(uri: str, why: str) -> None:
-    """A host that is none, a blank, a line break and two schemes are told apart."""
+    """An invalid host, a blank, a line break and two schemes have messages of their own."""
     (line,) = problems_of([to(uri=uri)])
     assert line.startswith("action 1 (connect): endpoint[0].uri: saw")
     assert why in line

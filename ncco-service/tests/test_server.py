@@ -231,7 +231,7 @@ def test_an_idle_connection_does_not_delay_the_stop(start: Callable[..., Any]) -
 
 
 def test_what_never_arrives_whole_is_logged(start: Callable[..., Any]) -> None:
-    """A body that stalls, and a chunk that is none: with method, path and status, no traceback."""
+    """A stalled body and an invalid chunk: with method, path and status, no traceback."""
     process = start(REQUEST_SECONDS="1")
     url = process.listening()
     with contextlib.ExitStack() as stack:

@@ -142,7 +142,7 @@ def test_a_file_replaces_variables(tmp_path: Path) -> None:
 
 
 def test_what_a_file_cannot_set_is_named(tmp_path: Path) -> None:
-    """A name that is no setting, and a file that cannot be read."""
+    """An unknown setting, and a file that cannot be read."""
     file = tmp_path / "settings"
     file.write_text("VONAGE_NUMBR=447700900001\nPORT_FILE=x\nPORT=0\n")
     with pytest.raises(SettingsError, match=r"sets VONAGE_NUMBR, PORT_FILE, and this service has"):

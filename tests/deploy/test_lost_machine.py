@@ -1,4 +1,4 @@
-"""A machine that is lost: it answers nothing any more, and says no goodbye."""
+"""A lost machine: it answers nothing any more, and does not close its connections."""
 
 from __future__ import annotations
 

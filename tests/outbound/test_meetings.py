@@ -194,7 +194,7 @@ async def test_ctrl_c_hangs_up(house: House) -> None:
 
 
 async def test_refusals_of_the_command(house: House) -> None:
-    """A number that is none: what the service says, and 69; calls that are off: 78."""
+    """An invalid number: what the service says, and 69; calls that are off: 78."""
     running = await command(house, "call", "12")
     _, err = await asyncio.wait_for(running.communicate(), 60)
     assert running.returncode == 69

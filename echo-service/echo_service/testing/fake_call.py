@@ -120,7 +120,7 @@ class FakeCall:
     def move(self, gap: float = 0.2) -> None:
         """Have the call move to another process, as when this one is stopped or crashes.
 
-        The handler's call ends here; after `gap` seconds the handler is called anew, with a call
+        The handler's call ends here; after `gap` seconds the handler is called again, with a call
         of the same `id` whose `resumed` is one higher. What it keeps in the process's memory
         would be lost then: keep no state there that it needs.
         """

@@ -35,7 +35,7 @@ class Repeatable:
 
 
 class IdempotencyKeys:
-    """Requests by key, for a day. A key that is None is nobody's: nothing is kept of it.
+    """Requests by key, for a day. Of a request without a key (None) nothing is kept.
 
     Args:
         journal: keeps them over a restart; None: they are forgotten.

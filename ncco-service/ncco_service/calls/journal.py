@@ -2,8 +2,8 @@
 
 A line of JSON is appended before a call is sent and when its result is known, so a process that is
 killed in between leaves a key without a result: such a call is looked up, and never sent again.
-Once a day the file is renamed to `NAME.before` and begun anew: both together hold three days at
-most.
+Once a day the file is renamed to `NAME.before` and a new one is begun: both together hold three
+days at most.
 """
 
 import contextlib

@@ -27,7 +27,7 @@ class Meeting:
         self.socket: Literal["absent", "invited", "present", "leaving"] = "absent"
         self._invites = invites
         self._placed = False
-        self._again = False  # wanted anew while it leaves
+        self._again = False  # invited again while it leaves
         self._people: set[str] = set()
         self._gone: OrderedDict[str, None] = OrderedDict()
 

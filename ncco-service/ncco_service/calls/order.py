@@ -17,7 +17,7 @@ class CallOrder:
 
     Args:
         call: our record of it.
-        body: makes the body of the request, each time anew since it holds a ticket.
+        body: makes the body of the request, for each attempt, since it holds a ticket.
         api: the platform.
         book: the calls whose uuids are known already.
         wall: seconds since 1970.

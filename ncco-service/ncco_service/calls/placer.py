@@ -81,8 +81,8 @@ class Placer:
 
         Args:
             call: our record of it.
-            body: makes the request's body from our addresses and the traceparent, for each attempt
-                anew, since it holds a ticket.
+            body: makes the request's body from our addresses and the traceparent, for each
+                attempt, since it holds a ticket.
 
         Raises:
             Problem: the body cannot be made, the queue is full, or the service stops.

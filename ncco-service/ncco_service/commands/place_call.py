@@ -22,7 +22,7 @@ PLACING_SECONDS = 45.0
 ASKING_SECONDS = 20.0
 MOST_FAILURES = 20  # requests for the call's state that fail in a row
 
-_UNUSABLE = (ValueError, KeyError, TypeError)  # an answer that is no JSON, or has other fields
+_UNUSABLE = (ValueError, KeyError, TypeError)  # an answer that is not JSON, or has other fields
 
 
 class _Refused(Exception):

@@ -1,4 +1,4 @@
-"""Warns once when the platform would be told to post its events where they hardly arrive.
+"""Warns once of each reason why the platform's events may not reach this service.
 
 Behind a proxy with TLS the request itself says http, and the proxy's X-Forwarded-* headers count
 only if it is trusted; some proxies put a name of this machine into Host. The platform's events are
