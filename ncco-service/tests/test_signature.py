@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ncco_service import signature
 from ncco_service.app import service_of
+from ncco_service.http.refusals import Refusals
 from ncco_service.signature import SignatureError, Verifier, query_payloads
 
 SECRET = "the-account's-signature-secret-as-Vonage-shows-it"
@@ -343,18 +344,18 @@ def test_a_body_that_is_too_long_is_not_hashed(signed: FlaskClient) -> None:
 def test_refusals_are_counted_and_logged_at_a_bounded_rate(
     app: Flask, signed: FlaskClient, events: Events, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A flood makes one line a second, with the number of all."""
-    check = service_of(app).signature_check
-    assert check is not None
+    """A flood makes ten lines, then one a second; each names the check and what to do."""
     clock = [0.0]
-    monkeypatch.setattr(check, "_clock", lambda: clock[0])
+    refusals = Refusals(lambda: clock[0])
+    monkeypatch.setattr(service_of(app).refusals, "note", refusals.note)
     for _ in range(100):
         signed.get("/ncco")
     clock[0] = 1.5
     signed.get("/ncco")
-    lines = events("webhook_refused")
-    assert [line["refused"] for line in lines] == [1, 101]
-    assert lines[0]["check"] == "authorization"
+    lines = events("request_refused")
+    assert [line.get("unlogged") for line in lines] == [None] * 10 + [90]
+    assert "(authorization)" in lines[0]["message"]
+    assert "VONAGE_SIGNATURE_SECRET" in lines[0]["hint"]
     assert signed.get("/readyz").get_json()["guards"]["webhooks"]["refused"] == 101
 
 

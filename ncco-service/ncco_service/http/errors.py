@@ -33,7 +33,6 @@ class Problem(Exception):
         message: what was seen.
         hint: what to do.
         headers: further headers of the response.
-        is_logged: whether it has been logged, at a rate of its own.
 
     """
 
@@ -44,8 +43,6 @@ class Problem(Exception):
         message: str,
         hint: str,
         headers: dict[str, str] | None = None,
-        *,
-        is_logged: bool = False,
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -53,7 +50,6 @@ class Problem(Exception):
         self.message = message
         self.hint = hint
         self.headers = headers or {}
-        self.is_logged = is_logged
 
 
 def reply(problem: Problem) -> Response:
@@ -73,17 +69,17 @@ def register(app: Flask, paths: str, refusals: Refusals) -> None:
     """
 
     def refused(problem: Problem) -> Response:
-        if not problem.is_logged:
-            refusals.note(
-                request.method,
-                request.path,
-                problem.status,
-                problem.slug,
-                problem.message,
-                request.remote_addr,
-                # A caller was not served: each one is logged.
-                always=problem.status == 503,
-            )
+        refusals.note(
+            request.method,
+            request.path,
+            problem.status,
+            problem.slug,
+            problem.message,
+            request.remote_addr,
+            problem.hint,
+            # A caller was not served: each one is logged.
+            always=problem.status == 503,
+        )
         return reply(problem)
 
     app.register_error_handler(Problem, refused)

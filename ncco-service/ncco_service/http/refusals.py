@@ -46,6 +46,7 @@ class Refusals:
         slug: str,
         reason: str,
         peer: str | None = None,
+        hint: str | None = None,
         *,
         always: bool = False,
     ) -> None:
@@ -58,6 +59,7 @@ class Refusals:
             slug: the error's name.
             reason: what was seen.
             peer: the address that it came from; behind a gateway, the gateway's.
+            hint: what to do.
             always: log it whatever the rate.
 
         """
@@ -78,6 +80,7 @@ class Refusals:
             status=status,
             error=slug,
             message=_NUMBER.sub(lambda found: masked(found[0]), reason),
+            hint=hint,
             peer=peer,
             unlogged=unlogged or None,
         )

@@ -58,7 +58,7 @@ def blueprint(
             reasons += missing
         webhooks: dict[str, Any] = {"auth": "signature" if signature_check else "none"}
         if signature_check:
-            webhooks["refused"] = signature_check.refused
+            webhooks["refused"] = signature_check.refused.total()
             webhooks["last_failed_check"] = signature_check.last_failed_check
         report["guards"] = {"webhooks": webhooks, "socket": {"auth": settings.socket_auth}}
         report["refused"] = dict(refusals.counts)

@@ -121,7 +121,7 @@ class Metrics(Collector):
                 "ncco_signatures_refused",
                 "Webhooks that Vonage did not sign, by the check that failed.",
                 "check",
-                self._signature_check.checks,
+                self._signature_check.refused,
             )
         if self._calls is not None:
             results = self._calls.results
