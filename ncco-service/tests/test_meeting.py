@@ -1,18 +1,16 @@
 """A meeting: its socket comes once and leaves with the last, whatever order the events come in."""
 
 import itertools
-import time
+import json
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ncco_service.calls.calls import EVENT_FIELDS, Calls
 from ncco_service.calls.meeting import Meeting
-from ncco_service.calls.meetings import Meetings
+from ncco_service.calls.meetings import Meetings, SocketCall
 from ncco_service.calls.requests import Bot
-from ncco_service.calls.voice_api import Call
 
 
 def happen(meeting: Meeting, steps: Sequence[str]) -> list[str]:
@@ -46,7 +44,7 @@ def test_an_end_that_is_told_before_the_beginning() -> None:
     """Somebody whose end overtook their arrival does not call the socket."""
     meeting = Meeting("m", invites=True)
     assert happen(meeting, ["leaves a", "enters a"]) == []
-    assert meeting.people == 0
+    assert not meeting.people
 
 
 def test_the_last_leaves_before_the_socket_is_placed() -> None:
@@ -92,7 +90,7 @@ def test_however_late_the_platform_is(data: st.DataObject) -> None:
             more = happen(meeting, [due.pop(0)])
             due += ["placed" if each == "invite" else "over" for each in more]
     assert due == []
-    assert (meeting.socket == "present") == (meeting.people > 0)
+    assert (meeting.socket == "present") == bool(meeting.people)
     assert meeting.socket in ("present", "absent")
 
 
@@ -107,24 +105,35 @@ def test_any_order(steps: list[str]) -> None:
             wanted += happen(meeting, ["placed"])
         if wanted and wanted[-1] == "hang up":
             meeting.socket_left()
-    assert meeting.people == 0
+    assert not meeting.people
     assert meeting.socket == "absent"
     assert wanted == ["invite", "hang up"] * (len(wanted) // 2)
 
 
 class Caller:
-    """Notes what meetings ask for."""
+    """Notes what meetings ask for; the platform's uuid of the n-th call is "socket-n"."""
 
     def __init__(self) -> None:
         self.asked: list[Any] = []
+        self.calls: list[SocketCall] = []
 
-    def call_bot(self, meeting: str, bot: Bot) -> None:
+    def call_bot(self, call: SocketCall, bot: Bot) -> None:
         """Note it."""
-        self.asked.append(("call", meeting, bot.listen_only))
+        self.calls.append(call)
+        self.asked.append(("call", call.meeting, bot.listen_only))
 
-    def hang_up_bot(self, leg: str) -> None:
+    def hang_up_bot(self, call: SocketCall) -> None:
         """Note it."""
-        self.asked.append(("hang up", leg))
+        self.asked.append(("hang up", call.leg))
+
+    def placed(self, meetings: Meetings) -> None:
+        """Have the platform place the latest call."""
+        call = self.calls[-1]
+        meetings.placed(call.meeting, call.name, f"socket-{len(self.calls)}")
+
+    def ended(self, meetings: Meetings) -> None:
+        """Have the latest call end."""
+        meetings.ended(self.calls[-1].meeting, self.calls[-1].name)
 
 
 def event(leg: str, **fields: str) -> dict[str, str]:
@@ -147,7 +156,7 @@ def test_events_of_a_room(bot: Bot) -> None:
         meetings.happened(event(leg, status="answered"))
         meetings.happened(event(leg, **ENTERS))
     assert caller.asked == [("call", "m", bot.listen_only)]
-    meetings.placed("m", "socket")
+    caller.placed(meetings)
     (room,) = meetings.report()
     assert (room["people"], room["socket"]["status"]) == (2, "present")
     meetings.happened(event("a", status="completed"))
@@ -156,8 +165,8 @@ def test_events_of_a_room(bot: Bot) -> None:
             "b", **(ENTERS | {"conversation_uuid_from": "CON-m", "conversation_uuid_to": "CON-z"})
         )
     )
-    assert caller.asked[1:] == [("hang up", "socket")]
-    meetings.socket_left("m")
+    assert caller.asked[1:] == [("hang up", "socket-1")]
+    caller.ended(meetings)
     meetings.happened(event("c", **(ENTERS | {"conversation_uuid_to": "CON-later"})))
     assert len(caller.asked) == 3, "another meeting in the same room has its socket, too"
 
@@ -169,50 +178,135 @@ def test_by_hand() -> None:
     assert meetings.dismiss("m") is None
     for _ in itertools.repeat(None, 3):
         assert meetings.invite("m", Bot(listen_only=True))["socket"]["status"] == "invited"
-    meetings.placed("m", "socket")
+    caller.placed(meetings)
     assert meetings.dismiss("m") is not None
-    assert caller.asked == [("call", "m", True), ("hang up", "socket")]
+    assert caller.asked == [("call", "m", True), ("hang up", "socket-1")]
     assert meetings.invite("m", Bot())["socket"]["status"] == "leaving"
-    meetings.socket_left("m")
+    caller.ended(meetings)
     assert caller.asked[2:] == [("call", "m", False)], "invited while it was leaving"
 
 
-def test_a_socket_that_is_gone_before_it_is_placed_leaves_once() -> None:
-    """Another one, invited before the platform has answered, is the room's from then on."""
-    legs = iter(("first", "second"))
+def test_a_socket_that_was_sent_away_stays_away() -> None:
+    """Until it is invited by hand, or everybody has left: who enters meanwhile does not call it."""
+    meeting = Meeting("m", invites=True)
+    assert happen(meeting, ["enters a", "placed"]) == ["invite"]
+    assert meeting.dismiss() == "hang up"
+    assert happen(meeting, ["over", "enters b"]) == []
+    assert meeting.invite() == "invite"
+    assert happen(meeting, ["placed"]) == []
+    assert meeting.dismiss() == "hang up"
+    assert happen(meeting, ["over", "leaves a", "leaves b", "enters c"]) == ["invite"]
 
-    class Platform:
-        """The Voice API, whose events overtake its answer."""
 
-        def create(self, body: dict[str, str]) -> Call:
-            leg = next(legs)
-            if leg == "first":
-                ended = {"uuid": leg, "status": "completed", "to": "wss://voice.example.org/socket"}
-                calls.happened(body["call"], dict.fromkeys(EVENT_FIELDS, "") | ended)
-                calls.meetings.invite("standup", Bot())
-            return Call(leg, "CON-1")
+def test_a_socket_that_left_by_itself_is_called_with_the_next_person() -> None:
+    """Not before: it may have hung up because it had nothing more to do."""
+    meeting = Meeting("m", invites=True)
+    assert happen(meeting, ["enters a", "placed", "over"]) == ["invite"]
+    assert meeting.overdue() is None
+    assert happen(meeting, ["enters b"]) == ["invite"]
 
-        def region(self, _: str) -> None:
-            """There is one only."""
 
-    class Bodies:
-        """Bodies that have nothing but our name for the call."""
+@pytest.mark.parametrize("next_event", ["enters b", "leaves b", "overdue"])
+def test_an_invitation_that_failed_is_repeated(next_event: str) -> None:
+    """With the next event of the room, or after a while; only while somebody is there."""
+    meeting = Meeting("m", invites=True)
+    assert happen(meeting, ["enters a", *(["enters b"] if "leaves" in next_event else [])])
+    meeting.not_placed(again=True)
+    again = [meeting.overdue()] if next_event == "overdue" else happen(meeting, [next_event])
+    assert again == ["invite"]
+    meeting.not_placed(again=True)
+    assert happen(meeting, ["leaves b", "leaves a"]) in ([], ["invite"])
+    meeting.not_placed(again=True)
+    assert meeting.overdue() is None
 
-        def bot(self, _: str, __: Bot, call: str, *___: object) -> dict[str, str]:
-            return {"call": call}
 
-    platform: Any = Platform()
-    bodies: Any = Bodies()
-    addresses = ("wss://voice.example.org/socket", "https://voice.example.org/webhooks/events")
-    calls = Calls(platform, bodies, lambda: addresses, 9, None)
-    calls.start()
-    try:
-        calls.meetings.invite("standup", Bot())
-        deadline = time.monotonic() + 60
-        while (room := calls.meetings.report()[0]["socket"])["status"] != "present":
-            assert time.monotonic() < deadline, room
-            time.sleep(0.01)
-    finally:
-        calls.stop()
-    (room,) = (each["socket"] for each in calls.meetings.report())
-    assert (room["uuid"], room["status"]) == ("second", "present")
+def test_a_hangup_without_effect_is_repeated() -> None:
+    """Until the socket's call is over."""
+    meeting = Meeting("m", invites=True)
+    assert happen(meeting, ["enters a", "placed", "leaves a"]) == ["invite", "hang up"]
+    assert [meeting.overdue(), meeting.overdue()] == ["hang up", "hang up"]
+    assert happen(meeting, ["over"]) == []
+    assert meeting.overdue() is None
+
+
+class Notes(list[Any]):
+    """Keeps notes as a file of JSON would."""
+
+    def __call__(self, what: str, given: tuple[Any, ...]) -> None:
+        """Keep one."""
+        self.append(json.loads(json.dumps([what, given])))
+
+
+INPUTS = st.lists(
+    st.one_of(
+        st.tuples(st.sampled_from(["enters", "leaves"]), st.sampled_from("abc")),
+        st.tuples(st.sampled_from(["invite", "dismiss", "placed", "ended", "failed"]), st.just("")),
+    )
+)
+
+
+@given(INPUTS, INPUTS)
+def test_what_a_restart_takes_over(before: Any, after: Any) -> None:
+    """From its notes alone another process knows the same, and goes on in the same way."""
+    notes, caller = Notes(), Caller()
+    meetings = Meetings(caller, Bot(listen_only=True), notes)
+    happen_to(meetings, caller, before)
+    later = Caller()
+    later.calls = list(caller.calls)
+    restored = Meetings(later, Bot(listen_only=True))
+    restored.replay(notes)
+    assert restored.report() == meetings.report()
+    assert restored.sockets() == meetings.sockets()
+    assert restored.people() == meetings.people()
+    assert later.asked == []
+    asked = len(caller.asked)
+    happen_to(meetings, caller, after)
+    happen_to(restored, later, after)
+    assert later.asked == caller.asked[asked:]
+
+
+def happen_to(meetings: Meetings, caller: Caller, steps: Any) -> None:
+    """Have things happen to the room m."""
+    for what, leg in steps:
+        match what:
+            case "enters":
+                meetings.expect(leg, "m")
+                meetings.happened(event(leg, **ENTERS))
+            case "leaves":
+                meetings.happened(event(leg, status="completed"))
+            case "invite":
+                meetings.invite("m", Bot())
+            case "dismiss":
+                meetings.dismiss("m")
+            case _ if not caller.calls:
+                pass
+            case "placed":
+                caller.placed(meetings)
+            case "ended":
+                caller.ended(meetings)
+            case "failed":
+                meetings.not_placed("m", caller.calls[-1].name, again=True)
+
+
+@pytest.mark.parametrize(
+    "note",
+    [["expect", ["leg"]], ["invite", ["m", 7]], ["happened", [{}]], ["close", []], ["", [1]]],
+)
+def test_a_note_that_is_wrong_costs_nothing_else(note: Any) -> None:
+    """The file may be damaged; the other notes count."""
+    meetings = Meetings(Caller(), Bot())
+    good: list[Any] = [["expect", ["a", "m"]], ["happened", [event("a", **ENTERS)]]]
+    meetings.replay([note, *good, note])
+    assert meetings.people() == ["a"]
+
+
+def test_a_socket_that_is_called_but_not_noted_is_called_again() -> None:
+    """The process was killed between the two notes."""
+    caller, notes = Caller(), Notes()
+    meetings = Meetings(caller, Bot(), notes)
+    happen_to(meetings, caller, [("enters", "a")])
+    assert notes.pop()[0] == "called"
+    restored = Meetings(caller, Bot())
+    restored.replay(notes)
+    restored.try_again()
+    assert caller.asked == [("call", "m", False)] * 2

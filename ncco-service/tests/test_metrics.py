@@ -34,6 +34,13 @@ def test_answers_are_counted_by_result(make_app: Callable[..., Flask], agent: An
     assert missing["ncco_answer_seconds_count", "not_ready"] == 1
 
 
+def test_answers_into_a_meeting_are_counted(make_app: Callable[..., Flask]) -> None:
+    """As all others are."""
+    app = make_app(MEETINGS="447700900456=standup")
+    app.test_client().get(f"/webhooks/answer?{CALL}")
+    assert figures(app)["ncco_answer_seconds_count", "answered"] == 1
+
+
 def test_ends_of_sockets_are_counted_by_reply(make_app: Callable[..., Flask]) -> None:
     """Moves are reconnections; the apology is counted, too."""
     app = make_app()

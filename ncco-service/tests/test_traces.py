@@ -11,6 +11,8 @@ from flask.testing import FlaskClient
 from ncco_service.app import service_of
 from ncco_service.calls.bodies import Addresses, Bodies, Signals
 from ncco_service.calls.requests import NewCall
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 MakeApp = Callable[..., Flask]
 CALL = {"from": "447700900123", "to": "447700900456", "uuid": "a-b", "conversation_uuid": "CON-1"}
@@ -58,6 +60,18 @@ def test_each_call_has_a_trace_that_its_next_socket_continues(traced: MakeApp) -
     assert again["resumed"] == 1
     assert ids(again["traceparent"])[0] == trace
     assert ids(again["traceparent"])[1] != span
+
+
+def test_an_answer_into_a_meeting_is_traced(traced: MakeApp) -> None:
+    """Its socket has a call, and a trace, of its own."""
+    app = traced(MEETINGS="447700900456=standup")
+    traces, kept = service_of(app).traces, InMemorySpanExporter()
+    assert traces is not None
+    traces._provider.add_span_processor(SimpleSpanProcessor(kept))
+    app.test_client().post("/webhooks/answer", json=CALL)
+    (span,) = kept.get_finished_spans()
+    facts = {"call": "a-b", "conversation": "CON-1", "result": "answered", "meeting": "standup"}
+    assert (span.name, span.attributes) == ("answer", facts)
 
 
 def test_a_library_that_is_switched_off_stops_no_call(

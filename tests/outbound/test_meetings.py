@@ -73,7 +73,7 @@ async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House
     application = keys.registration(f"http://127.0.0.1:{port}", ROOM, LISTENED)
     async with Network(application, callees=callees, talk="at-once") as network:
         settings = keys.settings(network.url) | {"MEETINGS": f"{ROOM}=standup,{LISTENED}=hall"}
-        settings["OPERATOR_PORT"] = str(free_port())
+        settings |= {"OPERATOR_PORT": str(free_port()), "CALLS_FILE": str(word.with_name("calls"))}
         services = stack(port, settings, speaker(word))
         await asyncio.to_thread(services.__enter__)
         try:
@@ -131,6 +131,38 @@ async def test_a_meeting_begins_anew(house: House) -> None:
     person.hang_up()
     await house.until("hall", 0, "absent")
     assert house.bots == bots + 2
+
+
+async def test_a_restart_forgets_no_meeting(house: House) -> None:
+    """After kill -9 nobody calls a second socket, and the one in the room leaves with the last."""
+    bots, (first, second) = house.bots, PEOPLE[:2]
+    people = [house.network.dial(ROOM, caller=first)]
+    await house.until("standup", 1, "present")
+    house.services.kill("ncco-service")
+    await asyncio.to_thread(house.services.start, "ncco-service")
+    await house.until("standup", 1, "present")
+    people.append(house.network.dial(ROOM, caller=second))
+    await house.until("standup", 2, "present")
+    for person in people:
+        person.hang_up()
+    await house.until("standup", 0, "absent")
+    assert house.bots == bots + 1
+
+
+async def test_the_last_leaves_while_the_service_is_down(house: House) -> None:
+    """No event tells of it afterwards: the platform is asked, and the socket is hung up."""
+    person = house.network.dial(ROOM, caller=PEOPLE[0])
+    await house.until("standup", 1, "present")
+    house.services.kill("ncco-service")
+    person.hang_up()
+    (ours,) = [leg for leg in house.network.switch.legs.values() if not leg.has_ended
+               and leg.events.called.startswith("ws")]  # fmt: skip
+    await soon(lambda: all(
+        leg.has_ended for leg in house.network.switch.legs.values() if leg is not ours
+    ))  # fmt: skip
+    await asyncio.to_thread(house.services.start, "ncco-service")
+    await soon(lambda: ours.has_ended)
+    await house.until("standup", 0, "absent")
 
 
 async def test_somebody_is_called_into_a_meeting(house: House) -> None:

@@ -2,12 +2,13 @@
 
 Public: `Calls`; the bodies that operators send (`NewCall`, `Bot`, `Talk`, `Sound`,
 `Keys`, `Transfer`); `HANG_UP`, the body that ends a call; `VoiceApi`, `Bodies` and
-`Signals`, of which calls are made, and `Journal`, which keeps their keys; `EVENT_FIELDS`, the
-fields of an event that calls use.
+`Signals`, of which calls are made, and `Journal`, which keeps keys and meetings over a restart;
+`EVENT_FIELDS`, the fields of an event that calls use.
 """
 
 from ncco_service.calls.bodies import Bodies, Signals
-from ncco_service.calls.calls import EVENT_FIELDS, HANG_UP, Calls
+from ncco_service.calls.bots import HANG_UP
+from ncco_service.calls.calls import EVENT_FIELDS, Calls
 from ncco_service.calls.journal import Journal
 from ncco_service.calls.requests import Bot, Keys, NewCall, Sound, Talk, Transfer
 from ncco_service.calls.voice_api import VoiceApi

@@ -34,7 +34,12 @@ class Background:
         try:
             self._jobs.put_nowait((name, job))
         except queue.Full:
-            logger.error("background_job_dropped", job=name, waiting=MOST_WAITING)
+            logger.warning(
+                "background_job_dropped",
+                job=name,
+                message=f"{MOST_WAITING} signals and hangups wait for the platform already: check "
+                "that VONAGE_API_URL answers soon; a hangup is tried again, a signal is not",
+            )
 
     def stop(self) -> None:
         """End the threads once their current jobs are done."""

@@ -10,10 +10,10 @@ import structlog
 
 from ncco_service.calls.background import Background
 from ncco_service.calls.bodies import Bodies
+from ncco_service.calls.bots import Bots
 from ncco_service.calls.call import CallBook, Kind, OutboundCall, is_over
 from ncco_service.calls.idempotency import IdempotencyKeys, Repeatable
 from ncco_service.calls.journal import Journal
-from ncco_service.calls.meetings import Meetings
 from ncco_service.calls.placer import Placer
 from ncco_service.calls.platform_errors import NoAnswer
 from ncco_service.calls.requests import Bot, NewCall
@@ -23,7 +23,7 @@ from ncco_service.http.errors import Problem
 if TYPE_CHECKING:
     from ncco_service.traces import Traces
 
-__all__ = ["EVENT_FIELDS", "HANG_UP", "Calls"]
+__all__ = ["EVENT_FIELDS", "Calls"]
 
 logger = structlog.get_logger()
 
@@ -31,10 +31,8 @@ EVENT_FIELDS = (
     *("uuid", "conversation_uuid", "to", "status", "sub_state", "type", "detail", "reason"),
     *("duration", "timestamp", "region_url", "conversation_uuid_from", "conversation_uuid_to"),
 )
-HANG_UP = {"action": "hangup"}
 SOCKET_SECONDS = 10.0  # that a signal waits for the socket to be there
 SOCKET_STEP = 0.1
-BOT_STAYS_SECONDS = 86_400
 
 
 class Calls:
@@ -47,7 +45,7 @@ class Calls:
         per_second: calls placed in any second at most.
         bot: how the socket takes part in each meeting; None: it comes only when invited.
         traces: of calls; None without a collector.
-        journal: keeps Idempotency-Keys over a restart; None: they are forgotten.
+        journal: keeps Idempotency-Keys and meetings over a restart; None: they are forgotten.
 
     """
 
@@ -68,7 +66,10 @@ class Calls:
         self._background = Background()
         self._keys = IdempotencyKeys(journal)
         self._lock = threading.Lock()
-        self.meetings = Meetings(self, bot)
+        self._journal = journal
+        note = journal.meeting if journal else None
+        self._bots = Bots(api, bodies, self._placer, self._book, self._background, bot, note)
+        self.meetings = self._bots.meetings
 
     @property
     def results(self) -> Mapping[str, int]:
@@ -77,7 +78,8 @@ class Calls:
 
     def start(self) -> None:
         """Start the background threads, in the process that serves."""
-        for entry in self._keys.read():
+        entries, notes = self._journal.read() if self._journal else ([], [])
+        for entry in entries:
             call = _record(entry.wanted)
             call.id = entry.call
             if entry.leg is not None:
@@ -85,8 +87,10 @@ class Calls:
             submission = self._placer.restore(call, entry.since)
             since = time.monotonic() - (time.time() - entry.since)
             self._keys.keep(entry.key, Repeatable(entry.wanted, submission, since, earlier=True))
+        self._bots.restore(notes)
         self._placer.start()
         self._background.start()
+        self._bots.start()
 
     def refuse(self) -> None:
         """Place nothing more; safe in a signal handler."""
@@ -94,6 +98,7 @@ class Calls:
 
     def stop(self) -> None:
         """Place nothing more, and answer those who wait."""
+        self._bots.stop()
         self._placer.stop()
         self._background.stop()
 
@@ -132,6 +137,8 @@ class Calls:
                 with self._lock:
                     self._keys.refused(key, submission.call)
             raise
+        if wanted.meeting and submission.call.person.uuid:
+            self.meetings.expect(submission.call.person.uuid, wanted.meeting)
         if is_new or known.earlier:
             self._keys.placed(key, submission.call)
         return submission.call
@@ -197,8 +204,8 @@ class Calls:
         if call.is_over and not was_over:
             status = call.person.status if call.wanted else call.socket.status
             logger.info("call_over", call=call.id, leg=call.uuid, status=status)
-            if call.wanted is None and call.meeting:
-                self.meetings.socket_left(call.meeting)
+        if call.wanted is None:
+            self._bots.happened(call)
 
     def _signal(self, call: OutboundCall, what: str, key: str) -> None:
         """Send the socket a key, once it is connected."""
@@ -216,30 +223,6 @@ class Calls:
 
         if call.meeting is None:
             self._background.put(what, press)
-
-    # For meetings
-
-    def call_bot(self, meeting: str, bot: Bot) -> None:
-        """Call the socket into a meeting, in the background."""
-
-        def call() -> None:
-            record = OutboundCall(None, "websocket", "socket", meeting)
-            body = partial(self._bodies.bot, meeting, bot, record.id, BOT_STAYS_SECONDS)
-            try:
-                placed = self._placer.result(self._placer.submit(record, body))
-            except Problem as problem:
-                record.problem = problem.message
-                logger.error("bot_not_called", meeting=meeting, message=problem.message)
-                self.meetings.socket_left(meeting)
-                return
-            if not record.is_over:  # or an event came first, and the meeting knows
-                self.meetings.placed(meeting, placed.uuid)
-
-        self._background.put("call_bot", call)
-
-    def hang_up_bot(self, leg: str) -> None:
-        """Hang up a meeting's socket, in the background."""
-        self._background.put("hang_up_bot", lambda: self.steer(leg, "PUT", body=HANG_UP))
 
     def _asked(self, ask: Callable[[], Any]) -> Any:
         try:

@@ -18,7 +18,7 @@ from ncco_service.calls.voice_api import Call
 from ncco_service.calls.window import RollingSecond
 from ncco_service.http.errors import Problem
 
-__all__ = ["Dispatcher", "Order", "Placement"]
+__all__ = ["PATIENCE_SECONDS", "Dispatcher", "Order", "Placement"]
 
 logger = structlog.get_logger()
 

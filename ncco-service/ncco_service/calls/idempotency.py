@@ -5,7 +5,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from ncco_service.calls.call import OutboundCall
-from ncco_service.calls.journal import Entry, Journal
+from ncco_service.calls.journal import Journal
 from ncco_service.calls.placer import Submission
 from ncco_service.calls.requests import NewCall
 from ncco_service.http.errors import Problem
@@ -45,10 +45,6 @@ class IdempotencyKeys:
     def __init__(self, journal: Journal | None) -> None:
         self._journal = journal
         self._requests: OrderedDict[str, Repeatable] = OrderedDict()
-
-    def read(self) -> list[Entry]:
-        """Read what earlier processes have kept."""
-        return self._journal.read() if self._journal else []
 
     def find(self, key: str | None, wanted: NewCall) -> Repeatable | None:
         """Return the request with this key; None if it is the first.

@@ -1,9 +1,9 @@
-"""Journal: the file that keeps Idempotency-Keys, and the calls placed for them, over a restart.
+"""Journal: the file that keeps Idempotency-Keys, their calls, and meetings over a restart.
 
 A line of JSON is appended before a call is sent and when its result is known, so a process that is
 killed in between leaves a key without a result: such a call is looked up, and never sent again.
-Once a day the file is renamed to `NAME.before` and a new one is begun: both together hold three
-days at most.
+Whatever changes a meeting is a line as well. Once a day the file is renamed to `NAME.before` and a
+new one is begun: both together hold three days at most.
 """
 
 import contextlib
@@ -21,11 +21,14 @@ from pydantic import ValidationError
 
 from ncco_service.calls.requests import NewCall
 
-__all__ = ["Entry", "Journal"]
+__all__ = ["Entry", "Journal", "Note"]
 
 logger = structlog.get_logger()
 
-KEPT_SECONDS = 24 * 3600
+KEPT_SECONDS = 24 * 3600  # no call lasts longer, and so nobody is in a meeting for longer
+
+Note = tuple[str, list[Any]]
+"""What changed a meeting: the name of the change, and its arguments."""
 
 
 @dataclass(frozen=True)
@@ -67,23 +70,25 @@ class Journal:
         self._wall = wall
         self._begun = wall()
 
-    def read(self) -> list[Entry]:
-        """Return the entries of the last day, and drop the others from the file."""
+    def read(self) -> tuple[list[Entry], list[Note]]:
+        """Return the calls and the notes of the last day, and drop the others from the file."""
         entries: dict[str, Entry] = {}
+        notes: list[dict[str, Any]] = []
         try:
             text = _text(self._before) + _text(self._file)
         except OSError as error:
             self._failed(error)
-            return []
+            return [], []
         if not text:
-            return []
+            return [], []
         for line in text.splitlines():
-            _apply(entries, line)
+            _apply(entries, notes, line)
         self._begun = self._wall()
         oldest = self._begun - KEPT_SECONDS
         kept = [entry for entry in entries.values() if entry.since > oldest]
-        self._replace("".join(_line(**_fields(entry)) for entry in kept))
-        return kept
+        notes = [note for note in notes if note["at"] > oldest]
+        self._replace("".join(_line(**each) for each in [*map(_fields, kept), *notes]))
+        return kept, [(note["meeting"], note["given"]) for note in notes]
 
     def submitted(self, key: str, call: str, wanted: NewCall) -> None:
         """Note a call that is about to be sent."""
@@ -96,6 +101,10 @@ class Journal:
     def refused(self, call: str) -> None:
         """Note that a call was not placed: its key may be used again."""
         self._append({"call": call, "refused": True})
+
+    def meeting(self, what: str, given: tuple[Any, ...]) -> None:
+        """Note what changes a meeting: the name of the change, and its arguments as plain JSON."""
+        self._append({"meeting": what, "given": given, "at": self._wall()})
 
     def _append(self, fields: dict[str, Any]) -> None:
         try:
@@ -133,7 +142,8 @@ class Journal:
         logger.error(
             "journal_failed",
             message=f"{self._file} cannot be used ({error.strerror}): after a restart a repeated "
-            "Idempotency-Key would call again; correct CALLS_FILE, or what it names",
+            "Idempotency-Key would call again, and meetings would be forgotten; correct "
+            "CALLS_FILE, or what it names",
         )
 
 
@@ -164,10 +174,14 @@ def _line(**fields: Any) -> str:
     return json.dumps(fields, separators=(",", ":")) + "\n"
 
 
-def _apply(entries: dict[str, Entry], line: str) -> None:
+def _apply(entries: dict[str, Entry], notes: list[dict[str, Any]], line: str) -> None:
     """Add what a line says; one that was cut by a crash says nothing."""
     try:
         fields = json.loads(line)
+        if "meeting" in fields:
+            what, given, at = str(fields["meeting"]), list(fields["given"]), float(fields["at"])
+            notes.append({"meeting": what, "given": given, "at": at})
+            return
         call = fields["call"]
         if "key" in fields:
             wanted = NewCall.model_validate_json(json.dumps(fields["wanted"]))

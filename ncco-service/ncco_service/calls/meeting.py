@@ -6,7 +6,8 @@ from typing import Literal
 __all__ = ["Meeting", "Step"]
 
 Step = Literal["invite", "hang up"]
-MOST_GONE = 1000  # legs that left and are remembered: the event of their arrival may come later
+Presence = Literal["absent", "invited", "present", "leaving"]
+MOST_GONE = 1000  # legs that left, kept because their arrival may be told after it
 
 
 class Meeting:
@@ -14,36 +15,42 @@ class Meeting:
 
     Args:
         name: of the room.
-        invites: whether the socket is invited by itself.
-
-    Attributes:
-        socket: "absent", "invited" (being called), "present", or "leaving" (it is being hung up, or
-            will be as soon as it is placed).
+        invites: whether the socket is invited by itself, with the first person who enters.
 
     """
 
     def __init__(self, name: str, *, invites: bool) -> None:
         self.name = name
-        self.socket: Literal["absent", "invited", "present", "leaving"] = "absent"
         self._invites = invites
-        self._placed = False
-        self._again = False  # invited again while it leaves
-        self._people: set[str] = set()
+        self._call: Literal["none", "placing", "placed"] = "none"  # the socket's
+        self._wanted = False  # the socket should be in the room
+        self._hanging_up = False
+        self._dismissed = False  # until it is invited by hand, or everybody has left
+        self._people: OrderedDict[str, None] = OrderedDict()
         self._gone: OrderedDict[str, None] = OrderedDict()
 
     @property
-    def people(self) -> int:
-        """How many are in the room, the socket not counted."""
-        return len(self._people)
+    def people(self) -> tuple[str, ...]:
+        """The legs in the room, the socket's not among them."""
+        return tuple(self._people)
+
+    @property
+    def socket(self) -> Presence:
+        """The socket: being called, in the room, or on its way out, at once or once placed."""
+        if self._call == "none":
+            return "absent"
+        if self._hanging_up or not self._wanted:
+            return "leaving"
+        return "invited" if self._call == "placing" else "present"
 
     def entered(self, leg: str) -> Step | None:
         """Record that a person entered the room."""
         if leg in self._people or leg in self._gone:
             return None
-        self._people.add(leg)
-        if self._invites or (self.socket == "leaving" and not self._placed):
-            return self.invite()
-        return None
+        self._people[leg] = None
+        if self._invites and not self._dismissed:
+            self._wanted = True
+        return self._next()
 
     def left(self, leg: str) -> Step | None:
         """Record that a person left the room for good."""
@@ -52,39 +59,47 @@ class Meeting:
             self._gone.popitem(last=False)
         if leg not in self._people:
             return None
-        self._people.discard(leg)
-        if self._people:
-            return None
-        self._again = False
-        return self.dismiss() if self.socket != "leaving" else None
+        del self._people[leg]
+        if not self._people:
+            self._wanted = self._dismissed = False
+        return self._next()
 
     def invite(self) -> Step | None:
         """Request the socket in the room; repeated requests count once."""
-        if self.socket == "absent":
-            self.socket, self._again = "invited", False
-            return "invite"
-        if self.socket == "leaving":
-            if self._placed:
-                self._again = True
-            else:
-                self.socket = "invited"
-        return None
+        self._wanted, self._dismissed = True, False
+        return self._next()
 
     def dismiss(self) -> Step | None:
-        """Request that the socket leaves the room."""
-        self._again = False
-        if self.socket != "absent":
-            self.socket = "leaving"
-        return "hang up" if self._placed else None
+        """Request that the socket leaves the room, and stays away from those who are in it."""
+        self._wanted, self._dismissed = False, bool(self._people)
+        return self._next()
 
     def placed(self) -> Step | None:
         """Note that the socket's call was placed."""
-        self._placed = self.socket != "absent"
-        if self.socket == "invited":
-            self.socket = "present"
-        return "hang up" if self.socket == "leaving" else None
+        self._call = "placed"
+        return self._next()
+
+    def not_placed(self, *, again: bool) -> None:
+        """Note that the socket's call was not placed; `again`: it is invited once more."""
+        self._call = "none"
+        self._wanted = self._wanted and again
 
     def socket_left(self) -> Step | None:
-        """Note that the socket's call is over, or was never placed."""
-        self.socket, self._placed = "absent", False
-        return self.invite() if self._again else None
+        """Note that the socket's call is over; one that ended by itself is not called again."""
+        self._call = "none"
+        self._wanted = self._wanted and self._hanging_up
+        self._hanging_up = False
+        return self._next()
+
+    def overdue(self) -> Step | None:
+        """Return the step that has had no effect so far, to be tried again."""
+        return "hang up" if self._hanging_up else self._next()
+
+    def _next(self) -> Step | None:
+        if self._wanted and self._call == "none":
+            self._call = "placing"
+            return "invite"
+        if self._call == "placed" and not self._wanted and not self._hanging_up:
+            self._hanging_up = True
+            return "hang up"
+        return None

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from ncco_service.calls.bodies import Addresses
 from ncco_service.calls.call import CallBook, OutboundCall
-from ncco_service.calls.dispatcher import Dispatcher, Placement
+from ncco_service.calls.dispatcher import PATIENCE_SECONDS, Dispatcher, Placement
 from ncco_service.calls.order import CallOrder
 from ncco_service.calls.voice_api import Call, VoiceApi
 from ncco_service.http.errors import Problem
@@ -123,15 +123,15 @@ class Placer:
         self._book.learn(call)
         return Submission(call, placement)
 
-    def result(self, submission: Submission) -> Call:
-        """Wait for a call's result.
+    def result(self, submission: Submission, seconds: float = PATIENCE_SECONDS) -> Call:
+        """Wait for a call's result, at most so many seconds.
 
         Raises:
             Problem: it was not placed, or its result is unknown.
 
         """
         try:
-            placed = self._dispatcher.result(submission.placement)
+            placed = self._dispatcher.result(submission.placement, seconds)
         except Problem as problem:
             submission.end_span(problem.slug)
             if submission.placement.was_not_placed:

@@ -140,8 +140,8 @@ class Settings(BaseSettings):
     )
     calls_file: Annotated[Path | None, optional(values.writable)] = _setting(
         "",
-        "a file that keeps Idempotency-Keys over a restart, so that a repeated request calls "
-        "nobody twice; each process needs its own; unset, a restart forgets them",
+        "a file that keeps Idempotency-Keys and meetings over a restart, so that a repeated "
+        "request calls nobody twice; each process needs its own; unset, a restart forgets them",
     )
     local_url: Annotated[str | None, optional(values.base_url("http", "https"))] = _setting(
         "",

@@ -3,6 +3,7 @@
 import json
 import re
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -88,8 +89,15 @@ def blueprint(
         began = time.perf_counter()
         fields = fields_of(request)
         values = {name: text(fields, name) for name in _ANSWER_FIELDS}
-        if meeting := meetings.get(values["to"]):
-            return into_meeting(values, meeting)
+        if (meeting := meetings.get(values["to"])) is not None:
+            if calls:
+                calls.meetings.expect(values["uuid"], meeting)
+            return answered(
+                values,
+                began,
+                lambda _: json.dumps(documents.meeting_answer(values, meeting)),
+                meeting=meeting,
+            )
         if discovery.all_lines_are_busy:
             logger.warning("answer_busy", call=values["uuid"], **{"from": shown(values["from"])})
             metrics.answered("busy", time.perf_counter() - began)
@@ -108,42 +116,44 @@ def blueprint(
             sent = request.args.to_dict() | fields  # a POST's URL may have a query as well
             values |= {f"query.{name}": any_text(sent, name) for name in documents.query}
         values |= {"socket_url": socket.url, "events_url": events.url}
+        return answered(
+            values,
+            began,
+            lambda traceparent: documents.answer(values, traceparent),
+            socket=socket.url.partition("?")[0],
+            source=socket.source,
+        )
+
+    def answered(
+        values: dict[str, str],
+        began: float,
+        document: Callable[[str | None], str],
+        **destination: str,
+    ) -> Response:
+        """Answer with a document, made for a trace; measure, trace and log that."""
         span = traces.begin("answer", ago=time.perf_counter() - began) if traces else None
         try:
-            body, problem = documents.answer(values, span.traceparent if span else None), None
+            body, problem = document(span.traceparent if span else None), None
         except TemplateError as error:
             body, problem = documents.fallback, str(error)
         seconds = time.perf_counter() - began
         result = "fallback" if problem else "answered"
         metrics.answered(result, seconds)
+        uuids = {"call": values["uuid"], "conversation": values["conversation_uuid"]}
         if span:
-            span.end(call=values["uuid"], conversation=values["conversation_uuid"], result=result)
+            span.end(**uuids, result=result, meeting=destination.get("meeting"))
         log = logger.error if problem else logger.info
         log(
             "answer_refused" if problem else "answer",
-            call=values["uuid"],
-            conversation=values["conversation_uuid"],
+            **uuids,
             to=shown(values["to"]),
-            socket=socket.url.partition("?")[0],
-            source=socket.source,
+            **destination,
             ms=seconds * 1000,
             problem=problem,
             reply="fallback" if problem else None,
             **{"from": shown(values["from"])},
         )
         return _ncco(body)
-
-    def into_meeting(values: dict[str, str], meeting: str) -> Response:
-        if calls:
-            calls.meetings.expect(values["uuid"], meeting)
-        try:
-            document = documents.meeting_answer(values, meeting)
-        except TemplateError as error:
-            logger.error("answer_refused", call=values["uuid"], problem=str(error))
-            return _ncco(documents.fallback)
-        caller = {"from": shown(values["from"])}
-        logger.info("answer", call=values["uuid"], meeting=meeting, **caller)
-        return _ncco(json.dumps(document))
 
     @hooks.route("/webhooks/events", methods=methods)
     def events() -> Response:
