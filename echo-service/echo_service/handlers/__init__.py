@@ -10,9 +10,9 @@ Public, for your own handlers: `AudioCall`, its events (`Event`: `Connected`, `D
 from ..playback import AudioError, CallEnded, PlaybackHandle
 from ..protocol import Answered, Cleared, Connected, Dtmf, Machine, Notify, Other
 from .audio_call import MOVED, AudioCall, Event
+from .custom_metrics import METRICS
 from .handler_task import CallFailed, HandlerRunner, HandlerTask
 from .loading import BUILT_IN, Handler, HandlerError, load
-from .metrics import METRICS
 
 __all__ = [
     "BUILT_IN",

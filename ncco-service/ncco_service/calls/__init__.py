@@ -1,6 +1,6 @@
 """Calls that we start and steer: the Voice API's client, pacing, meetings.
 
-Public: `Calls`; the bodies that operators send (`NewCall`, `Bot`, `Talk`, `Sound`,
+Public: `Calls`; the bodies that operators send (`NewCall`, `Bot`, `SpokenText`, `Sound`,
 `Keys`, `Transfer`); `HANG_UP`, the body that ends a call; `VoiceApi`, `Bodies` and
 `Signals`, of which calls are made, and `Journal`, which keeps keys and meetings over a restart;
 `EVENT_FIELDS`, the fields of an event that calls use.
@@ -10,7 +10,7 @@ from ncco_service.calls.bodies import Bodies, Signals
 from ncco_service.calls.bots import HANG_UP
 from ncco_service.calls.calls import EVENT_FIELDS, Calls
 from ncco_service.calls.journal import Journal
-from ncco_service.calls.requests import Bot, Keys, NewCall, Sound, Talk, Transfer
+from ncco_service.calls.requests import Bot, Keys, NewCall, Sound, SpokenText, Transfer
 from ncco_service.calls.voice_api import VoiceApi
 
 __all__ = [
@@ -24,7 +24,7 @@ __all__ = [
     "NewCall",
     "Signals",
     "Sound",
-    "Talk",
+    "SpokenText",
     "Transfer",
     "VoiceApi",
 ]

@@ -14,7 +14,7 @@ from pydantic import (
 
 from ncco_service.ncco import checked_headers
 
-__all__ = ["Bot", "Keys", "NewCall", "Sound", "Talk", "Transfer"]
+__all__ = ["Bot", "Keys", "NewCall", "Sound", "SpokenText", "Transfer"]
 
 # Vonage Voice API: a call made through it may last a day, and ring for two minutes.
 LONGEST_SECONDS = 86_400
@@ -98,7 +98,7 @@ class Transfer(_Body):
         return self
 
 
-class Talk(_Body):
+class SpokenText(_Body):
     """A text to say."""
 
     text: Annotated[str, StringConstraints(min_length=1, max_length=1500)]

@@ -34,15 +34,11 @@ class Settings(BaseSettings):
         "platform writes; as if empty while it is not there",
     )
     host: values.Host = _setting("127.0.0.1", "address to listen on; the image sets 0.0.0.0")
-    port: Annotated[int, integer(0, 65535)] = _setting(
-        "8000", "port to listen on; 0 takes any free one"
-    )
+    port: values.Port = _setting("8000", "port to listen on; 0 takes any free one")
     metrics_host: values.Host = _setting(
         "127.0.0.1", "address for metrics; whoever reaches it may read them"
     )
-    metrics_port: Annotated[int, integer(0, 65535)] = _setting(
-        "9000", "port for the same; 0 takes any free one"
-    )
+    metrics_port: values.Port = _setting("9000", "port for the same; 0 takes any free one")
     worker_connections: Annotated[int, integer(1, 100_000)] = _setting(
         "1000",
         "connections open at the same time; with MAX_BODY_BYTES it bounds the memory of all bodies",
@@ -80,7 +76,7 @@ class Settings(BaseSettings):
     public_url: Annotated[str | None, optional(values.public_url)] = _setting(
         "", "where the platform reaches the webhooks, such as https://host; for events"
     )
-    ngrok_api_url: Annotated[str | None, optional(values.base_url("http", "https"))] = _setting(
+    ngrok_api_url: values.BaseUrl = _setting(
         "", "the tunnel agent's API, such as http://ngrok:4040"
     )
     socket_upstreams: values.Upstreams = _setting(
@@ -143,7 +139,7 @@ class Settings(BaseSettings):
         "a file that keeps Idempotency-Keys and meetings over a restart, so that a repeated "
         "request calls nobody twice; each process needs its own; unset, a restart forgets them",
     )
-    local_url: Annotated[str | None, optional(values.base_url("http", "https"))] = _setting(
+    local_url: values.BaseUrl = _setting(
         "",
         "where a telephone network on this machine reaches us, such as http://gateway:8080; for "
         "calls that we start, when neither SOCKET_URL, PUBLIC_URL nor the tunnel says it",
@@ -151,7 +147,7 @@ class Settings(BaseSettings):
     operator_host: values.Host = _setting(
         "127.0.0.1", "address of the operator's interface, through which calls are started"
     )
-    operator_port: Annotated[int, integer(0, 65535)] = _setting(
+    operator_port: values.Port = _setting(
         "8002", "its port; 0 takes any free one; nothing listens without VONAGE_PRIVATE_KEY"
     )
     operator_token: values.SocketSecret = _setting(
@@ -206,9 +202,7 @@ class Settings(BaseSettings):
     reconnects: Annotated[int, integer(0, 20)] = _setting(
         "5", "reconnections of a call to its socket in a minute; then the caller hears the apology"
     )
-    otel_exporter_otlp_endpoint: Annotated[
-        str | None, optional(values.base_url("http", "https"))
-    ] = _setting(
+    otel_exporter_otlp_endpoint: values.BaseUrl = _setting(
         "",
         "an OpenTelemetry collector (OTLP over HTTP), such as http://collector:4318, which gets a "
         "trace of each call; needs the extra traces",

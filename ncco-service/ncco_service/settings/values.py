@@ -238,8 +238,10 @@ def meeting(text: str) -> tuple[str, str]:
     return called, name
 
 
+Port = Annotated[int, integer(0, 65535)]
 Host = Annotated[str, BeforeValidator(host)]
 Hosts = Annotated[tuple[str, ...], items(host)]
+BaseUrl = Annotated[str | None, optional(base_url("http", "https"))]
 Upstreams = Annotated[tuple[str, ...], items(upstream)]
 Networks = Annotated[tuple[Network | str, ...], items(network_or_name)]
 Document = Annotated[Path, BeforeValidator(document)]

@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from ncco_service.calls import Bot, Keys, NewCall, Sound, Talk, Transfer
+from ncco_service.calls import Bot, Keys, NewCall, Sound, SpokenText, Transfer
 
 __all__ = ["document"]
 
@@ -102,7 +102,7 @@ _OPERATIONS: tuple[tuple[str, str, str, type[BaseModel] | None, int, str | None]
     ("get", "/calls/{name}", "A call, with its events so far.", None, 200, "Call"),
     ("delete", "/calls/{name}", "Hang a call up.", None, 204, None),
     ("post", "/calls/{name}/transfer", "Continue it with another NCCO.", Transfer, 204, None),
-    ("post", "/calls/{name}/talk", "Say a text.", Talk, 204, None),
+    ("post", "/calls/{name}/talk", "Say a text.", SpokenText, 204, None),
     ("delete", "/calls/{name}/talk", "Stop the text.", None, 204, None),
     ("post", "/calls/{name}/stream", "Play a sound file.", Sound, 204, None),
     ("delete", "/calls/{name}/stream", "Stop the sound file.", None, 204, None),

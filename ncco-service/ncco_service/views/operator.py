@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from flask import Blueprint, Response, request
 from pydantic import BaseModel, ValidationError
 
-from ncco_service.calls import HANG_UP, Bot, Calls, Keys, NewCall, Sound, Talk, Transfer
+from ncco_service.calls import HANG_UP, Bot, Calls, Keys, NewCall, Sound, SpokenText, Transfer
 from ncco_service.http.errors import Problem
 from ncco_service.http.request_fields import object_of
 from ncco_service.views.openapi import document
@@ -81,7 +81,7 @@ def blueprint(calls: Calls, check: OperatorCheck) -> Blueprint:
     @operator.post("/calls/<name>/talk")
     def talk(name: str) -> Response:
         """Say a text to a call."""
-        return _steered(name, "PUT", "talk", _body(Talk).model_dump(exclude_none=True))
+        return _steered(name, "PUT", "talk", _body(SpokenText).model_dump(exclude_none=True))
 
     @operator.post("/calls/<name>/stream")
     def stream(name: str) -> Response:
