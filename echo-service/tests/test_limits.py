@@ -114,7 +114,7 @@ async def test_silence(start: Start) -> None:
         service.reaper.sweep(heard + 59)
         await echoed(peer)
         service.reaper.sweep(now() + 61)
-        assert await peer.closed() == (protocol.SILENT, "nothing heard")
+        assert await peer.closed() == (protocol.SILENT, "nothing received")
 
 
 async def test_handshake_time(start: Start) -> None:

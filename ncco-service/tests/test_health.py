@@ -27,7 +27,7 @@ def test_ready_by_setting(make_app: MakeApp) -> None:
         "socket": {"url": "wss://s/x", "source": "setting"},
         "events": {"url": "https://p/webhooks/events", "source": "setting"},
         "probe": {"url": None, "age_seconds": None, "error": None},
-        "guards": {"webhooks": {"auth": "none"}, "socket": {"auth": "none"}},
+        "authentication": {"webhooks": {"auth": "none"}, "socket": {"auth": "none"}},
         "refused": {},
         "calls": "off: set VONAGE_APPLICATION_ID and VONAGE_PRIVATE_KEY_FILE to start calls "
         "(docs/outbound.md)",

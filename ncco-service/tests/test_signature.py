@@ -319,7 +319,7 @@ def test_health_needs_no_signature(signed: FlaskClient) -> None:
     """Health checks do not come from Vonage."""
     assert signed.get("/healthz").status_code == 200
     ready = signed.get("/readyz").get_json()
-    assert ready["guards"]["webhooks"] == {
+    assert ready["authentication"]["webhooks"] == {
         "auth": "signature",
         "refused": 0,
         "last_failed_check": None,
@@ -356,7 +356,7 @@ def test_refusals_are_counted_and_logged_at_a_bounded_rate(
     assert [line.get("unlogged") for line in lines] == [None] * 10 + [90]
     assert "(authorization)" in lines[0]["message"]
     assert "VONAGE_SIGNATURE_SECRET" in lines[0]["hint"]
-    assert signed.get("/readyz").get_json()["guards"]["webhooks"]["refused"] == 101
+    assert signed.get("/readyz").get_json()["authentication"]["webhooks"]["refused"] == 101
 
 
 def test_open_webhooks_are_reported(make_app: MakeApp, events: Events) -> None:

@@ -107,7 +107,9 @@ def test_a_secret_turns_tickets_on(make_app: MakeApp, tmp_path: Path) -> None:
         assert one["sub"] == "u1"
         assert one["exp"] - one["iat"] == 60
         assert one["jti"] != other["jti"]
-        assert app.test_client().get("/readyz").get_json()["guards"]["socket"] == {"auth": "ticket"}
+        assert app.test_client().get("/readyz").get_json()["authentication"]["socket"] == {
+            "auth": "ticket"
+        }
 
 
 def test_without_a_secret_there_are_none(make_app: MakeApp, tmp_path: Path) -> None:
@@ -116,7 +118,7 @@ def test_without_a_secret_there_are_none(make_app: MakeApp, tmp_path: Path) -> N
     app = make_app(SOCKET_SECRET_FILE=str(tmp_path / "empty"))
     assert authorization_of(app) is None
     ready = app.test_client().get("/readyz").get_json()
-    assert ready["guards"]["socket"] == {"auth": "none"}
+    assert ready["authentication"]["socket"] == {"auth": "none"}
     assert any("anyone can open the socket" in warning for warning in ready["warnings"])
 
 

@@ -71,6 +71,6 @@ class Reaper:
         elif blocked_since is not None and now - blocked_since > settings.slow_reader_seconds:
             connection.end_call(protocol.SLOW_READER, "reads too slowly", "slow_reader")
         elif now - connection.last_received > settings.silence_seconds:
-            connection.end_call(protocol.SILENT, "nothing heard", "silent")
+            connection.end_call(protocol.SILENT, "nothing received", "silent")
         elif now - call.opened_at > settings.max_call_seconds:
             connection.end_call(protocol.TOO_LONG, "the call is too long", "too_long")

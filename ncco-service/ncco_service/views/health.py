@@ -60,7 +60,7 @@ def blueprint(
         if signature_check:
             webhooks["refused"] = signature_check.refused.total()
             webhooks["last_failed_check"] = signature_check.last_failed_check
-        report["guards"] = {"webhooks": webhooks, "socket": {"auth": settings.socket_auth}}
+        report["authentication"] = {"webhooks": webhooks, "socket": {"auth": settings.socket_auth}}
         report["refused"] = dict(refusals.counts)
         report["calls"] = "on" if settings.vonage_private_key else OFF
         report["warnings"] = list(warnings)
