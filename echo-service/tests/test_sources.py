@@ -31,6 +31,7 @@ def write_wav(path: Path, samples: list[int], rate: int = 8000, channels: int = 
 
 SAMPLES = list(range(-5000, 5000))
 WIRE = np.array(SAMPLES, "<i2").tobytes()
+AAC = bytes.fromhex("fff15080021ffc").ljust(16, b"\0")  # a frame: 16 bytes, says its header
 
 
 @pytest.mark.parametrize(
@@ -107,6 +108,9 @@ async def test_rates_are_converted(tmp_path: Path) -> None:
         (b"odd", "3 bytes are not a multiple of 2"),
         (b"ID3\x04" + bytes(100), "the bytes of a file of type MP3, not samples: decode it"),
         (bytearray(b"OggS\0\x02"), "the bytes of a file of type Ogg, not samples: decode it"),
+        (b"\x1aE\xdf\xa3" + bytes(100), "the bytes of a file of type WebM, not samples: decode it"),
+        (b"#!AMR\n" + bytes(100), "the bytes of a file of type AMR, not samples: decode it"),
+        (AAC * 2, "the bytes of a file of type AAC, not samples: decode it"),
         (memoryview(b"fLaC\0\0"), "the bytes of a file of type FLAC, not samples: decode it"),
         (
             b"RIFF\0\0\0\0WAVEfmt ",
@@ -117,7 +121,20 @@ async def test_rates_are_converted(tmp_path: Path) -> None:
         (np.zeros((10, 2), np.int16), r"shape \(10, 2\) has several channels"),
         (Path("/nowhere/x.wav"), "/nowhere/x.wav cannot be read: No such file"),
     ],
-    ids=["odd", "mp3", "ogg", "flac", "wav", "int", "int32", "channels", "missing"],
+    ids=[
+        "odd",
+        "mp3",
+        "ogg",
+        "webm",
+        "amr",
+        "aac",
+        "flac",
+        "wav",
+        "int",
+        "int32",
+        "channels",
+        "missing",
+    ],
 )
 async def test_what_cannot_be_played_is_refused(audio: Audio, complaint: str) -> None:
     """A wrong source says what was seen and what would do."""

@@ -85,7 +85,11 @@ def test_a_stream_joined_with_another_is_read(
 @pytest.mark.parametrize(
     ("data", "seen"),
     [
-        (b"", "no known sound file; convert it"),
+        (b"", "is empty"),
+        (
+            b"\1\2" * 50,
+            "ffmpeg -f s16le -ar 16000 -ac 1 -i",
+        ),
         (b"OggS\0\x02", "a file of type Ogg; convert it"),
         (b"RIFX" + riff(form(), DATA)[4:], "a file of type WAV, big-endian (RIFX); convert it"),
         (riff(form()), "holds no audio"),

@@ -128,3 +128,12 @@ def test_closed_before_the_end_was_played() -> None:
     assert "await playing.wait()" in problem.advice
     paced = trace([FRAME] * 100, ended_by="application", heard_until=1.99)
     assert judged(paced) == []
+
+
+def test_json_as_binary_is_a_failure() -> None:
+    """As other platforms have it; a frame that begins like it is sound."""
+    media = b'{"event": "media", "media": {"payload": "AAAA"}}'
+    (problem,) = judged(trace([FRAME] * 50 + [media]))
+    assert problem.severity == "failure"
+    assert problem.seen.startswith('binary message 51 is JSON, such as \'{"event": "media"')
+    assert judged(trace([FRAME] * 50 + [b'{"' + FRAME[2:]])) == []

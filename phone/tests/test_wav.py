@@ -124,9 +124,24 @@ def test_files_are_known_by_their_beginning(format_: str, kind: str, rate: int) 
     assert file_kind(data.getvalue()[: 3000 if format_ == "MP3" else 640]) == kind
 
 
+@pytest.mark.parametrize(
+    ("beginning", "kind"),
+    [
+        (b"\x1aE\xdf\xa3\x9fB\x86", "WebM"),
+        (b"#!AMR-WB\n", "AMR"),
+        (b"caff\0\x01\0\0", "CAF"),
+        (bytes.fromhex("fff15080021ffc").ljust(16, b"\0") * 2, "AAC"),
+        (bytes.fromhex("fff15080021ffc").ljust(16, b"\0"), None),
+    ],
+)
+def test_files_of_browsers_and_telephones_are_known(beginning: bytes, kind: str | None) -> None:
+    """Of AAC as it is streamed, two frames."""
+    assert file_kind(beginning) == kind
+
+
 @given(st.binary(max_size=3000))
 def test_samples_are_no_file(data: bytes) -> None:
     """Whatever samples begin with, unless with a file's own letters, is no file."""
     assert file_kind(b"\xff\xfb" + data[:2]) is None
-    if data[:1] not in (b"R", b"F", b"I", b"O", b"f", b"\0", b".", b"\xff"):
+    if data[:1] not in (b"R", b"F", b"I", b"O", b"f", b"\0", b".", b"\xff", b"\x1a", b"c", b"#"):
         assert file_kind(data) is None

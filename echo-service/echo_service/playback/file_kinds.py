@@ -14,6 +14,9 @@ _KINDS = (
     ("FLAC", re.compile(rb"fLaC\0")),
     ("MP4", re.compile(rb"\0\0\0.ftyp", re.DOTALL)),
     ("AU", re.compile(rb"\.snd\0\0")),
+    ("WebM", re.compile(rb"\x1aE\xdf\xa3")),
+    ("CAF", re.compile(rb"caff\0\x01")),
+    ("AMR", re.compile(rb"#!AMR")),
 )
 # MPEG 1, 2 and 2.5, layer III: kbit/s by index, Hz by index (ISO/IEC 11172-3, 13818-3; 2.5, for the
 # lowest rates, is an extension that every encoder has).
@@ -29,14 +32,17 @@ def file_kind(data: bytes) -> str | None:
     """Return the kind of sound file that begins with `data`; None when it may be samples.
 
     Args:
-        data: the first bytes; an MP3 without tags is known by two frames, of up to 1,441 bytes.
+        data: the first bytes; an MP3 without tags, and an AAC, are known by two frames.
 
     """
     for kind, beginning in _KINDS:
         if beginning.match(data):
             return kind
-    length = _mp3_frame(data, 0)
-    return "MP3" if length and _mp3_frame(data, length) else None
+    for kind, frame in (("MP3", _mp3_frame), ("AAC", _aac_frame)):
+        length = frame(data, 0)
+        if length and frame(data, length):
+            return kind
+    return None
 
 
 def _mp3_frame(data: bytes, place: int) -> int:
@@ -49,3 +55,12 @@ def _mp3_frame(data: bytes, place: int) -> int:
         return 0
     size = (144 if version == 3 else 72) * 1000 * _BITRATES[version][bits]
     return size // _SAMPLE_RATES[version][rate] + (header[2] >> 1 & 1)
+
+
+def _aac_frame(data: bytes, place: int) -> int:
+    """Return the length in bytes of the AAC frame (ADTS, ISO/IEC 13818-7) there; 0 if none is."""
+    header = data[place : place + 7]
+    if len(header) < 7 or header[0] != 0xFF or header[1] & 0xF6 != 0xF0 or header[2] >> 2 & 15 > 12:
+        return 0
+    length = (header[3] & 3) << 11 | header[4] << 3 | header[5] >> 5
+    return length if length > 7 else 0

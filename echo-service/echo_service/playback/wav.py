@@ -45,10 +45,10 @@ class Wav:
         return len(self.pcm) / 2 / self.rate
 
 
-def advice(path: Path | str) -> str:
-    """Return how to convert a file into one that can be read."""
+def advice(path: Path | str, options: str = "") -> str:
+    """Return how to convert a file, which ffmpeg reads with these options, into a WAV of PCM."""
     return (
-        f"convert it, for instance with: ffmpeg -i {path} -ac 1 -c:a pcm_s16le "
+        f"convert it, for instance with: ffmpeg {options}-i {path} -ac 1 -c:a pcm_s16le "
         f"{Path(path).stem}-converted.wav"
     )
 
@@ -78,8 +78,13 @@ def _read(file: BinaryIO, path: Path) -> Wav:
     file.seek(0)
     big_endian = file.read(4) == b"RIFX"
     if kind != "WAV" or big_endian:
-        seen = f"a file of type {kind}" if kind else "no known sound file"
-        seen += ", big-endian (RIFX)" if big_endian else ""
+        if kind is None:
+            seen = "no known sound file" if end else "empty"
+            how = advice(path, "-f s16le -ar 16000 -ac 1 ")
+            raise AudioError(
+                f"{path} is not a WAV of PCM: it is {seen}; if it holds samples, {how}"
+            )
+        seen = f"a file of type {kind}" + (", big-endian (RIFX)" if big_endian else "")
         raise AudioError(f"{path} is not a WAV of PCM: it is {seen}; {advice(path)}")
     formats: set[bytes] = set()
     places: list[tuple[int, int]] = []

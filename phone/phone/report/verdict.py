@@ -1,5 +1,6 @@
 """Judges a socket leg: turns measurements into problems with advice."""
 
+import json
 from collections.abc import Iterator
 
 from phone.audio.alignment import Alignment
@@ -33,6 +34,7 @@ def judge(
     if not moved:
         yield from _ending(trace, expect)
     yield from _files(trace)
+    yield from _json(trace)
     yield from _sizes(trace)
     yield from _buffer(trace)
     yield from _gaps(trace)
@@ -82,6 +84,27 @@ def _files(trace: LegTrace) -> Iterator[Problem]:
                 "hears noise",
             )
             return
+
+
+def _json(trace: LegTrace) -> Iterator[Problem]:
+    ours = _our_texts(trace)
+    for index, message in enumerate(trace.received):
+        if message[:1] == b"{" and message not in ours and _is_json(message):
+            example = printable(message.decode(), 40)
+            yield Problem(
+                "audio",
+                f"binary message {index + 1:,} is JSON, such as {example!r}",
+                "send audio as binary messages of raw PCM, and commands as text messages",
+            )
+            return
+
+
+def _is_json(message: bytes) -> bool:
+    try:
+        json.loads(message)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _sizes(trace: LegTrace) -> Iterator[Problem]:
@@ -159,8 +182,12 @@ def _texts(trace: LegTrace) -> Iterator[Problem]:
         )
 
 
+def _our_texts(trace: LegTrace) -> set[bytes]:
+    return {message.text.encode() for message in trace.messages if message.ours}
+
+
 def _own_texts(trace: LegTrace) -> int:
-    ours = {message.text.encode() for message in trace.messages if message.ours}
+    ours = _our_texts(trace)
     return sum(message in ours for message in trace.received)
 
 
