@@ -142,6 +142,11 @@ def test_other_upstreams_are_named() -> None:
             "lead to localhost:22; none leads to echo",
         ),
         (
+            older("tcp://1.tcp.example:1", "localhost:8001"),
+            "tunnel tcp://1.tcp.example:1 is for tcp, and the platform needs https",
+        ),
+        (older("https://a.example", "file:///srv"), "lead to file:///srv; none leads to echo-"),
+        (
             older("x", "gateway:8080") | {"public_url": None},
             "to gateway:8080 has no public URL yet",
         ),

@@ -24,7 +24,7 @@ class AgentError(Exception):
 class Endpoint:
     """A tunnel: its public `url` (https://host), and its `upstream` (gateway:8080).
 
-    A tunnel of another kind has the URL that the agent gives, such as tcp://host:port, or "" when
+    What leads to something else than a port has that for its upstream, such as file:///srv. A tunnel of another kind has the URL that the agent gives, such as tcp://host:port, or "" when
     it gives none.
     """
 
@@ -90,13 +90,15 @@ def choose(endpoints: Sequence[Endpoint], upstreams: Sequence[str], setting: str
         listed = ", ".join(sorted({endpoint.upstream for endpoint in endpoints}))
         wanted = " or ".join(upstreams)
         problems = [f"the agent's tunnels lead to {listed}; none leads to {wanted}"]
+        useless = {url: _problem(url, targets) for url, targets in leads_to.items()}
         fitting = sorted(
-            upstream
-            for url, targets in leads_to.items()
-            for upstream in targets
-            if _problem(url, targets) is None
+            endpoint.upstream
+            for endpoint in endpoints
+            if useless[endpoint.url] is None and "://" not in endpoint.upstream
         )
-        if fitting:
+        if not fitting:
+            problems += filter(None, useless.values())
+        else:
             problems[0] += f": if {fitting[0]} is right, set {setting}={fitting[0]}"
     return Choice(None, "; ".join(dict.fromkeys(problems)))
 
@@ -165,4 +167,6 @@ def _upstream(address: object) -> str | None:
         port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
     except ValueError:
         return None
+    if parts.scheme == "file":
+        return parts.geturl()
     return f"{host}:{port}" if host and port else None
