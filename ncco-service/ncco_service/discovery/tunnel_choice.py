@@ -24,8 +24,8 @@ class AgentError(Exception):
 class Endpoint:
     """A tunnel: its public `url` (https://host), and its `upstream` (gateway:8080).
 
-    What leads to something else than a port has that for its upstream, such as file:///srv. A tunnel of another kind has the URL that the agent gives, such as tcp://host:port, or "" when
-    it gives none.
+    A tunnel of another kind has the URL that the agent gives, such as tcp://host:port, or "" when
+    it gives none; one that leads to files has them as its upstream (file:///srv).
     """
 
     url: str
