@@ -43,6 +43,14 @@ def test_troubleshooting_names_the_setting_of_each_published_port() -> None:
         assert f"`{setting}` instead of {port}" in page
 
 
+def test_the_first_real_call_is_a_signed_one() -> None:
+    """Whoever opens the tunnel is told which setting keeps strangers out."""
+    page = (ROOT / "docs/first-call.md").read_text()
+    steps = page.partition("## A real number")[2].partition("\n## ")[0]
+    assert steps.index("NGROK_AUTHTOKEN=") < steps.index("VONAGE_SIGNATURE_SECRET=")
+    assert steps.index("VONAGE_SIGNATURE_SECRET=") < steps.index("docker compose up")
+
+
 def test_settings_exist() -> None:
     """Every setting in the table of docs/settings.md exists."""
     page = (ROOT / "docs/settings.md").read_text()
