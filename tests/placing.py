@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -64,9 +65,11 @@ class _Phone:
             text=True,
         )
 
-    def outcome(self) -> Outcome:
-        """Wait for the end of the call."""
+    def outcome(self, *, hang_up: bool = False) -> Outcome:
+        """Wait for the end of the call, which may be a hang-up."""
         with self._process:
+            if hang_up:
+                self._process.send_signal(signal.SIGINT)
             try:
                 out, err = self._process.communicate(timeout=CALL_SECONDS)
             finally:
@@ -81,8 +84,8 @@ def place(stack: Called, *arguments: str, count: int = 1) -> list[Outcome]:
 
 
 @contextlib.contextmanager
-def during_a_call(stack: Called, *arguments: str) -> Iterator[Callable[[], Outcome]]:
-    """Enter once echo-service has the call; yields a function that waits for its outcome."""
+def during_a_call(stack: Called, *arguments: str) -> Iterator[Callable[..., Outcome]]:
+    """Enter once echo-service has the call; yields `_Phone.outcome`, which waits for its end."""
     before = stack.logs("echo-service").count("call_started")
     phone = _Phone(stack, *arguments)
     until(lambda: stack.logs("echo-service").count("call_started") > before, "the call to start")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import pytest
 from aiohttp import web
 from echo_service.testing import FakeCall
 from phone.legs.assumptions import Assumptions
+from phone.legs.telephone import Takes, Telephone
 from reminder import __main__ as command
 from reminder import handler
 
@@ -25,12 +26,41 @@ EXAMPLES = Path(__file__).parent.parent
 SOUNDS = EXAMPLES / "reminder" / "sounds"
 CONFIRMS, LATER, HANGS_UP, MACHINE, BUSY, REJECTS = (f"4477009001{n:02}" for n in range(6))
 CALLEES = {
-    CONFIRMS: Callee(answer_after=0.2, keys="1@3"),
-    LATER: Callee(answer_after=0.2, keys="5@0.5,2@1"),
-    HANGS_UP: Callee(answer_after=0.2, hang_up_after=2),
     MACHINE: Callee("machine", answer_after=0.2),
     BUSY: Callee("busy", answer_after=0.2),
     REJECTS: Callee("reject", answer_after=0.2),
+}
+
+
+class Person(Telephone):
+    """Somebody who answers at once, and does something at the first sound.
+
+    Args:
+        number: their own.
+        act: what they do.
+
+    """
+
+    def __init__(self, number: str, act: Callable[[Telephone], None]) -> None:
+        super().__init__(number)
+        self._act: Callable[[Telephone], None] | None = act
+
+    async def ring(self, _: str, __: str) -> Takes:
+        """Answer."""
+        return "answer"
+
+    def hear(self, frame: bytes | None, rate: int, due: float) -> None:
+        """Keep what is heard, and act once."""
+        super().hear(frame, rate, due)
+        if self._act is not None and frame is not None and any(frame):
+            act, self._act = self._act, None
+            act(self)
+
+
+PEOPLE = {
+    CONFIRMS: Person(CONFIRMS, lambda telephone: telephone.press("1")),
+    LATER: Person(LATER, lambda telephone: telephone.press("52")),
+    HANGS_UP: Person(HANGS_UP, lambda telephone: telephone.hang_up()),
 }
 
 
@@ -60,13 +90,16 @@ async def test_everybody_is_reminded(webhook: tuple[str, list[dict[str, Any]]]) 
     settings = {"REMINDER_WEBHOOK": url, "PYTHONPATH": path}
     free = Assumptions.parse(["connects=free"])  # so that none is refused on a busy machine
     subscribers: dict[str, Any] = {"callees": CALLEES, "talk": "realtime", "assume": free}
+    numbers = [*PEOPLE, *CALLEES]
     async with Network(keys.registration(), **subscribers) as network:
+        for number, person in PEOPLE.items():
+            network.switch.held[number] = lambda person=person: person  # type: ignore[misc]  # bound early
         ours = keys.settings(network.url) | {"OPERATOR_PORT": str(operator)}
         services = stack(port, ours, {"AUDIO_HANDLER": "reminder.handler:remind", **settings})
         await asyncio.to_thread(services.__enter__)
         try:
             calling = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "reminder", *CALLEES),
+                *(sys.executable, "-m", "reminder", *numbers),
                 env={**os.environ, **settings, "OPERATOR_URL": f"http://127.0.0.1:{operator}"},
                 stderr=asyncio.subprocess.PIPE,
             )
@@ -83,7 +116,7 @@ async def test_everybody_is_reminded(webhook: tuple[str, list[dict[str, Any]]]) 
         (BUSY, "busy"),
         (REJECTS, "rejected"),
     ]
-    assert len({each["call"] for each in told}) == len(CALLEES)
+    assert len({each["call"] for each in told}) == len(numbers)
     heard = {}
     for number, sound in ((CONFIRMS, "confirmed"), (LATER, "later"), (MACHINE, "message")):
         telephone = network.telephone(number)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
+from phone.platform.webhooks.client import Timeouts
 from phone.testing import FakeApplication, Socket, echo
 
 Serve = Callable[..., FakeApplication]
@@ -23,6 +24,22 @@ def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("phone.load.socket_talk.ECHO_QUIET", 1.0)
     monkeypatch.setattr("phone.legs.dial.CLOSE_TIMEOUT", 1.0)
     monkeypatch.setattr("phone.doctor.socket_checks.TALK_SECONDS", 0.3)
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give webhooks, and a load's frames, a minute: this machine may hold them up for seconds."""
+    minute = Timeouts(60.0, 60.0)
+    for name in (
+        "phone.doctor.webhook_checks.ANSWER",
+        "phone.doctor.webhook_checks.EVENT",
+        "phone.load.caller.ANSWER",
+        "phone.platform.running.source.ANSWER",
+        "phone.platform.webhooks.queue.EVENT",
+    ):
+        monkeypatch.setattr(name, minute)
+    monkeypatch.setattr("phone.doctor.webhook_checks.SLOW_SECONDS", 60.0)
+    monkeypatch.setattr("phone.load.socket_talk.PATIENCE", 100.0)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -140,6 +141,24 @@ class TestRight:
             report = await place(application)
         assert report.ok, failure(report)
         assert application.handshakes[0].headers["Authorization"] == "Bearer abc.def"
+
+    async def test_a_machine_that_freezes_is_not_a_silent_application(self) -> None:
+        """The last frame comes back after a freeze of both, longer than an echo is waited for."""
+
+        async def freezes(connection: web.WebSocketResponse) -> None:
+            count = 0
+            async for message in connection:
+                if message.type == web.WSMsgType.BINARY:
+                    count += 1
+                    if count == 20:
+                        await asyncio.sleep(0.1)  # the caller has said everything
+                        time.sleep(0.8)  # noqa: ASYNC251 - this is the freeze
+                        await asyncio.sleep(0.02)  # it is not the first to go on
+                    await connection.send_bytes(message.data)
+
+        async with FakeApplication(freezes) as application:
+            report = await place(application)
+        assert report.sockets[0].alignment.lost == [], failure(report)
 
     async def test_delay_is_measured(self) -> None:
         """An echo that waits 100 ms is measured as 100 ms, and none of it is late."""

@@ -172,7 +172,7 @@ async def test_authorization() -> None:
         application._ncco = [application.connect(endpoint=key)]
         checks = await look(application)
     assert checks["authorization"].verdict == "ok"
-    assert checks["echo"].verdict == "ok"
+    assert checks["echo"].verdict == "ok", checks["echo"].seen
     async with FakeApplication() as application:
         application._ncco = [application.connect(endpoint=key)]
         checks = await look(application)

@@ -374,6 +374,7 @@ class TestLoad:
     async def test_a_slow_machine(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Frames that were never sent are this program's failure, and not lost."""
         monkeypatch.setattr("phone.load.wheel.FRAME_SECONDS", 0.2)
+        monkeypatch.setattr("phone.load.socket_talk.PATIENCE", 2.0)
         async with FakeApplication() as application:
             result = await load(application, events=False)
         assert result.failures == {

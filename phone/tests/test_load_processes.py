@@ -18,10 +18,10 @@ async def test_counts_add_up() -> None:
     """Two processes share the calls; progress covers both, twice a second."""
     lives: list[Live] = []
     async with FakeApplication() as application:
-        plan = LoadPlan(CallPlan(application.answer_url, seconds=1.2), 5, 0.1, processes=2)
+        plan = LoadPlan(CallPlan(application.answer_url, seconds=3), 5, 0.1, processes=2)
         result = await run_load(plan, on_live=lives.append)
     assert result.ok, result.as_dict()
-    assert (result.calls, result.sent, result.processes) == (5, 300, 2)
+    assert (result.calls, result.sent, result.processes) == (5, 750, 2)
     assert max(live.open for live in lives) >= 2
     assert max(live.sent for live in lives) > 0
 
@@ -53,12 +53,12 @@ async def test_one_is_killed() -> None:
             os.kill(killed[0], signal.SIGKILL)
 
     async with FakeApplication() as application:
-        plan = LoadPlan(CallPlan(application.answer_url, seconds=1.5), 4, 0, processes=2)
+        plan = LoadPlan(CallPlan(application.answer_url, seconds=3), 4, 0, processes=2)
         async with asyncio.timeout(60):
             result = await run_load(plan, on_live=kill_one)
     assert killed
     assert not result.ok
-    assert (result.calls, result.worked, result.sent, result.matched) == (4, 2, 150, 150)
+    assert (result.calls, result.worked, result.sent, result.matched) == (4, 2, 300, 300)
     (reason, count), *others = result.failures.items()
     assert "was killed by signal 9" in reason
     assert (count, others) == (2, [])

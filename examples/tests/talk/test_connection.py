@@ -29,7 +29,7 @@ async def test_a_model_that_is_down_is_given_up_in_time() -> None:
         taken.bind(("127.0.0.1", 0))  # bound, and not listening
         url = f"ws://127.0.0.1:{taken.getsockname()[1]}/v1/realtime"
         chosen = load(realtime_url=url, realtime_connect_seconds=0.7)
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(load().realtime_connect_seconds):  # which would be longer
             assert await cause_of(Connection(chosen, "a-call")) == "down"
 
 

@@ -188,15 +188,17 @@ class SocketLeg:
 
         """
         await self._outgoing.flushed()
-        last_sent = now()
-        while now() < last_sent + wait:
+        # Time is counted in steps: a machine that freezes is not an application that is silent.
+        waited = quiet = 0.0
+        while waited < wait and quiet <= ECHO_QUIET:
             if self._incoming.bytes >= self._outgoing.bytes and not self._buffer.waiting:
                 # Anything beyond an echo would follow on its heels.
                 await asyncio.sleep(2 * FRAME_SECONDS)
                 return
-            if now() > max(self._incoming.last_at, last_sent) + ECHO_QUIET:
-                return
+            last_at = self._incoming.last_at
             await asyncio.sleep(FRAME_SECONDS)
+            waited += FRAME_SECONDS
+            quiet = quiet + FRAME_SECONDS if self._incoming.last_at == last_at else 0.0
 
     async def close(self) -> None:
         """End the leg, in any state; takes a bounded time."""

@@ -20,6 +20,7 @@ from phone.platform.ncco.actions import WebSocket
 __all__ = ["SocketTalk"]
 
 PATIENCE = 2  # times a call's length that a machine which is too slow may take to send it
+QUIET_STEPS = 10
 FOREVER = 1e9  # s
 TOO_SLOW = "phone: this machine was too slow to send every frame in time"
 
@@ -96,11 +97,20 @@ async def _wait(waits: list[asyncio.Task[Any]], leg: LoadLeg, seconds: float) ->
     """Wait until a leg's echo is complete, its connection is closed, or time runs out."""
     latest = perf_counter() + PATIENCE * seconds + ECHO_QUIET
     while (left := latest - perf_counter()) > 0:
-        timeout = min(left, seconds if not leg.all_sent else ECHO_QUIET)
-        sent_before = leg.sent
-        done, _ = await asyncio.wait(waits, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
-        if done or (leg.all_sent and leg.sent == sent_before):
+        if leg.all_sent:
+            # In steps: a machine that freezes is not an application that is silent.
+            for _ in range(QUIET_STEPS):
+                if await _first_of(waits, ECHO_QUIET / QUIET_STEPS):
+                    return
             return
+        if await _first_of(waits, min(left, seconds)):
+            return
+
+
+async def _first_of(waits: list[asyncio.Task[Any]], seconds: float) -> bool:
+    """Return whether one of the tasks is done within some seconds."""
+    done, _ = await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    return bool(done)
 
 
 async def _drain(connection: FastConnection) -> None:
