@@ -149,6 +149,11 @@ class Settings(BaseSettings):
         return _secret(self.operator_token, self.operator_token_file)
 
     @property
+    def local_turns(self) -> bool:
+        """Whether the assistant's own detector ends turns."""
+        return self.assistant_turn_detection == "local"
+
+    @property
     def instructions(self) -> str:
         """What the model is told to be; "" leaves it to the model."""
         return _text(self.assistant_instructions_file)

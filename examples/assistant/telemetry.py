@@ -72,6 +72,10 @@ class Telemetry:
         self._transcripts = transcripts
         self._state: State | None = None
         self.turn = Turn(0)
+        self.onset = 0.0
+        """The call's second at which the latest interruption, or what may be one, began."""
+        self.speech_end: float | None = None
+        """The call's second at which the caller stopped to speak; None if that was told already."""
 
     def state(self, state: State) -> None:
         """Show the state with the live calls."""
@@ -92,11 +96,11 @@ class Telemetry:
             if turn.speech_end is not None:
                 RESPONSE.observe(max(0.0, at - turn.speech_end))
 
-    def interrupted(self, onset: float, silent: float, truncated_ms: int | None) -> None:
-        """The caller has interrupted."""
+    def interrupted(self, silent: float, truncated_ms: int | None) -> None:
+        """The caller has interrupted, and it was silent at this second of the call."""
         turn = self.turn
-        turn.onset, turn.silent, turn.truncated_ms = onset, silent, truncated_ms
-        SILENCE.observe(max(0.0, silent - onset))
+        turn.onset, turn.silent, turn.truncated_ms = self.onset, silent, truncated_ms
+        SILENCE.observe(max(0.0, silent - self.onset))
         self._tell("interrupted")
 
     def tokens(self, count: int | None) -> None:
@@ -104,6 +108,15 @@ class Telemetry:
         if count is not None:
             self.turn.tokens = (self.turn.tokens or 0) + count
             TOKENS.inc(count)
+
+    def take_speech_end(self) -> float:
+        """Return once when the caller stopped to speak: now, if only the server has heard it."""
+        end, self.speech_end = self.speech_end, None
+        return end or self._call.seconds
+
+    def unanswered(self) -> None:
+        """A turn, as the server heard it, was only a noise."""
+        TURNS.labels("noise").inc()
 
     def noise(self, at: float) -> None:
         """A noise was no turn."""

@@ -11,19 +11,9 @@ from collections import deque
 from dataclasses import dataclass
 from enum import Enum
 
-__all__ = [
-    "Cancel",
-    "Command",
-    "Commit",
-    "Create",
-    "Delete",
-    "Hold",
-    "Policy",
-    "Resume",
-    "State",
-    "Stop",
-    "Turns",
-]
+from .commands import Cancel, Command, Commit, Create, Delete, Hold, Resume, Stop
+
+__all__ = ["Policy", "State", "Turns"]
 
 TRUSTED_MS = 2000
 """Speech of this length, which no cough or breath has, is answered whatever the local detector
@@ -38,48 +28,6 @@ class State(Enum):
     RESPONDING = "responding"
     PAUSED = "paused"
     INTERRUPTED = "interrupted"
-
-
-@dataclass(frozen=True)
-class Hold:
-    """Be silent, and keep what was not heard."""
-
-
-@dataclass(frozen=True)
-class Resume:
-    """Go on where it was held."""
-
-
-@dataclass(frozen=True)
-class Stop:
-    """Be silent, and truncate at what was heard."""
-
-
-@dataclass(frozen=True)
-class Cancel:
-    """Cancel a response of the model."""
-
-    response_id: str
-
-
-@dataclass(frozen=True)
-class Create:
-    """Ask for a response."""
-
-
-@dataclass(frozen=True)
-class Commit:
-    """End the caller's turn."""
-
-
-@dataclass(frozen=True)
-class Delete:
-    """Take a noise out of the conversation."""
-
-    item_id: str
-
-
-Command = Hold | Resume | Stop | Cancel | Create | Commit | Delete
 
 
 @dataclass(frozen=True)

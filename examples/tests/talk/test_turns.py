@@ -2,18 +2,8 @@
 
 from __future__ import annotations
 
-from assistant.turns import (
-    Cancel,
-    Commit,
-    Create,
-    Delete,
-    Hold,
-    Policy,
-    Resume,
-    State,
-    Stop,
-    Turns,
-)
+from assistant.commands import Cancel, Commit, Create, Delete, Hold, Resume, Stop
+from assistant.turns import Policy, State, Turns
 
 
 def said(turns: Turns, item: str = "u1") -> list[object]:
