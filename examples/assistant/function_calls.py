@@ -11,7 +11,7 @@ from echo_service.logs import get_logger
 
 from . import protocol
 from .bridge import Bridge
-from .tools import HANG_UP, Tools
+from .tools import HANG_UP, ToolError, Tools
 
 __all__ = ["FunctionCalls"]
 
@@ -63,12 +63,11 @@ class FunctionCalls:
             output, error = await self._tools.call(event.name, event.arguments)
         else:
             output, error = '{"error": "not called: the caller interrupted"}', None
-        logger.info(
-            "function",
-            call=self._call.id,
-            name=event.name,
-            error=f"{type(error).__name__}: {error}" if error else None,
-        )
+        if error is None or isinstance(error, ToolError):
+            logger.info("function", call=self._call.id, name=event.name, error=error and str(error))
+        else:
+            # It is the user's own, who needs to see where it failed.
+            logger.error("function", call=self._call.id, name=event.name, exc_info=error)
         async with self._executor.lock:
             self._connection.send(protocol.function_output(event.call_id, output))
             goodbye = takes and event.name == HANG_UP

@@ -111,7 +111,7 @@ class Tools:
         """Return the descriptions that a session is given."""
         return [tool.describe() for tool in self._tools.values()]
 
-    async def call(self, name: str, arguments: str) -> tuple[str, Exception | None]:
+    async def call(self, name: str, arguments: str) -> tuple[str, BaseException | None]:
         """Call a function by name.
 
         Returns:
@@ -122,12 +122,13 @@ class Tools:
         try:
             if tool is None:
                 raise ToolError(f"there is no function {name!r}; there is {', '.join(self._tools)}")
-            async with asyncio.timeout(self._seconds):
+            async with asyncio.timeout(self._seconds) as deadline:
                 return await tool.call(arguments), None
-        except TimeoutError:
-            late = ToolError(f"it took more than {self._seconds:g} s")
-            return json.dumps({"error": str(late)}), late
-        except Exception as error:  # whatever a user's own function raises
+        # Whatever a user's own function raises: a timeout of its own, or sys.exit, which would
+        # end the service.
+        except (Exception, SystemExit) as error:
+            if isinstance(error, TimeoutError) and deadline.expired():
+                error = ToolError(f"it took more than {self._seconds:g} s")
             said = (
                 str(error) if isinstance(error, ToolError) else f"{type(error).__name__}: {error}"
             )

@@ -32,6 +32,10 @@ __all__ = [
 ]
 
 
+LONGEST_MS = 1e9
+"""Milliseconds beyond which nothing happens: eleven days."""
+
+
 class ProtocolError(ValueError):
     """A message that is none of the protocol; says what was seen."""
 
@@ -196,35 +200,44 @@ def _event(kind: str, body: Any) -> ServerEvent:
     match kind.replace("response.audio", "response.output_audio"):
         case "response.output_audio.delta":
             data = base64.b64decode(body["delta"], validate=True)
-            return Audio(body["response_id"], body["item_id"], data)
+            return Audio(_text(body, "response_id"), _text(body, "item_id"), data)
         case "response.output_audio.done":
-            return AudioDone(body["response_id"], body["item_id"])
+            return AudioDone(_text(body, "response_id"), _text(body, "item_id"))
         case "response.output_audio_transcript.done":
-            return Spoken(body["response_id"], body["item_id"], str(body["transcript"]))
+            said = _text(body, "transcript", "")
+            return Spoken(_text(body, "response_id"), _text(body, "item_id"), said)
         case "session.created" | "session.updated":
             return SessionReady(updated=kind == "session.updated")
         case "input_audio_buffer.speech_started":
-            return SpeechStarted(int(body["audio_start_ms"]), body.get("item_id", ""))
+            return SpeechStarted(_ms(body, "audio_start_ms"), _text(body, "item_id", ""))
         case "input_audio_buffer.speech_stopped":
-            return SpeechStopped(int(body["audio_end_ms"]), body.get("item_id", ""))
+            return SpeechStopped(_ms(body, "audio_end_ms"), _text(body, "item_id", ""))
         case "input_audio_buffer.committed":
-            return Committed(body["item_id"])
+            return Committed(_text(body, "item_id"))
         case "conversation.item.input_audio_transcription.completed":
-            return Transcribed(body["item_id"], str(body["transcript"]))
+            return Transcribed(_text(body, "item_id"), _text(body, "transcript", ""))
         case "response.created":
-            return ResponseCreated(body["response"]["id"])
+            return ResponseCreated(_text(body["response"], "id"))
         case "response.done":
             response = body["response"]
             details = response.get("status_details") or {}
             error = details.get("error") or {}
             reason = error.get("code") or details.get("reason") or ""
             tokens = (response.get("usage") or {}).get("total_tokens")
-            return ResponseDone(response["id"], str(response["status"]), str(reason), tokens)
+            if not isinstance(tokens, int) or tokens < 0:
+                tokens = None  # a figure for the log only
+            return ResponseDone(
+                _text(response, "id"), _text(response, "status"), str(reason), tokens
+            )
         case "response.function_call_arguments.done":
-            name = str(body.get("name", ""))
-            return FunctionCall(body["response_id"], body["call_id"], name, str(body["arguments"]))
+            return FunctionCall(
+                _text(body, "response_id"),
+                _text(body, "call_id"),
+                _text(body, "name", ""),
+                _text(body, "arguments", ""),
+            )
         case "conversation.item.truncated":
-            return Truncated(body["item_id"], int(body["audio_end_ms"]))
+            return Truncated(_text(body, "item_id"), _ms(body, "audio_end_ms"))
         case "error":
             error = body["error"]
             return ServerError(
@@ -233,3 +246,20 @@ def _event(kind: str, body: Any) -> ServerEvent:
                 str(error.get("event_id") or ""),
             )
     return Other(kind)
+
+
+def _text(body: Any, name: str, default: str | None = None) -> str:
+    """Return a field; *default*, if there is one, stands for none and null."""
+    value = body[name] if default is None else body.get(name)
+    if value is None and default is not None:
+        return default
+    if not isinstance(value, str):
+        raise TypeError(f"{name} is no text")
+    return value
+
+
+def _ms(body: Any, name: str) -> int:
+    value = body[name]
+    if not isinstance(value, int | float) or not abs(value) <= LONGEST_MS:
+        raise ValueError(f"{name} is no time within a session")
+    return int(value)

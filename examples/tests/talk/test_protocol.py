@@ -119,6 +119,55 @@ def test_what_is_none_of_it_is_an_error_of_its_own(text: str | bytes) -> None:
         protocol.parse(text)
 
 
+GOOD: dict[str, dict[str, Any]] = {
+    "response.output_audio.delta": {"response_id": "r", "item_id": "i", "delta": "AAE="},
+    "response.output_audio.done": {"response_id": "r", "item_id": "i"},
+    "response.output_audio_transcript.done": {"response_id": "r", "item_id": "i"}
+    | {"transcript": "t"},
+    "input_audio_buffer.speech_started": {"audio_start_ms": 1, "item_id": "i"},
+    "input_audio_buffer.speech_stopped": {"audio_end_ms": 1, "item_id": "i"},
+    "input_audio_buffer.committed": {"item_id": "i"},
+    "conversation.item.input_audio_transcription.completed": {"item_id": "i", "transcript": "t"},
+    "response.created": {"response": {"id": "r"}},
+    "response.done": {"response": {"id": "r", "status": "completed", "usage": {}}},
+    "response.function_call_arguments.done": {"response_id": "r", "call_id": "c"}
+    | {"name": "n", "arguments": "{}"},
+    "conversation.item.truncated": {"item_id": "i", "audio_end_ms": 1},
+    "error": {"error": {"code": "c", "message": "m", "event_id": "e"}},
+}
+HOSTILE: list[Any] = [
+    None,
+    True,
+    -1,
+    1e999,
+    float("nan"),
+    10**400,
+    "x" * 5,
+    [],
+    [[]],
+    {},
+    {"id": []},
+]
+
+
+@pytest.mark.parametrize("kind", GOOD)
+def test_no_field_has_another_type_than_promised(kind: str) -> None:
+    """Whatever stands in a field: an error of its own, or an event of plain texts and numbers."""
+    assert not isinstance(protocol.parse(json.dumps({"type": kind} | GOOD[kind])), protocol.Other)
+    for name, value in GOOD[kind].items():
+        inner: list[Any] = []
+        if isinstance(value, dict):
+            inner += [{**value, key: bad} for key in value for bad in HOSTILE]
+            inner.append({**value, "usage": {"total_tokens": []}, "status_details": {"error": []}})
+        for bad in [*HOSTILE, *inner]:
+            try:
+                event = protocol.parse(json.dumps({"type": kind} | GOOD[kind] | {name: bad}))
+            except protocol.ProtocolError:
+                continue
+            for seen in vars(event).values():
+                assert isinstance(seen, str | bytes | int | None), (name, bad)
+
+
 def test_what_is_new_is_passed_over() -> None:
     """An event of a later version is no error."""
     assert protocol.parse('{"type": "of.the.future"}') == protocol.Other("of.the.future")

@@ -66,6 +66,28 @@ async def test_a_slow_function_is_given_up() -> None:
     assert error is not None
 
 
+async def leave() -> None:
+    """Leave."""
+    raise SystemExit(3)
+
+
+async def own_timeout() -> None:
+    """Fail in a timeout that is not the assistant's."""
+    raise TimeoutError("the shop's database")
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [("leave", "SystemExit: 3"), ("own_timeout", "TimeoutError: the shop's database")],
+)
+async def test_whatever_a_function_raises_is_told(name: str, told: str) -> None:
+    """Nothing of it ends the service, or is taken for something else."""
+    tools = load(settings(assistant_tools=f"talk.test_tools:{name}"))("a-call")
+    output, error = await tools.call(name, "")
+    assert json.loads(output)["error"] == told
+    assert error is not None
+
+
 @pytest.mark.parametrize(
     ("places", "told"),
     [
