@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator
 from typing import Literal
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
+from echo_service.logs import get_logger
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import (
     ConnectionClosed,
@@ -27,6 +28,8 @@ from websockets.exceptions import (
 from .settings import Settings
 
 __all__ = ["Cause", "Connection", "ModelError"]
+
+logger = get_logger(__name__)
 
 Cause = Literal["down", "key", "limit", "session ended", "refused", "stalled"]
 
@@ -107,6 +110,10 @@ class Connection:
                         failed = error
                         if error.cause != "down":
                             raise
+                        if pause == FIRST_PAUSE:
+                            logger.warning(
+                                "model_unreachable", call=self._call_id, message=f"{error}"
+                            )
                     await asyncio.sleep(pause)
                     pause *= 2
         except TimeoutError:
@@ -116,6 +123,8 @@ class Connection:
         """End the session."""
         if self._socket is None:
             return
+        if self.dropped:
+            logger.warning("model_slow", call=self._call_id, dropped=self.dropped)
         try:
             async with asyncio.timeout(2 * CLOSE_SECONDS):
                 await self._socket.close()
@@ -183,8 +192,9 @@ class Connection:
 
     @property
     def _host(self) -> str:
-        # Without a query, where some servers have their keys.
-        return urlsplit(self._settings.realtime_url)._replace(query="").geturl()
+        # Without query and user, where some servers have their keys.
+        parts = urlsplit(self._settings.realtime_url)
+        return parts._replace(query="", netloc=parts.netloc.rpartition("@")[2]).geturl()
 
     @property
     def _url(self) -> str:
@@ -244,8 +254,9 @@ class Connection:
         return ModelError("refused", f"{seen}: see REALTIME_URL and REALTIME_MODEL")
 
     def _ended(self, error: ConnectionClosed) -> ModelError:
-        code = error.rcvd.code if error.rcvd else 1006
-        reason = error.rcvd.reason if error.rcvd else "without a word"
+        if error.rcvd is None:
+            return ModelError("down", f"the connection to {self._host} broke; does it still run?")
+        code, reason = error.rcvd.code, error.rcvd.reason
         seen = f"{self._host} closed with {code}: {reason or 'no reason given'}"
         # RFC 6455, 7.4.1. OpenAI ends a session of 60 minutes with 1001; 1008 is a limit at other
         # servers; 4000 is the end of the beta shape.

@@ -129,8 +129,6 @@ class Conversation:
             self._playout.close()
             self._telemetry.end()
             await self._connection.close()
-            if self._connection.dropped:
-                logger.warning("model_slow", call=self._call.id, dropped=self._connection.dropped)
 
     async def _begin(self) -> None:
         detection = self._settings.assistant_turn_detection

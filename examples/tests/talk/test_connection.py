@@ -23,14 +23,16 @@ async def cause_of(connection: Connection) -> Cause:
     return caught.value.cause
 
 
-async def test_a_model_that_is_down_is_given_up_in_time() -> None:
-    """After some attempts, within the setting's seconds."""
+async def test_a_model_that_is_down_is_given_up_in_time(caplog: pytest.LogCaptureFixture) -> None:
+    """After some attempts, within the setting's seconds; the log says so once, at the first."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound, and not listening
         url = f"ws://127.0.0.1:{taken.getsockname()[1]}/v1/realtime"
         chosen = load(realtime_url=url, realtime_connect_seconds=0.7)
         async with asyncio.timeout(load().realtime_connect_seconds):  # which would be longer
             assert await cause_of(Connection(chosen, "a-call")) == "down"
+    (line,) = caplog.messages
+    assert "model_unreachable" in line
 
 
 async def test_a_model_that_comes_up_is_reached() -> None:
@@ -68,7 +70,7 @@ async def test_a_full_model_says_so() -> None:
 
 async def test_no_key_is_in_an_error() -> None:
     """Nor one that stands in the URL."""
-    url = "ws://127.0.0.1:1/v1/realtime?key=sk-secret"
+    url = "ws://user:sk-word@127.0.0.1:1/v1/realtime?key=sk-secret"
     connection = Connection(
         load(realtime_url=url, realtime_api_key="sk-other", realtime_connect_seconds=0.2), "c"
     )

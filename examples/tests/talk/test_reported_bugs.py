@@ -1,5 +1,21 @@
 """Calls in which the model misbehaves, or which others' bridges are reported to get wrong.
 
+What is reported, and the tests of it here, where no other file is named:
+
+1. The model is truncated beyond what it has sent: each_item_is_truncated_at_its_own_position,
+   the_way_to_the_platform_does_not_matter; test_position, test_playout.
+2. It takes for heard what was not: truncated_at_what_was_heard,
+   what_was_not_heard_at_all_is_deleted.
+3. It talks on: what_is_still_buffered_is_stopped; test_measured.
+4. It speaks twice: a_server_that_answers_by_itself_is_heard_once,
+   functions_are_answered_by_one_response.
+5. A response is asked for while one is active: a_rude_model_is_not_heard; test_turns.
+6. Its own echo or a noise interrupts it: its_own_echo_does_not_interrupt_it; test_measured.
+7. First words are lost: the_first_words_are_not_lost (the caller's),
+   the_goodbye_is_heard_before_the_call_ends (its own).
+8. It greets again: other_settings. It says again what was truncated needlessly:
+   nothing_is_truncated_needlessly.
+
 All calls are made at once, against one service; each test then looks at one of them.
 """
 
@@ -482,9 +498,12 @@ def test_each_turn_is_logged_without_its_words(outcomes: dict[str, Outcome]) -> 
 
 
 def test_other_settings(model: Callable[..., FakeModel], serve: Callable[..., str]) -> None:
-    """Turns by the local detector, a greeting that the model says, and no marks."""
+    """Turns by the local detector, no marks, and a greeting that the model says.
+
+    It says it once, though the server sends `session.updated` again.
+    """
     greeting = SOUNDS.parent / "greeting.txt"
-    fake = model("parrot")
+    fake = model("parrot", "--fault", "garbage")
     url = serve(
         fake,
         ASSISTANT_TURN_DETECTION="local",
