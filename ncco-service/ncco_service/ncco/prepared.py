@@ -1,7 +1,7 @@
-"""A template's text, prepared: checked once for all calls of a kind, then only filled.
+"""Cache of filled templates: calls of the same form share one check, and a text with gaps.
 
-What the platform refuses depends on the kind and the length of a caller's number or a call's id,
-not on its digits: so calls whose values differ in nothing else share one check, and one text.
+What the platform refuses depends on the form and the length of a caller's number or a call's id,
+not on its digits. So calls that differ in nothing else share a text, which is checked once.
 """
 
 import json
@@ -101,7 +101,7 @@ class PreparedAnswer:
 
 
 def _kind(values: Mapping[str, str]) -> tuple[object, ...] | None:
-    """Return what calls have in common whose documents are alike; None for one of its own kind."""
+    """Return the cache's key for a call's document; None if it cannot be shared."""
     lengths = []
     for name, kind in _KINDS.items():
         value = values[name]
