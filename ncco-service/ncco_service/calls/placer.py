@@ -7,8 +7,9 @@ from urllib.parse import urlencode
 
 from ncco_service.calls.bodies import Addresses
 from ncco_service.calls.call import CallBook, OutboundCall
-from ncco_service.calls.dispatcher import PATIENCE_SECONDS, Dispatcher, Placement
+from ncco_service.calls.dispatcher import PATIENCE_SECONDS, Dispatcher
 from ncco_service.calls.order import CallOrder
+from ncco_service.calls.placement import Placement
 from ncco_service.calls.voice_api import Call, VoiceApi
 from ncco_service.http.errors import Problem
 from ncco_service.ncco import TemplateError
