@@ -33,6 +33,7 @@ def main() -> None:
         print(error, file=sys.stderr)
         sys.exit(EX_CONFIG)
     if options.name == "point-application":
+        logs.configure(settings.log_level, settings.log_format, sys.stderr)
         sys.exit(point_application(settings, dry_run=options.dry_run))
     listeners = [("HOST", settings.host, "PORT", settings.port)]
     if settings.vonage_private_key:

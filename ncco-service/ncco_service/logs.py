@@ -12,7 +12,7 @@ import re
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
 from structlog.typing import EventDict, Processor
@@ -26,18 +26,19 @@ _PLAIN = re.compile(r"[!#-<>-\[\]-~]+")  # printable ASCII without blank, quote,
 _DIGIT_BEFORE_THE_LAST_TWO = re.compile(r"[0-9](?=(?:[^0-9]*[0-9]){2})")
 
 
-def configure(level: str, log_format: str) -> None:
-    """Send what this process logs to standard output.
+def configure(level: str, log_format: str, stream: TextIO | None = None) -> None:
+    """Send what this process logs to a stream.
 
     Args:
         level: debug, info, warning or error.
         log_format: logfmt, json or console.
+        stream: standard output by default; other libraries' records always go there.
 
     """
     structlog.configure(
         processors=_processors(log_format),
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(sys.stdout),
+        logger_factory=structlog.WriteLoggerFactory(stream or sys.stdout),
         cache_logger_on_first_use=True,
     )
     logging.config.dictConfig(stdlib_configuration(level, log_format))

@@ -344,10 +344,26 @@ def test_the_command(api: FakeApi, arguments: list[str]) -> None:
     assert done.returncode == 0, done.stderr
     place = "capabilities.voice.webhooks.answer_url.address"
     assert done.stdout.splitlines()[:2] == [
-        f"- {place}: https://old.example.com/webhooks/answer",
-        f"+ {place}: {HERE}/webhooks/answer",
+        f'- {place}: "https://old.example.com/webhooks/answer"',
+        f'+ {place}: "{HERE}/webhooks/answer"',
     ]
     assert api.document == (DOCUMENT if arguments else expected())
+
+
+def test_the_commands_output_is_the_difference(agent: Any, api: FakeApi) -> None:
+    """What the tunnel's agent told is on standard error; what is no text is shown as it is."""
+    endpoint = {"url": HERE, "upstream": {"url": "http://gateway:8080"}}
+    agent.pages["/api/endpoints"] = (200, {"endpoints": [endpoint]})
+    document = api.document
+    document["capabilities"]["voice"]["webhooks"]["answer_url"]["address"] = "a\x1b[31m\nb"
+    api.stored = json.dumps(document).encode()
+    settings = environ(api, PUBLIC_URL="", NGROK_API_URL=agent.url)
+    done = command(settings, "--dry-run")
+    assert done.returncode == 0, done.stderr
+    first, *_, last = done.stdout.splitlines()
+    assert first.endswith(r'answer_url.address: "a\u001b[31m\nb"')
+    assert last == "Nothing was written (--dry-run)."
+    assert f"INFO tunnel socket={HERE}" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -393,7 +409,7 @@ def test_the_command_says_what_it_knows(
     assert seen in done.stderr
     assert "again" not in done.stderr.replace("read again", "")
     if ending is None:
-        assert f"+ capabilities.voice.webhooks.event_url.address: {HERE}" in done.stdout
+        assert f'+ capabilities.voice.webhooks.event_url.address: "{HERE}' in done.stdout
     else:
         assert done.stdout.rstrip().rpartition("\n")[2] == ending
 

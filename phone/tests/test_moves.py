@@ -89,7 +89,8 @@ async def test_a_call_goes_on(code: int | None) -> None:
     assert (move.close_code, move.attempts, move.same_call) == (code or 1006, 1, True)
     assert move.gap_ms is not None
     assert 0 < move.gap_ms < 1000
-    assert f"the caller heard nothing for {move.gap_ms:.0f} ms" in summary(report)
+    told_gap = f"the caller heard nothing for {move.gap_ms:.0f} ms"
+    assert f"a socket of the same call after {code or 1006}; {told_gap}" in summary(report)
     (told,) = report.as_dict()["moves"]
     assert told["gap_ms"] == round(move.gap_ms, 2)
     assert application.statuses("ws") == [

@@ -1,5 +1,6 @@
 """`python -m ncco_service point-application`: point the Vonage application here, once."""
 
+import json
 import sys
 from collections.abc import Iterable
 
@@ -47,8 +48,8 @@ def _show(changes: Iterable[Change]) -> None:
     for change in changes:
         place = f"capabilities.voice.webhooks.{change.webhook}.{change.field}"
         if change.old is not None:
-            print(f"- {place}: {change.old}")
-        print(f"+ {place}: {change.new}")
+            print(f"- {place}: {json.dumps(change.old)}")
+        print(f"+ {place}: {json.dumps(change.new)}")
 
 
 def _ending(changes: int, dry_run: bool) -> str:

@@ -20,8 +20,10 @@ def summary(report: CallReport) -> str:
         lines += _socket(socket)
     for move in report.moves:
         gap = "an unknown time" if move.gap_ms is None else f"{move.gap_ms:.0f} ms"
+        call = "the same call" if move.same_call else "another call"
         lines.append(
-            f"Moved   to another socket after {move.close_code}; the caller heard nothing for {gap}"
+            f"Moved   to a socket of {call} after {move.close_code}; "
+            f"the caller heard nothing for {gap}"
         )
     if report.events:
         taken = sum(1 for posted in report.events if not posted.seen and posted.url)
