@@ -41,10 +41,10 @@ def trace(
     return leg
 
 
-def judged(leg: LegTrace, expect: Expect = "audio") -> list[Problem]:
+def judged(leg: LegTrace, expect: Expect = "audio", *, moved: bool = False) -> list[Problem]:
     """Return what is said of a leg."""
     alignment = align(leg.sent, leg.sent_at, leg.received, leg.received_at, leg.rate)
-    return list(judge(leg, alignment, expect))
+    return list(judge(leg, alignment, expect, moved=moved))
 
 
 @pytest.mark.parametrize(
@@ -126,6 +126,7 @@ def test_closed_before_the_end_was_played() -> None:
     assert problem.severity == "warning"
     assert "before its last 1.8 s of sound were played" in problem.seen
     assert "await playing.wait()" in problem.advice
+    assert judged(leg, moved=True) == [], "it is in the gap of the move"
     paced = trace([FRAME] * 100, ended_by="application", heard_until=1.99)
     assert judged(paced) == []
 

@@ -31,8 +31,9 @@ def judge(
         moved: whether the call went on with another socket.
 
     """
-    if not moved:
+    if not moved:  # a move's gap is told by itself
         yield from _ending(trace, expect)
+        yield from _unplayed(trace)
     yield from _files(trace)
     yield from _json(trace)
     yield from _sizes(trace)
@@ -133,6 +134,9 @@ def _buffer(trace: LegTrace) -> Iterator[Problem]:
             "does with more is not published",
             "warning",
         )
+
+
+def _unplayed(trace: LegTrace) -> Iterator[Problem]:
     if trace.ended_by == "application" and trace.playback.unplayed > UNPLAYED_FRAMES:
         seconds = trace.playback.unplayed * FRAME_MS / 1000
         yield Problem(
