@@ -107,7 +107,8 @@ class EchoService:
             process_request=self._handshakes.request,
             process_response=self._handshakes.response,
             server_header=None,
-            open_timeout=settings.handshake_seconds,
+            # HANDSHAKE_SECONDS is up to the reaper: one timer instead of one for each connection.
+            open_timeout=None,
             ping_interval=settings.ping_interval or None,
             # A peer that answers no pings may still send audio: silence is what ends a call.
             ping_timeout=None,
@@ -204,7 +205,8 @@ class EchoService:
         known: dict[str, Any] = {"options": options, "events": self.registry}
         if settings.echo_engine == "auto" and private_api.problem is None:
             queue = FairQueue(asyncio.get_running_loop())
-            return functools.partial(FastConnection, fair_queue=queue, **known)
+            accept = self._handshakes.accept
+            return functools.partial(FastConnection, fair_queue=queue, accept=accept, **known)
         if settings.echo_engine == "auto":
             logger.warning(
                 "fast_path_unavailable",

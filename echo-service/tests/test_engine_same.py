@@ -82,6 +82,7 @@ class Server:
     """What a connection needs of the library's server."""
 
     def __init__(self) -> None:
+        self.all_connections: set[ServerConnection] = set()
         self.handler_tasks: set[asyncio.Task[None]] = set()
 
     async def handler(self, connection: ServerConnection) -> None:

@@ -87,7 +87,8 @@ async def test_who_hangs_up_behind_the_request_takes_no_place(start: Start, behi
 async def test_call_length(start: Start) -> None:
     """A call of MAX_CALL_SECONDS goes on; a longer one is closed with 4000."""
     # Were it not for its length, it would be given up as silent.
-    async with start(max_call_seconds=100, silence_seconds=1000) as service:
+    # Were there pings, the peer would read them for its echo.
+    async with start(max_call_seconds=100, silence_seconds=1000, ping_interval=0) as service:
         async with Peer.connect(service.port) as peer:
             await echoed(peer)
             opened = next(iter(service.registry.calls.values())).opened_at
@@ -101,7 +102,8 @@ async def test_call_length(start: Start) -> None:
 
 async def test_silence(start: Start) -> None:
     """A peer that says nothing for SILENCE_SECONDS is given up with 4002; a pong is enough."""
-    async with start(silence_seconds=60) as service, Peer.connect(service.port) as peer:
+    settings = {"silence_seconds": 60, "ping_interval": 0}
+    async with start(**settings) as service, Peer.connect(service.port) as peer:
         for _ in range(4):
             await echoed(peer)
         heard = now()

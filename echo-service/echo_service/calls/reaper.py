@@ -1,4 +1,4 @@
-"""Reaper: ends calls that are silent, slow to read, too long, or not answering a close."""
+"""Reaper: ends what is silent, slow to read, too long, or not answering; pings the others."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Reaper:
             self.sweep(asyncio.get_running_loop().time())
 
     def sweep(self, now: float) -> None:
-        """End every connection that has exceeded a limit.
+        """End every connection that has exceeded a limit; ping those whose ping is due.
 
         Args:
             now: seconds on the event loop's clock.
@@ -67,10 +67,13 @@ class Reaper:
         elif connection.state is State.CLOSING:
             connection.abort_at = now + self._close_seconds
         elif call is None:
-            pass  # The handshake has a time limit of its own.
+            if now - connection.opened_at > settings.handshake_seconds:
+                connection.abort()
         elif blocked_since is not None and now - blocked_since > settings.slow_reader_seconds:
             connection.end_call(protocol.SLOW_READER, "reads too slowly", "slow_reader")
         elif now - connection.last_received > settings.silence_seconds:
             connection.end_call(protocol.SILENT, "nothing received", "silent")
         elif now - call.opened_at > settings.max_call_seconds:
             connection.end_call(protocol.TOO_LONG, "the call is too long", "too_long")
+        elif now >= connection.ping_at:
+            connection.ping_now()

@@ -17,7 +17,6 @@ from typing import Any, TextIO
 
 import structlog
 from structlog.stdlib import BoundLogger
-from structlog.typing import EventDict, WrappedLogger
 
 __all__ = ["FORMATS", "get_logger", "set_up"]
 
@@ -25,6 +24,14 @@ FORMATS = ("logfmt", "json", "console")  # formats of a log line
 MAX_VALUE_CHARACTERS = 200  # of a value; longer ones are cut
 MAX_ADVICE_CHARACTERS = 2000  # of a text of this service's own
 ADVICE = {"message", "hint", "advice"}  # fields with such a text
+_LEVELS = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+    "exception": logging.ERROR,
+    "critical": logging.CRITICAL,
+}
 _PLAIN = re.compile(r"[!#-<>-\[\]-~]+")  # printable ASCII without blank, quote, = and backslash
 
 
@@ -38,10 +45,7 @@ def get_logger(name: str) -> BoundLogger:
 
     """
     logger: BoundLogger = structlog.wrap_logger(
-        logging.getLogger(name),
-        processors=[structlog.stdlib.filter_by_level, _as_message],
-        wrapper_class=BoundLogger,
-        cache_logger_on_first_use=True,
+        logging.getLogger(name), wrapper_class=_Logger, cache_logger_on_first_use=True
     )
     return logger
 
@@ -69,12 +73,23 @@ def set_up(level: str, log_format: str = "logfmt", stream: TextIO | None = None)
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
+class _Logger(BoundLogger):
+    """A logger whose event is the message of a record of the standard library.
+
+    structlog's processors and the library's own way to a record take longer than to write a line.
+    """
+
+    def _proxy_to_logger(
+        self, method_name: str, event: str | None = None, *_: object, **fields: object
+    ) -> None:
+        logger: logging.Logger = self._logger
+        level = _LEVELS[method_name]
+        if logger.isEnabledFor(level):
+            message = {"event": event, **self._context, **fields}
+            logger.handle(logging.LogRecord(logger.name, level, "", 0, message, (), None))
+
+
 Fields = Mapping[str, Any]
-
-
-def _as_message(_: WrappedLogger, __: str, event: EventDict) -> tuple[tuple[EventDict], EventDict]:
-    """Make an event the message of a record of the standard library; `_Formatter` writes it."""
-    return (event,), {}
 
 
 class _Formatter(logging.Formatter):
@@ -124,8 +139,11 @@ def _fields(record: logging.LogRecord, event: Mapping[str, Any]) -> dict[str, An
         "event": "",
     }
     for name, value in event.items():
-        if value is not None and name != "exc_info":
+        if isinstance(value, int):
+            fields[name] = value
+        elif value is not None:
             fields[name] = _shortened(name, value)
+    fields.pop("exc_info", None)
     error = event.get("exc_info")
     if isinstance(error, tuple):
         error = error[1]
@@ -147,8 +165,6 @@ def _exception(error: BaseException) -> dict[str, str | None]:
 
 
 def _shortened(name: str, value: object) -> object:
-    if isinstance(value, bool | int):
-        return value
     if isinstance(value, float):
         return round(value, 3)
     text = str(value)

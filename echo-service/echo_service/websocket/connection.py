@@ -6,6 +6,7 @@ It relies on what `websockets` documents and on asyncio's protocol callbacks, no
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -89,6 +90,7 @@ class CallConnection(ServerConnection):
         "address",
         "call",
         "opened_at",
+        "ping_at",
         "proved_call_id",
         "refusal",
         "write_blocked_since",
@@ -116,6 +118,8 @@ class CallConnection(ServerConnection):
         """When the write buffer filled up, on the event loop's clock; None if it is not full."""
         self.abort_at: float | None = None
         """When a connection that we are closing is aborted, on the event loop's clock."""
+        self.ping_at = math.inf
+        """When the next ping is due, on the event loop's clock; here the library sends them."""
         self.opened_at = self._last_received = self.loop.time()
         """When the TCP connection came, on the event loop's clock."""
         self._request_bytes = 0
@@ -152,6 +156,9 @@ class CallConnection(ServerConnection):
         """End the connection at once, without a close frame."""
         self.transport.abort()
 
+    def ping_now(self) -> None:
+        """Send a ping, if that needs no waiting."""
+
     def send_now(self, audio: bytes) -> bool:
         """Write one binary message if that needs no waiting; return whether it was written."""
         return False
@@ -183,6 +190,10 @@ class CallConnection(ServerConnection):
         finally:
             events.ended(self)
 
+    def _begin(self, transport: asyncio.BaseTransport) -> None:
+        """Wait for the handshake."""
+        super().connection_made(transport)
+
     def _forget_handshake(self) -> None:
         """Release the headers of request and response: 2 KiB or more for hours."""
         self.request, self.response = _NO_REQUEST, None
@@ -198,7 +209,7 @@ class CallConnection(ServerConnection):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Report a new connection."""
-        super().connection_made(transport)
+        self._begin(transport)
         peer = transport.get_extra_info("peername")
         self.address = str(peer[0]) if peer else ""
         self._events.opened(self)

@@ -1,21 +1,24 @@
 """A connection on the fast path: audio goes back, or to its handler, in the connection's callback.
 
-The library does the handshake, the control frames, fragments, text, limits and the close. Here,
-complete, final binary frames are unmasked and written back at once, all frames of a read in one
-write, or given to the call's handler; a read that is one frame like the one before takes a
-shortcut. The same bytes go out as from the library alone, fed frame by frame, with one exception:
-see `_on_frame`.
+The library does the control frames, fragments, limits and the close, and handshakes that are not
+plain (see `opening`). Here, complete, final binary frames are unmasked and written back at once,
+all frames of a read in one write, or given to the call's handler; a read that is one frame like
+the one before takes a shortcut. The same bytes go out as from the library alone, fed frame by
+frame, with one exception: see `_on_frame`.
 
 Incomplete frames are held here, so that the library is always between two frames.
 """
 
 from __future__ import annotations
 
+import asyncio
+import math
 from collections.abc import Callable
 from typing import Any
 
 from websockets.asyncio.server import Server, ServerConnection
 from websockets.frames import CLOSE, DATA_OPCODES, CloseCode, Frame
+from websockets.http11 import Response
 from websockets.protocol import OPEN, Event
 from websockets.server import ServerProtocol
 
@@ -23,8 +26,27 @@ from ..call import Call, CallStats
 from .connection import CallConnection
 from .fair_queue import FairQueue
 from .fragments import Fragments, TooManyFragments
-from .frame_layout import BINARY, MASKED, MAX_SIZE, FrameLayout, frame_layout, frame_length
-from .private_api import apply_mask, drop_fragments, fragmented, hook_frames, room_left
+from .frame_layout import (
+    BINARY,
+    MASKED,
+    MAX_SIZE,
+    TEXT,
+    FrameLayout,
+    frame_layout,
+    frame_length,
+    head_length,
+)
+from .opening import Opening, accepting, plain_opening
+from .private_api import (
+    apply_mask,
+    drop_fragments,
+    fragmented,
+    hook_frames,
+    open_protocol,
+    room_left,
+    set_transport,
+    start_handler,
+)
 
 __all__ = ["FastConnection"]
 
@@ -32,16 +54,22 @@ TURN = 256  # work of one turn, in frames of the fast path: some 0.3 ms
 SLOW_FRAME = 16  # what a frame that the library takes counts for in a turn
 NEVER = -1  # a length that no read has
 
+Accept = Callable[[CallConnection, Opening], Response | None]
+
 
 class FastConnection(CallConnection):
     """A connection that takes and echoes messages in its own callback.
 
     Args:
         fair_queue: of all connections; for the others see `CallConnection`.
+        accept: opens the call of a plain request, or returns why not; without it, the library
+            does all handshakes.
+        ping_interval: seconds between two pings; None for none.
 
     """
 
     __slots__ = (
+        "_accept",
         "_call",
         "_fair_queue",
         "_fragments",
@@ -52,6 +80,7 @@ class FastConnection(CallConnection):
         "_library_frame",
         "_need",
         "_now",
+        "_ping_seconds",
         "_queued",
         "_request",
         "_rest",
@@ -63,10 +92,20 @@ class FastConnection(CallConnection):
     )
 
     def __init__(
-        self, protocol: ServerProtocol, server: Server, *, fair_queue: FairQueue, **options: Any
+        self,
+        protocol: ServerProtocol,
+        server: Server,
+        *,
+        fair_queue: FairQueue,
+        accept: Accept | None = None,
+        ping_interval: float | None = None,
+        **options: Any,
     ) -> None:
-        super().__init__(protocol, server, **options)
+        # The library would start a task for its pings.
+        super().__init__(protocol, server, ping_interval=None, **options)
         self._fair_queue = fair_queue
+        self._accept = accept
+        self._ping_seconds = ping_interval or math.inf
         self._library_frame = hook_frames(protocol, self._on_frame)
         self._now = self.loop.time
         # The call; None until its messages may be taken.
@@ -96,14 +135,25 @@ class FastConnection(CallConnection):
 
     async def serve(self, call: Call) -> None:
         """Take the messages of a call until it ends."""
+        self._open(call)
+        await self.wait_closed()
+
+    def _open(self, call: Call) -> None:
         self._forget_handshake()
         self._stats = call.stats
         self._stats.run_echoed = self._options.echo
         self._write = self.transport.write
         self._call = call
+        self.ping_at = self._now() + self._ping_seconds
         if self._rest:
             self._queue_turn()
-        await self.wait_closed()
+
+    def ping_now(self) -> None:
+        """Send a ping, if that needs no waiting: one timer of the service is for all calls."""
+        self.ping_at = self._now() + self._ping_seconds
+        if self.state is OPEN and not self.paused:
+            self.protocol.send_ping(b"")
+            self.send_data()
 
     def send_now(self, audio: bytes) -> bool:
         """Write one binary message, bypassing the library, unless it is long or writing is paused.
@@ -134,6 +184,35 @@ class FastConnection(CallConnection):
         """Close the connection; no audio goes back from now on."""
         self._shortcut_length = NEVER
         await super().close(code, reason)
+
+    # The handshake
+
+    def _begin(self, transport: asyncio.BaseTransport) -> None:
+        set_transport(self, transport)
+        if self._accept is None:
+            start_handler(self)
+
+    def _opened_at_once(self, data: bytes) -> bool:
+        """Answer a plain request; return whether it was one."""
+        if self._accept is None:
+            return False
+        accept, self._accept = self._accept, None
+        opening = plain_opening(data) if len(data) <= self._options.handshake_bytes else None
+        if opening is None or not self.server.is_serving():
+            start_handler(self)
+            return False
+        refusal = accept(self, opening)
+        if refusal is not None:
+            self._forget_handshake()
+            self.abort_at = self._now() + self._options.close_seconds
+            self.protocol.send_response(refusal)
+            self.send_data()
+        elif self.call is not None:
+            open_protocol(self.protocol)
+            self._open(self.call)
+            self.server.all_connections.add(self)
+            self._write(accepting(opening.key))
+        return True
 
     # Reading
 
@@ -176,6 +255,8 @@ class FastConnection(CallConnection):
     def _before_call(self, data: bytes) -> None:
         """Give the library the request, and keep data that arrived early, after it."""
         if self.request is None:
+            if self._opened_at_once(data):
+                return
             seen = len(self._request)
             self._request += data
             end = self._request.find(b"\r\n\r\n", max(0, seen - 3))
@@ -269,7 +350,8 @@ class FastConnection(CallConnection):
                 self._count(frames, total, odd)
                 frames = total = odd = 0
             after = at + need if need else end
-            ServerConnection.data_received(self, data[at:after])
+            if not (fast and need and data[at] == TEXT and self._took_text(call, data[at:after])):
+                ServerConnection.data_received(self, data[at:after])
             at, need = after, 0
             if self.state is not OPEN:
                 # The library decides about what comes after a close.
@@ -294,6 +376,18 @@ class FastConnection(CallConnection):
                 self._queue_turn()
         else:
             self._allow_shortcut()
+
+    def _took_text(self, call: Call, frame: bytes) -> bool:
+        """Take a text in one frame; return whether it was taken: UTF-8, and not to be echoed."""
+        if self._options.echo_text:
+            return False
+        start = head_length(frame[1])
+        try:
+            text = apply_mask(frame[start:], frame[start - 4 : start]).decode()
+        except UnicodeDecodeError:
+            return False
+        self._events.text(self, call, text)
+        return True
 
     def _allow_shortcut(self) -> None:
         """Allow the shortcut if the next read may be a frame like the last one."""
@@ -327,6 +421,7 @@ class FastConnection(CallConnection):
         super().connection_lost(exc)
         self._shortcut_length = NEVER
         self._sink = None
+        self.server.all_connections.discard(self)
 
     # Flow control
 

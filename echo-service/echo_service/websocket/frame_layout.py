@@ -7,9 +7,20 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-__all__ = ["BINARY", "MASKED", "MAX_SIZE", "REFUSED", "FrameLayout", "frame_layout", "frame_length"]
+__all__ = [
+    "BINARY",
+    "MASKED",
+    "MAX_SIZE",
+    "REFUSED",
+    "TEXT",
+    "FrameLayout",
+    "frame_layout",
+    "frame_length",
+    "head_length",
+]
 
 BINARY = 0x82  # first byte of a final binary frame
+TEXT = 0x81  # first byte of a final text frame
 REFUSED = 0  # frame length of a frame that must be refused, whatever follows
 MAX_SIZE = 65535
 """Bytes of audio in the longest frame that has a layout here: its length fits into 16 bits."""
@@ -43,6 +54,11 @@ def frame_layout(size: int) -> FrameLayout:
         head_out = struct.pack("!BBH", BINARY, 126, size)
     fields = struct.Struct(f"{len(head_in)}s4s{size}s")
     return FrameLayout(size, fields.size, head_in, head_out, fields.unpack, fields.iter_unpack)
+
+
+def head_length(second: int) -> int:
+    """Return how long the head of a frame from a peer is, with its mask: by its second byte."""
+    return {MASKED | 126: 8, MASKED | 127: 14}.get(second, 6)
 
 
 def frame_length(data: bytes, start: int, limit: int) -> int:

@@ -6,15 +6,19 @@ and just as correct.
 
 Used are: `apply_mask`; of the sans-I/O protocol `recv_frame` (called once for each frame,
 replaceable on an instance), `current_size` (None unless a message is in fragments),
-`max_message_size`; of the connection `data_received` (synchronous), `send_data`, `process_event`.
+`max_message_size`, `parse` and `parser`; of the connection `data_received` (synchronous),
+`send_data`, `process_event`; of the server `all_connections`, which it closes when it stops, and
+`handler`, whose task for each connection does the handshake.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from importlib.metadata import version
 
-from websockets.asyncio.server import ServerConnection
+from websockets.asyncio.connection import Connection
+from websockets.asyncio.server import Server, ServerConnection
 from websockets.frames import Frame
 from websockets.protocol import State
 from websockets.server import ServerProtocol
@@ -31,8 +35,11 @@ __all__ = [
     "find_problem",
     "fragmented",
     "hook_frames",
+    "open_protocol",
     "problem",
     "room_left",
+    "set_transport",
+    "start_handler",
 ]
 
 TESTED = "17."  # prefix of the library's versions that the fast path was tested with
@@ -61,6 +68,24 @@ def room_left(protocol: ServerProtocol) -> int:
     return limit - (protocol.current_size or 0)
 
 
+def open_protocol(protocol: ServerProtocol) -> None:
+    """Have a new protocol take frames: its handshake was done elsewhere."""
+    protocol.state = State.OPEN
+    protocol.parser = protocol.parse()
+    next(protocol.parser)
+
+
+def set_transport(connection: ServerConnection, transport: asyncio.BaseTransport) -> None:
+    """Give a connection its transport, but start no task for its handshake."""
+    Connection.connection_made(connection, transport)
+
+
+def start_handler(connection: ServerConnection) -> None:
+    """Start the task that does a connection's handshake and then serves it."""
+    server = connection.server
+    server.handler_tasks.add(connection.loop.create_task(server.handler(connection)))
+
+
 def find_problem() -> str | None:
     """Return why the fast path cannot be used with the installed library; None if it can."""
     installed = version("websockets")
@@ -69,6 +94,10 @@ def find_problem() -> str | None:
     for name in ("data_received", "send_data", "process_event", "pause_writing"):
         if not callable(getattr(ServerConnection, name, None)):
             return f"websockets {installed} has no ServerConnection.{name}"
+    # Attributes of an instance, which can be made only while an event loop runs.
+    missing = {"all_connections", "handler", "handler_tasks"} - {*Server.__init__.__code__.co_names}
+    if missing:
+        return f"websockets {installed} has no Server.{min(missing)}"
     try:
         difference = _try_out()
     except Exception as error:
@@ -78,7 +107,8 @@ def find_problem() -> str | None:
 
 def _try_out() -> str | None:
     """Feed a protocol a ping and a binary message in two fragments, and check every step."""
-    protocol = ServerProtocol(state=State.OPEN, max_size=100)
+    protocol = ServerProtocol(max_size=100)
+    open_protocol(protocol)
     seen: list[tuple[bytes, bool]] = []
 
     def hook(frame: Frame) -> None:
