@@ -22,7 +22,7 @@ from echo_service.server.authentication import (
     VonageAuthenticator,
 )
 from echo_service.settings import Settings
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -206,6 +206,56 @@ def test_signed_garbage_is_refused(value: Any) -> None:
         header = signed(TICKET | {name: value}) if name != "iss" else signed(TICKET)
         with contextlib.suppress(AuthenticationError):
             assert tickets().authenticate([header]) in (TICKET["sub"], value, None)
+
+
+VALUES: st.SearchStrategy[Any] = st.sampled_from(
+    [None, True, "", "socket", "Vonage", "ncco-service", ["socket"], {}, -1, 1.5, float("inf")]
+    + [NOW, int(NOW), int(NOW) - 29, int(NOW) - 31, int(NOW) + 29, int(NOW) + 31, 10**30]
+)
+
+
+@pytest.mark.usefixtures("frozen")
+@given(
+    claims=st.sampled_from([TICKET, TOKEN]),
+    changed=st.dictionaries(st.sampled_from([*TICKET, "nbf", "x"]), VALUES, max_size=3),
+    without=st.sets(st.sampled_from([*TICKET]), max_size=1),
+    secret=st.sampled_from([SECRET, PREVIOUS, "of somebody else, and as long as the others are"]),
+    damaged=st.none() | st.tuples(st.integers(0, 300), st.sampled_from(["", "A", "-", "+", "."])),
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_one_pass_decides_as_pyjwt_does(
+    claims: dict[str, Any],
+    changed: dict[str, Any],
+    without: set[str],
+    secret: str,
+    damaged: tuple[int, str] | None,
+) -> None:
+    """Whatever the token, the result is what PyJWT alone gives."""
+    kept = {name: value for name, value in (claims | changed).items() if name not in without}
+    header = f"Bearer {jwt.api_jws.encode(json.dumps(kept).encode(), secret, 'HS256')}"
+    if damaged:
+        at, letter = 8 + damaged[0], damaged[1]
+        header = header[:at] + letter + header[at + 1 :]
+
+    def outcome(authenticator: Authenticator) -> str | None:
+        try:
+            return authenticator.authenticate([header])
+        except AuthenticationError as error:
+            return f"{error.check}: {error}"
+
+    for make in (tickets, vonage):
+        seen = outcome(make())
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(authentication, "signed_claims", lambda *_: None)
+            assert outcome(make()) == seen
+
+
+def test_one_pass_reads_what_ncco_service_writes() -> None:
+    """A usual token needs no other way."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(authentication, "_verified", None)
+        assert tickets().authenticate([signed(TICKET)]) == "a-call"
+        assert vonage().authenticate([signed(TOKEN, PREVIOUS)]) is None
 
 
 async def test_handshake(start: Any, lines: Callable[[], list[str]]) -> None:

@@ -17,6 +17,8 @@ from typing import Any, Protocol
 
 import jwt
 
+from .signed_token import signed_claims
+
 __all__ = [
     "UNSET",
     "AuthenticationError",
@@ -106,7 +108,19 @@ class _TokenAuthenticator:
     """Accepts tokens signed with one of the secrets."""
 
     def __init__(self, secrets: Sequence[str]) -> None:
-        self._keys = [_key(secret) for secret in secrets]
+        self._secrets = [secret.encode() for secret in secrets]
+        self._keys = [_key(secret) for secret in self._secrets]
+
+    def _verified(
+        self, token: str, *, issuer: str, audience: str | None, require: list[str], hint: str
+    ) -> dict[str, Any]:
+        """Return the claims of a token that is signed with one of the secrets, and valid."""
+        claims = signed_claims(token, self._secrets)
+        if claims is not None and _plainly_valid(claims, issuer, audience, require):
+            return claims
+        return _verified(
+            token, self._keys, issuer=issuer, audience=audience, require=require, hint=hint
+        )
 
 
 class TicketAuthenticator(_TokenAuthenticator):
@@ -123,9 +137,8 @@ class TicketAuthenticator(_TokenAuthenticator):
 
     def authenticate(self, authorization: Sequence[str]) -> str | None:
         """Accept a ticket; see `Authenticator`."""
-        claims = _verified(
+        claims = self._verified(
             _bearer(authorization, "the NCCO's endpoint needs ncco-service's `authorization`"),
-            self._keys,
             hint="give ncco-service and echo-service the same SOCKET_SECRET",
             issuer="ncco-service",
             audience="socket",
@@ -151,9 +164,8 @@ class VonageAuthenticator(_TokenAuthenticator):
 
     def authenticate(self, authorization: Sequence[str]) -> str | None:
         """Accept a token, which names no call; see `Authenticator`."""
-        claims = _verified(
+        claims = self._verified(
             _bearer(authorization, "the NCCO's endpoint needs `authorization` `vonage`"),
-            self._keys,
             hint="set VONAGE_SIGNATURE_SECRET to the account's signature secret",
             issuer="Vonage",
             audience=None,
@@ -169,10 +181,10 @@ class VonageAuthenticator(_TokenAuthenticator):
         return None
 
 
-def _key(secret: str) -> jwt.PyJWK:
+def _key(secret: bytes) -> jwt.PyJWK:
     """Prepare a key once, which PyJWT would do again for each token."""
     # Padded as HMAC itself does (RFC 2104): the same signature, no warning of the length.
-    padded = secret.encode().ljust(_HMAC_BLOCK, b"\0")
+    padded = secret.ljust(_HMAC_BLOCK, b"\0")
     encoded = base64.urlsafe_b64encode(padded).rstrip(b"=").decode()
     return jwt.PyJWK({"kty": "oct", "k": encoded, "alg": "HS256"})
 
@@ -186,6 +198,26 @@ def _bearer(authorization: Sequence[str], hint: str) -> str:
             "authorization", "there is no Authorization header with a token", hint
         )
     return token.strip()
+
+
+def _plainly_valid(
+    claims: dict[str, Any], issuer: str, audience: str | None, require: list[str]
+) -> bool:
+    """Return whether PyJWT accepts these claims for certain; if not, it is to say so itself."""
+    now = time.time()
+    issued, expires = claims.get("iat"), claims.get("exp", int(now))
+    return (
+        claims.get("iss") == issuer
+        and claims.get("aud") == audience
+        and all(claims.get(name) is not None for name in require)
+        and isinstance(claims.get("sub", ""), str)
+        and isinstance(claims.get("jti"), str)
+        and claims["jti"] != ""
+        and type(issued) is type(expires) is int
+        and issued <= now + LEEWAY_SECONDS
+        and expires > now - LEEWAY_SECONDS
+        and "nbf" not in claims
+    )
 
 
 def _verified(
