@@ -16,11 +16,8 @@ from typing import NamedTuple
 
 __all__ = ["Opening", "accepting", "plain_opening"]
 
-MAX_BYTES = 8192
-"""Bytes of the longest plain request, which is no longer than the library's limit of a line."""
-
-MAX_HEADERS = 100
-"""Headers of a plain request; the library takes 128."""
+MAX_BYTES = 8192  # of a plain request: the library's limit of one line
+MAX_HEADERS = 100  # of a plain request; the library takes 128
 
 _REQUEST = re.compile(
     rb"GET (/[!-~]*) HTTP/1\.1\r\n((?:[-!#$%&'*+.^_`|~0-9A-Za-z]+:[\t -~]*\r\n)+)\r\n"
