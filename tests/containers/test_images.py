@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import secrets
 import subprocess
 from pathlib import Path
@@ -16,6 +17,7 @@ from tests.containers.edge import ask
 from tests.engine import docker, free_port
 from tests.waiting import until
 
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "containers.md"
 SERVICES = ("ncco-service", "echo-service", "gateway")
 STRICT = ("--read-only", "--user", "54321:54321", "--cap-drop", "ALL",
           "--security-opt", "no-new-privileges:true", "--tmpfs", "/tmp")  # fmt: skip
@@ -175,6 +177,19 @@ def test_an_image_says_what_it_is(images: dict[str, str], folder: str) -> None:
     assert config["User"] == "10001:10001"
     assert config["StopSignal"] in ("SIGTERM", "SIGINT", "SIGUSR1")
     assert config["Healthcheck"]["Test"][0] == ("NONE" if folder == "phone" else "CMD")
+
+
+@pytest.mark.parametrize("folder", [*SERVICES, "phone"])
+def test_the_page_says_how_large_an_image_is(images: dict[str, str], folder: str) -> None:
+    """Within a fifth, on the machine that it was measured for."""
+    image = json.loads(docker("inspect", images[folder]))[0]
+    if image["Architecture"] != "amd64":
+        pytest.skip("the page has the sizes of amd64")
+    base = "debian:trixie-slim" if folder == "gateway" else "python:3.13-slim"
+    on_top = (image["Size"] - json.loads(docker("inspect", base))[0]["Size"]) / 1e6
+    said = re.search(rf"^\| {folder} \| (\d+) MB \|", PAGE.read_text(), re.MULTILINE)
+    assert said, folder
+    assert float(said[1]) == pytest.approx(on_top, rel=0.2)
 
 
 def state(container: str) -> dict[str, Any]:
