@@ -272,7 +272,7 @@ def test_it_is_on_with_an_address_unless_set_otherwise(make_app: MakeApp) -> Non
             404,
             "answered the WebSocket handshake with 404; the echo service's socket is at /soc",
         ),
-        ("/socket/", 404, "answered the WebSocket handshake with 404"),
+        ("/socket/", 404, "at /socket: set SOCKET_URL=ws://127.0.0.1:"),
         ("/socket", 502, "answered the WebSocket handshake with 502"),
         ("/socket", None, None),
         ("/socket", 401, None),

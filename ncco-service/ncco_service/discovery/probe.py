@@ -165,11 +165,11 @@ class Probe:
             ours = authorization is not None or not (self._once or self._only_vonage)
             if demands and not ours:
                 return None, True
-            hint = ""
-            if refusal.status == 404 and urlsplit(url).path.strip("/") != "socket":
-                hint = (
-                    "; the echo service's socket is at /socket: set SOCKET_URL=wss://<host>/socket"
-                )
+            hint, parts = "", urlsplit(url)
+            if refusal.status == 404 and parts.path != "/socket":
+                host = parts.netloc.rpartition("@")[2]
+                right = f"{parts.scheme}://{host}/socket"
+                hint = f"; the echo service's socket is at /socket: set SOCKET_URL={right}"
             return f"{refusal}{hint}", True
         except FetchError as error:
             return str(error), False
