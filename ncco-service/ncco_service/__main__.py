@@ -11,7 +11,7 @@ import sys
 
 from gunicorn.app.wsgiapp import run  # type: ignore[import-untyped]  # gunicorn has no types
 
-from ncco_service import logs
+from ncco_service import logs, restart
 from ncco_service.app import create_app
 from ncco_service.commands import place_call
 from ncco_service.commands.point_application import point_application
@@ -50,7 +50,13 @@ def main() -> None:
         "--config=python:ncco_service.server",
         "ncco_service.app:from_environment()",
     ]
-    run()
+    arbiter = os.getpid()
+    try:
+        run()
+    except SystemExit:
+        if os.getpid() != arbiter or not restart.is_wanted():  # a worker ends here, too
+            raise
+    os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - this program itself
 
 
 def _arguments() -> argparse.Namespace:

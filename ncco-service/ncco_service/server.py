@@ -12,6 +12,7 @@ import socket
 import time
 from contextlib import suppress
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 import gevent  # type: ignore[import-untyped]  # has no types
@@ -32,6 +33,8 @@ from gunicorn.workers.ggevent import GeventWorker  # type: ignore[import-untyped
 
 from ncco_service import logs
 from ncco_service.app import create_operator_app, service_of
+from ncco_service.discovery.periodic import Periodic
+from ncco_service.restart import SettingsWatch
 from ncco_service.settings import Settings
 
 logger = structlog.get_logger()
@@ -44,6 +47,7 @@ _STATUSES = {
 }
 OPERATOR_SECONDS = 45.0  # more than a call waits for its turn
 
+_watch = SettingsWatch(Path(file)) if (file := os.environ.get("SETTINGS_FILE")) else None
 _settings = Settings.from_env(os.environ)
 
 
@@ -183,6 +187,8 @@ logconfig_dict = logs.stdlib_configuration(_settings.log_level, _settings.log_fo
 def post_worker_init(running: Any) -> None:
     """Start the background jobs, which do not survive a fork, and log where we listen."""
     service_of(running.webhooks).start()
+    if _watch:
+        Periodic("settings", _watch.look).start()
     for name, listener in zip(("listening", "operator"), running.sockets, strict=False):
         logger.info(name, url=f"http://{_address(*listener.getsockname()[:2])}")
 

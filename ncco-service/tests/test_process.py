@@ -3,6 +3,7 @@
 import signal
 import socket
 import statistics
+import subprocess
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -37,6 +38,32 @@ def test_it_serves_and_stops(start: Start, ask: Ask) -> None:
         "listening",
         "answer",
     ]
+
+
+def test_settings_that_come_later(start: Start, ask: Ask, tmp_path: Path) -> None:
+    """With a file of settings that appears while it runs, it starts again with them, once."""
+    settings, key = tmp_path / "settings", tmp_path / "private.key"
+    process = start(SETTINGS_FILE=str(settings))
+    assert ask(f"{process.listening()}/readyz")[1]["calls"] != "on"
+    private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    key.write_bytes(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    whole = tmp_path / "whole"
+    whole.write_text(f"VONAGE_APPLICATION_ID=an-application\nVONAGE_PRIVATE_KEY_FILE={key}\n")
+    whole.replace(settings)
+    assert ask(f"{process.listening()}/readyz")[1]["calls"] == "on"
+    (worker,) = children(process.popen.pid)
+    assert children(worker) == [], "the first process itself has started again, not its worker"
+    process.popen.terminate()
+    assert process.end() == (0, "")
+    assert len([line for line in process.lines if " settings_changed " in line]) == 1
+
+
+def children(pid: int) -> list[int]:
+    """Return the children of a process."""
+    found = subprocess.run(
+        ["ps", "-o", "pid=", "--ppid", str(pid)], stdout=subprocess.PIPE, check=False
+    )
+    return [int(line) for line in found.stdout.split()]
 
 
 def test_ctrl_c_stops_it(start: Start) -> None:

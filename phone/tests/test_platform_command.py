@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import signal
 import ssl
 import stat
@@ -14,6 +15,11 @@ from typing import Any
 
 import aiohttp
 import pytest
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_pem_private_key,
+)
 from phone.__main__ import main
 from phone.platform.credentials import CredentialsError, init_folder, server_context
 from phone.platform.registration import Registration, RegistrationError
@@ -64,11 +70,41 @@ class TestInit:
     def test_nothing_is_overwritten(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        """A folder that holds one of the files already is left alone."""
-        (tmp_path / "private.key").write_text("mine")
-        assert main(["platform", "--init", str(tmp_path)]) == 2
-        assert "exists" in capsys.readouterr().err
-        assert [path.name for path in tmp_path.iterdir()] == ["private.key"]
+        """A folder with an application, or with a key of another kind, is left alone."""
+        for name in ("application.json", "private.key"):
+            file = tmp_path / name
+            file.write_text("mine")
+            assert main(["platform", "--init", str(tmp_path)]) == 2
+            assert f"{file} exists" in capsys.readouterr().err
+            assert list(tmp_path.iterdir()) == [file]
+            file.unlink()
+
+    @pytest.mark.parametrize("files", range(4))
+    def test_what_was_killed_is_completed(
+        self, files: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """However many files were written: the next attempt makes the same as the first would."""
+        written: list[object] = []
+        replace = os.replace
+
+        def killed(source: str, target: Path) -> None:
+            if len(written) == files:
+                raise SystemExit
+            written.append(target)
+            replace(source, target)
+
+        with monkeypatch.context() as context:
+            context.setattr(os, "replace", killed)
+            with pytest.raises(SystemExit):
+                init_folder(tmp_path)
+        assert not (tmp_path / "application.json").exists()
+        assert {path.name for path in init_folder(tmp_path)} == {
+            path.name for path in tmp_path.iterdir()
+        }
+        private = load_pem_private_key((tmp_path / "private.key").read_bytes(), None)
+        public = private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        assert Registration.read(tmp_path / "application.json").public_key == public.decode()
+        server_context(tmp_path, ["localhost"])
 
 
 class TestFile:

@@ -31,7 +31,7 @@ class Settings(BaseSettings):
     settings_file: Annotated[Path | None, optional(Path)] = _setting(
         "",
         "a file of NAME=VALUE lines that replace the variables of these names, such as phone "
-        "platform writes; as if empty while it is not there",
+        "platform writes; as if empty while it is not there; a change restarts the service",
     )
     host: values.Host = _setting("127.0.0.1", "address to listen on; the image sets 0.0.0.0")
     port: values.Port = _setting("8000", "port to listen on; 0 takes any free one")

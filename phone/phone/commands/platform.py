@@ -1,17 +1,14 @@
 """`phone platform`: serve a whole simulated telephone network."""
 
 import argparse
-import asyncio
 import ssl
-import sys
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 from urllib.parse import urljoin
 
-import uvloop
-
-from phone.commands.exit_status import USAGE, WORKED
-from phone.commands.interrupts import on_interrupt
-from phone.legs.assumptions import ASSUMPTIONS, AssumptionError, Assumptions
+from phone.commands.serving import check_ports, interruption, run_server
+from phone.legs.assumptions import ASSUMPTIONS, Assumptions
 from phone.legs.log import Moment, Problem
 from phone.legs.urls import checked_url
 from phone.platform.credentials import (
@@ -102,30 +99,22 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run(namespace: argparse.Namespace) -> int:
     """Serve until interrupted; return the exit status."""
-    try:
-        file: Path | None = namespace.application
-        if namespace.init is not None and (file is None or not file.exists()):
-            for path in init_folder(namespace.init, _webhooks(namespace)):
-                print(path, flush=True)
-            if file is None:
-                return WORKED
-        network = _network(namespace)
-        uvloop.run(_serve(network, namespace))
-    except (RegistrationError, AssumptionError, CredentialsError) as error:
-        print(f"phone: {error}", file=sys.stderr)
-        return USAGE
-    except OSError as error:
-        where = f"{namespace.host}:{namespace.port}"
-        print(f"phone: cannot serve on {where}: {error.strerror}; try --port", file=sys.stderr)
-        return USAGE
-    return WORKED
+    return run_server(namespace, lambda: _made(namespace))
 
 
-def _webhooks(namespace: argparse.Namespace) -> str:
-    try:
-        return checked_url(namespace.webhooks, "http", "https").rstrip("/")
-    except ValueError as error:
-        raise CredentialsError(f"--webhooks {error}; nothing was written") from error
+def _made(namespace: argparse.Namespace) -> Coroutine[Any, Any, None] | None:
+    """Make what the options ask for: the application's files, and a network that serves it."""
+    file: Path | None = namespace.application
+    if namespace.init is not None and (file is None or not file.exists()):
+        try:
+            webhooks = checked_url(namespace.webhooks, "http", "https").rstrip("/")
+        except ValueError as error:
+            raise ValueError(f"--webhooks {error}; nothing was written") from None
+        for path in init_folder(namespace.init, webhooks):
+            print(path, flush=True)
+        if file is None:
+            return None
+    return _serve(_network(namespace), namespace)
 
 
 def _network(namespace: argparse.Namespace) -> Network:
@@ -134,8 +123,7 @@ def _network(namespace: argparse.Namespace) -> Network:
         raise RegistrationError(
             "name the application's file: --application FILE; phone platform --init DIR makes one"
         )
-    if not 0 <= namespace.port <= 65535:
-        raise RegistrationError(f"the port is {namespace.port}; give 0 to 65535")
+    check_ports(namespace.port)
     serves: ssl.SSLContext | None = None
     if namespace.tls:
         names = [*namespace.name, namespace.host]
@@ -168,8 +156,7 @@ def _network(namespace: argparse.Namespace) -> Network:
 
 
 async def _serve(network: Network, namespace: argparse.Namespace) -> None:
-    over = asyncio.Event()
-    on_interrupt(over.set)
+    over = interruption()
     async with network:
         if namespace.settings is not None:
             _write_settings(network, namespace)

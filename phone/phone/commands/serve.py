@@ -1,23 +1,18 @@
 """`phone serve`: the softphone, a page on which a person calls an application and hears it."""
 
 import argparse
-import asyncio
 import ipaddress
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import uvloop
-
 from phone.commands.answer_url import add_answer_url
-from phone.commands.exit_status import USAGE, WORKED
-from phone.commands.interrupts import on_interrupt
-from phone.commands.signing import SecretError, add_signing, signing_from
+from phone.commands.serving import check_ports, interruption, run_server
+from phone.commands.signing import add_signing, signing_from
 from phone.doctor import DoctorPlan, examine
 from phone.legs.plan import CallPlan
 from phone.legs.urls import checked_url
-from phone.platform.registration import Registration, RegistrationError
+from phone.platform.registration import Registration
 from phone.web import Softphone, SoftphoneSettings
 from phone.web.settings import PORT
 
@@ -74,23 +69,11 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run(namespace: argparse.Namespace) -> int:
     """Serve until interrupted; return the exit status."""
-    try:
-        softphone = _softphone(namespace)
-        uvloop.run(_serve(softphone))
-    except (RegistrationError, SecretError, ValueError) as error:
-        print(f"phone: {error}", file=sys.stderr)
-        return USAGE
-    except OSError as error:
-        where = f"{namespace.host}:{namespace.port}"
-        print(f"phone: cannot serve on {where}: {error.strerror}; try --port", file=sys.stderr)
-        return USAGE
-    return WORKED
+    return run_server(namespace, lambda: _serve(_softphone(namespace)))
 
 
 def _softphone(namespace: argparse.Namespace) -> Softphone:
-    for port in (namespace.port, namespace.platform_port):
-        if not 0 <= port <= 65535:
-            raise ValueError(f"the port is {port}; give 0 to 65535")
+    check_ports(namespace.port, namespace.platform_port)
     readiness = {}
     for text in namespace.readiness:
         name, equals, url = text.partition("=")
@@ -121,8 +104,7 @@ async def examined(call: CallPlan) -> list[dict[str, Any]]:
 
 
 async def _serve(softphone: Softphone) -> None:
-    over = asyncio.Event()
-    on_interrupt(over.set)
+    over = interruption()
     async with softphone:
         print(f"softphone {softphone.url}", flush=True)
         if not _is_loopback(softphone.settings.host):

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import (
@@ -42,29 +43,36 @@ LOCAL = ("localhost", "127.0.0.1", "::1")
 WEBHOOKS = "http://localhost:8080"
 
 
-class CredentialsError(OSError):
+class CredentialsError(ValueError):
     """Files that cannot be written or read; the message says what to do."""
 
 
 def init_folder(folder: Path, webhooks: str = WEBHOOKS) -> list[Path]:
     """Write a fresh application and authority into a folder, all with mode 0600.
 
+    The application's file is written last, and keys that are there are used: so an attempt that was
+    killed is completed by the next.
+
     Args:
-        folder: made if it is not there; it must hold none of the files.
+        folder: made if it is not there; it must hold no application.
         webhooks: where the application answers, such as http://gateway:8080.
 
     Returns:
         The files: the application's, its private key, the authority's certificate and key.
 
     Raises:
-        CredentialsError: a file is there already, or cannot be written.
+        CredentialsError: an application is there already, or a file cannot be used or written.
 
     """
     files = [folder / name for name in (APPLICATION, PRIVATE_KEY, AUTHORITY, AUTHORITY_KEY)]
-    there = next((path for path in files if path.exists()), None)
-    if there is not None:
-        raise CredentialsError(f"{there} exists; name a new folder, or remove it")
-    key = rsa.generate_private_key(public_exponent=65537, key_size=KEY_BITS)
+    if files[0].exists():
+        raise CredentialsError(f"{files[0]} exists; name a new folder, or remove it")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        key = _private_key(files[1])
+    except OSError as error:
+        raise CredentialsError(f"{folder} cannot be written: {error.strerror}") from error
+    _authority(folder)
     public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     application = {
         "id": str(uuid.uuid4()),
@@ -87,14 +95,10 @@ def init_folder(folder: Path, webhooks: str = WEBHOOKS) -> list[Path]:
             "447700900795": {"answer_after": 0.5, "keys": "1@3"},
         },
     }
-    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         _write(files[0], json.dumps(application, indent=2).encode() + b"\n")
-        _write(files[1], private)
     except OSError as error:
-        raise CredentialsError(f"{folder} cannot be written: {error.strerror}") from error
-    _authority(folder)
+        raise CredentialsError(f"{files[0]} cannot be written: {error.strerror}") from error
     return files
 
 
@@ -151,6 +155,23 @@ def server_context(folder: Path, names: Iterable[str]) -> tuple[ssl.SSLContext, 
         _write(file, certificate.public_bytes(Encoding.PEM) + private)
         context.load_cert_chain(file)
     return context, folder / AUTHORITY
+
+
+def _private_key(path: Path) -> rsa.RSAPrivateKey:
+    """Return the application's key, made if there is none."""
+    if not path.exists():
+        key = rsa.generate_private_key(public_exponent=65537, key_size=KEY_BITS)
+        _write(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        return key
+    try:
+        found = load_pem_private_key(path.read_bytes(), None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        found = None
+    if not isinstance(found, rsa.RSAPrivateKey):
+        raise CredentialsError(
+            f"{path} exists, and is no RSA key without a password; name a new folder, or remove it"
+        )
+    return found
 
 
 def _authority(folder: Path) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
