@@ -58,5 +58,5 @@ def test_beside_a_stack_in_compose_it_calls_that(tmp_path: Path) -> None:
         said, _ = process.communicate(timeout=60)
     assert process.returncode == 0
     assert "127.0.0.1:8099:8099 phone serve" in said
-    assert said.strip().endswith("--calls http://echo-service:9001/calls --port 8099")
-    assert said.count("--readiness") == 2
+    assert "--calls http://echo-service:9001/calls --port 8099" in said
+    assert said.count("--readiness ") == 2

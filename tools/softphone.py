@@ -25,7 +25,7 @@ def main(arguments: list[str]) -> int:
     try:
         if runs_in_compose():
             print("calling the services that run in Compose", flush=True)
-            return _serve(compose_command(arguments))
+            return _serve_from_container(arguments)
         with ProcessStack() as stack:
             stack.wait_ready()
             command = [sys.executable, "-m", "phone", "serve", stack.answer_url]
@@ -57,15 +57,32 @@ def runs_in_compose() -> bool:
     return running.returncode == 0 and {*SERVICES, "gateway"} <= set(running.stdout.split())
 
 
-def compose_command(arguments: list[str]) -> list[str]:
-    """Return what serves the page from a container, which has the stack's secret to sign with."""
+def _serve_from_container(arguments: list[str]) -> int:
+    name = f"softphone-{os.getpid()}"
+    try:
+        return _serve(compose_command(name, arguments))
+    finally:
+        # Compose leaves it behind when it is interrupted while it starts it.
+        subprocess.run(["docker", "rm", "--force", name], capture_output=True)  # noqa: S607
+
+
+def compose_command(name: str, arguments: list[str]) -> list[str]:
+    """Return what serves the page from a container, which has the stack's secret to sign with.
+
+    Args:
+        name: of the container.
+        arguments: of `phone serve`.
+
+    """
     at = arguments.index("--port") + 1 if "--port" in arguments else 0
     port = arguments[at] if at else DEFAULT_PORT
     return [
-        *("docker", "compose", "run", "--rm", "--publish", f"127.0.0.1:{port}:{port}", "phone"),
+        *("docker", "compose", "run", "--rm", "--name", name),
+        *("--publish", f"127.0.0.1:{port}:{port}", "phone"),
         *("serve", "--host", "0.0.0.0"),  # noqa: S104 - inside; published on loopback only
         *("--readiness", "echo-service=http://echo-service:8001/readyz"),
         *("--readiness", "ncco-service=http://ncco-service:8000/readyz"),
+        *("--readiness-host", "gateway:8080"),  # which the answer URL has
         *("--calls", "http://echo-service:9001/calls"),
         *arguments,
     ]

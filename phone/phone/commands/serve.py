@@ -63,6 +63,11 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         metavar="NAME=URL",
         help="a service whose readiness is shown; again for more",
     )
+    stack.add_argument(
+        "--readiness-host",
+        metavar="HOST",
+        help="the Host of those requests; default: the URL's",
+    )
     stack.add_argument("--calls", metavar="URL", help="echo-service's list of live calls")
     add_signing(parser)
 
@@ -88,6 +93,7 @@ def _softphone(namespace: argparse.Namespace) -> Softphone:
         names=tuple(namespace.name),
         ca_file=namespace.ca,
         readiness=readiness,
+        readiness_host=namespace.readiness_host,
         calls_url=namespace.calls and _url("--calls", namespace.calls),
         **signing_from(namespace),
     )

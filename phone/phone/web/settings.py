@@ -26,6 +26,8 @@ class SoftphoneSettings:
         application_id: the application's, in signatures.
         ca_file: PEM file of an authority to trust besides the system's.
         readiness: services whose readiness the page shows: URLs by name.
+        readiness_host: the `Host` of those requests, for services that decide by it whether they
+            are ready; None: the URL's.
         calls_url: echo-service's list of live calls; None: not shown.
 
     """
@@ -40,4 +42,5 @@ class SoftphoneSettings:
     application_id: str | None = None
     ca_file: Path | None = None
     readiness: dict[str, str] = field(default_factory=dict)
+    readiness_host: str | None = None
     calls_url: str | None = None

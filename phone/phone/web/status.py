@@ -56,7 +56,8 @@ class StackStatus:
     async def look(self) -> dict[str, Any]:
         """Return the readiness that the services report."""
         names, urls = list(self._settings.readiness), list(self._settings.readiness.values())
-        replies = await asyncio.gather(*map(self._get, urls))
+        host = self._settings.readiness_host
+        replies = await asyncio.gather(*(self._get(url, host) for url in urls))
         services = [
             {"name": name, "url": url, **reply}
             for name, url, reply in zip(names, urls, replies, strict=True)
@@ -89,11 +90,12 @@ class StackStatus:
                 return {"error": f"it took longer than {DOCTOR_SECONDS:g} s", "checks": []}
         return {"error": "", "checks": list(checks)}
 
-    async def _get(self, url: str) -> dict[str, Any]:
+    async def _get(self, url: str, host: str | None = None) -> dict[str, Any]:
         if self._session is None:
             raise RuntimeError("use StackStatus as an async context manager")
+        headers = None if host is None else {"Host": host}
         try:
-            async with self._session.get(url, allow_redirects=False) as response:
+            async with self._session.get(url, headers=headers, allow_redirects=False) as response:
                 body = await _read(response)
                 status = response.status
             return {"status": status, "seen": "", "reply": _object(body)}

@@ -419,6 +419,25 @@ async def test_a_long_list_of_calls_is_read_whole() -> None:
     assert status["calls"]["reply"] == {"live": 5}
 
 
+async def test_readiness_is_asked_by_the_name_of_the_calls() -> None:
+    """A service that is ready for some hosts only is asked as callers ask it."""
+
+    async def ready(request: web.Request) -> web.Response:
+        return web.json_response({"asked": request.host})
+
+    async with FakeApplication(answer=ready) as service:
+        settings = SoftphoneSettings(
+            port=0, readiness={"it": service.answer_url}, readiness_host="gateway:8080"
+        )
+        async with (
+            Softphone(settings) as softphone,
+            aiohttp.ClientSession() as session,
+            session.get(f"{softphone.url}status") as reply,
+        ):
+            (it,) = (await reply.json())["services"]
+    assert it["reply"] == {"asked": "gateway:8080"}
+
+
 async def test_the_stack_is_shown_with_reasons() -> None:
     """A service that is ready, one that is not there, the live calls, and what the doctor finds."""
     async with FakeApplication() as application:
