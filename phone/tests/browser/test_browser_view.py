@@ -66,6 +66,28 @@ async def test_a_call_by_the_keyboard_alone(softphone: Softphone, opened: Open) 
         assert application.statuses().count("completed") == 4
 
 
+async def test_many_notify_are_one_step(softphone: Softphone, opened: Open) -> None:
+    """An application that sends many does not push everything else out of the timeline."""
+
+    async def marks(socket: web.WebSocketResponse) -> None:
+        for number in range(60):
+            await socket.send_json({"action": "notify", "payload": {"n": number}})
+        async for _ in socket:
+            pass
+
+    async with FakeApplication(socket=marks) as application:
+        page = await opened(softphone)
+        await call(page, application.answer_url, "silence")
+        step = page.locator("#timeline > [data-folded]")
+        await expect(step.last).to_contain_text("notify and answers, the latest")
+        await step.last.locator("summary").click()
+        await expect(step.last.locator("pre").last).to_contain_text('"n":')
+        await hang_up(page)
+        assert await page.locator("#timeline > li").count() < 30
+        folded = await step.evaluate_all("all => all.map(each => Number(each.dataset.folded))")
+        assert sum(folded) == 120
+
+
 async def test_a_live_call_stays_open_to_its_json(opened: Open) -> None:
     """A line tells how long it is and what its handler notes; what was opened is not closed."""
     seconds = itertools.count(61)

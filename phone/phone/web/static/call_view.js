@@ -7,6 +7,7 @@ import { DelayPlot, Waveform } from "./plots.js";
 /** @typedef {import("./audio/recording.js").Recording} Recording */
 
 const MOMENTS_SHOWN = 500;
+const FOLDED_SHOWN = 100;
 const MARKS = { taken: "✓ taken", refused: "✗ refused", warning: "! warning", unused: "– not used" };
 
 export class CallView {
@@ -183,8 +184,26 @@ export class CallView {
 
   /** @param {import("./protocol.js").Moment} moment */
   moment(moment) {
+    const notify = moment.behind.some(isNotify);
+    if (notify && this._fold(moment)) return;
     const what = moment.behind.length ? opening(moment.text, moment.behind) : made("p", "text", moment.text);
-    this._step(moment.seconds, moment.kind, what);
+    const step = this._step(moment.seconds, moment.kind, what);
+    if (notify) step.dataset.folded = "1";
+  }
+
+  /**
+   * Put a notify or its answer into the step before, if that is one: some applications send 25 a second.
+   * @param {import("./protocol.js").Moment} moment
+   */
+  _fold(moment) {
+    const step = byId("timeline").lastElementChild;
+    const details = step?.querySelector("details");
+    if (!(step instanceof HTMLElement) || !step.dataset.folded || !details) return false;
+    step.dataset.folded = `${Number(step.dataset.folded) + 1}`;
+    details.firstElementChild?.replaceChildren(`${step.dataset.folded} notify and answers, the latest ${moment.text}`);
+    for (const part of moment.behind) details.append(made("pre", "", pretty(part)));
+    while (details.childElementCount > FOLDED_SHOWN) details.children[1].remove();
+    return true;
   }
 
   /** @param {import("./protocol.js").Problem} problem */
@@ -289,8 +308,10 @@ export class CallView {
     if (list.childElementCount >= MOMENTS_SHOWN) list.firstElementChild?.remove();
     const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
     const time = made("time", "", seconds === null ? "" : `${seconds.toFixed(3)} s`);
-    list.append(made("li", severity, time, made("span", "kind", kind), what));
+    const step = made("li", severity, time, made("span", "kind", kind), what);
+    list.append(step);
     if (atEnd) list.scrollTop = list.scrollHeight;
+    return step;
   }
 }
 
@@ -302,6 +323,11 @@ function showSum(id, parts) {
   const entries = Object.entries(parts);
   byId(id).textContent = `${Math.round(entries.reduce((sum, [, part]) => sum + part, 0))} ms`;
   byId(id).title = entries.map(([name, part]) => `${name} ${part.toFixed(1)} ms`).join(", ");
+}
+
+/** @param {any} part what stands behind a moment. */
+function isNotify(part) {
+  return part?.message?.action === "notify" || part?.message?.event === "websocket:notify";
 }
 
 /**
