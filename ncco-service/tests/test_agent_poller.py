@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 import pytest
-from ncco_service.discovery import fetch
 from ncco_service.discovery.agent_poller import REPORT_SECONDS, STARTING_SECONDS, AgentPoller
+from ncco_service.http import fetch
 from ncco_service.settings import Settings
 
 Events = Callable[[str], list[dict[str, Any]]]

@@ -8,9 +8,10 @@ from urllib.parse import urlsplit
 import pytest
 from flask import Flask
 from ncco_service.app import service_of
-from ncco_service.discovery import echo_poller, fetch
+from ncco_service.discovery import echo_poller
 from ncco_service.discovery.echo_poller import STARTING_SECONDS, EchoPoller
-from ncco_service.discovery.fetch import FetchError
+from ncco_service.http import fetch
+from ncco_service.http.fetch import FetchError
 
 MakeApp = Callable[..., Flask]
 Events = Callable[[str], list[dict[str, Any]]]

@@ -14,7 +14,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from ncco_service.commands import place_call
-from ncco_service.discovery.fetch import Response
+from ncco_service.http.fetch import Response
 
 ANSWERED = {"leg": "person", "status": "answered"}
 COMPLETED = {"leg": "person", "status": "completed"}

@@ -16,8 +16,8 @@ import trustme
 from flask import Flask
 from ncco_service.app import service_of
 from ncco_service.discovery import probe
-from ncco_service.discovery.fetch import FetchError
 from ncco_service.discovery.probe import Probe, handshake
+from ncco_service.http.fetch import FetchError
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.sync.server import Server, ServerConnection, serve

@@ -2,8 +2,8 @@
 
 import json
 
-from ncco_service.discovery.fetch import FetchError, Response
 from ncco_service.http.errors import Problem
+from ncco_service.http.fetch import FetchError, Response
 
 __all__ = ["NoAnswer", "Throttled", "problem_of", "retry_after", "unreachable"]
 

@@ -22,7 +22,7 @@ from ncco_service.calls.platform_errors import (
     unreachable,
 )
 from ncco_service.calls.window import RollingSecond
-from ncco_service.discovery.fetch import FetchError, Response, send
+from ncco_service.http.fetch import FetchError, Response, send
 
 __all__ = ["Call", "VoiceApi"]
 

@@ -10,7 +10,7 @@ import time
 import uuid
 from typing import Any
 
-from ncco_service.discovery.fetch import FetchError, send
+from ncco_service.http.fetch import FetchError, send
 from ncco_service.settings import Settings, SettingsError
 
 __all__ = ["add_parser", "run"]

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from ncco_service.discovery import fetch
 from ncco_service.discovery.tunnel_choice import AgentError, Endpoint, choose, endpoints_in
+from ncco_service.http import fetch
 from ncco_service.settings import Settings
 
 __all__ = ["AgentPoller", "Tunnel"]

@@ -10,8 +10,8 @@ from urllib.parse import quote
 
 import structlog
 
-from ncco_service.discovery import fetch
 from ncco_service.discovery.application import Change, DocumentError, differences, pointed, read
+from ncco_service.http import fetch
 from ncco_service.settings import Settings
 
 __all__ = ["ApplicationApi", "ApplicationError", "ApplicationPointer"]

@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any, Literal
 from urllib.parse import quote, urlsplit
 
-from ncco_service.discovery import fetch
 from ncco_service.discovery.replicas import Replicas
+from ncco_service.http import fetch
 
 __all__ = ["CallStatus", "End"]
 

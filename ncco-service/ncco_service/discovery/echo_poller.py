@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 import structlog
 
-from ncco_service.discovery import fetch
 from ncco_service.discovery.replicas import addresses
+from ncco_service.http import fetch
 
 __all__ = ["EchoPoller", "Readiness"]
 

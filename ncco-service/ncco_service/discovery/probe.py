@@ -13,7 +13,7 @@ from websockets.exceptions import (
 )
 from websockets.sync.client import connect
 
-from ncco_service.discovery.fetch import FetchError, bounded
+from ncco_service.http.fetch import FetchError, bounded
 
 __all__ = ["Probe", "Result", "handshake"]
 

@@ -4,7 +4,7 @@ import socket
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
-from ncco_service.discovery import fetch
+from ncco_service.http import fetch
 
 __all__ = ["Replicas", "addresses"]
 

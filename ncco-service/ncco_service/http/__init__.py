@@ -1,4 +1,4 @@
-"""What all views share of HTTP: a request's fields, errors of one shape, the count of refusals.
+"""HTTP, for all rooms: requests to others, fields of a request, errors of one shape, refusals.
 
-Public: its modules `request_fields`, `errors` and `refusals`.
+Public: its modules `fetch`, `request_fields`, `errors` and `refusals`.
 """
