@@ -11,12 +11,13 @@ import sys
 
 from gunicorn.app.wsgiapp import run  # type: ignore[import-untyped]  # gunicorn has no types
 
-from ncco_service import logs, restart
+from ncco_service import logs
 from ncco_service.app import create_app
 from ncco_service.commands import place_call
 from ncco_service.commands.point_application import point_application
 from ncco_service.ncco import TemplateError
 from ncco_service.settings import Settings, SettingsError
+from ncco_service.settings.watch import restart_is_wanted
 
 EX_CONFIG = 78  # sysexits.h: the configuration is wrong
 
@@ -54,7 +55,7 @@ def main() -> None:
     try:
         run()
     except SystemExit:
-        if os.getpid() != arbiter or not restart.is_wanted():  # a worker ends here, too
+        if os.getpid() != arbiter or not restart_is_wanted():  # a worker ends here, too
             raise
     os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - this program itself
 

@@ -34,8 +34,8 @@ from gunicorn.workers.ggevent import GeventWorker  # type: ignore[import-untyped
 from ncco_service import logs
 from ncco_service.app import create_operator_app, service_of
 from ncco_service.discovery.periodic import Periodic
-from ncco_service.restart import SettingsWatch
 from ncco_service.settings import Settings
+from ncco_service.settings.watch import SettingsWatch
 
 logger = structlog.get_logger()
 
@@ -188,7 +188,7 @@ def post_worker_init(running: Any) -> None:
     """Start the background jobs, which do not survive a fork, and log where we listen."""
     service_of(running.webhooks).start()
     if _watch:
-        Periodic("settings", _watch.look).start()
+        Periodic("settings", _watch.poll).start()
     for name, listener in zip(("listening", "operator"), running.sockets, strict=False):
         logger.info(name, url=f"http://{_address(*listener.getsockname()[:2])}")
 

@@ -1,4 +1,4 @@
-"""Starting again when the file of settings appears, or changes, while the service runs.
+"""Watch on the file of settings: when it appears or changes, the service starts again.
 
 The settings are read once, by several parts and before the ports are opened. After a reboot the
 simulated network may write its settings only when this service runs already.
@@ -10,17 +10,17 @@ from pathlib import Path
 
 import structlog
 
-__all__ = ["SettingsWatch", "is_wanted"]
+__all__ = ["SettingsWatch", "restart_is_wanted"]
 
 logger = structlog.get_logger()
 
-LOOK_SECONDS = 2.0
+POLL_SECONDS = 2.0
 
 _READ, _WRITE = os.pipe()  # from the worker to gunicorn's arbiter, from which it is forked
 os.set_blocking(_READ, False)
 
 
-def is_wanted() -> bool:
+def restart_is_wanted() -> bool:
     """Return whether the worker that has stopped asked for a start with new settings."""
     try:
         return bool(os.read(_READ, 1))
@@ -29,10 +29,10 @@ def is_wanted() -> bool:
 
 
 class SettingsWatch:
-    """Looks at the file of settings, and stops the service when it holds others.
+    """Stops the service when the file of settings holds others. `poll` is a background job.
 
     Args:
-        file: which need not be there yet.
+        file: of settings; it need not exist yet.
 
     """
 
@@ -40,8 +40,8 @@ class SettingsWatch:
         self._file = file
         self._seen = self._text()
 
-    def look(self) -> float:
-        """Look once, in the worker; return the seconds until the next time."""
+    def poll(self) -> float:
+        """Read the file once, in the worker; return the seconds until the next time."""
         now = self._text()
         if now is not None and now != self._seen:  # without the file, it goes on as it is
             self._seen = now
@@ -51,7 +51,7 @@ class SettingsWatch:
             )
             os.write(_WRITE, b"!")
             os.kill(os.getppid(), signal.SIGTERM)
-        return LOOK_SECONDS
+        return POLL_SECONDS
 
     def _text(self) -> bytes | None:
         try:
