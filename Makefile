@@ -64,7 +64,7 @@ test-calls: setup
 test-deploy: setup
 	@$(PYTEST) tests/deploy -k "not swarm"
 test-attacks: setup
-	@$(PYTEST) tests/attacks/test_battery.py -k compose
+	@ATTACKS_SLACK=3 $(PYTEST) tests/attacks/test_battery.py -k compose
 # These measure times and need the machine for themselves.
 test-alone: setup
 	@$(PYTEST) bench/tests tests/attacks --ignore tests/attacks/test_bite.py -k "not compose"

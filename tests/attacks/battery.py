@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -66,26 +66,28 @@ class Outcome:
         return f"{self.name} ({self.seconds:.1f} s): {verdict[:400]}"
 
 
-async def attack_socket(target: Socket) -> dict[str, Outcome]:
-    """Run all attacks on the socket."""
-    return await attack(SOCKET_GROUPS, target)
+async def attack_socket(target: Socket, names: Collection[str] = NAMES) -> dict[str, Outcome]:
+    """Run the attacks of these names on the socket."""
+    return await attack(SOCKET_GROUPS, target, names)
 
 
-async def attack_webhooks(target: Webhooks) -> dict[str, Outcome]:
-    """Run all attacks on the webhooks."""
-    return await attack(WEBHOOK_GROUPS, target)
+async def attack_webhooks(target: Webhooks, names: Collection[str] = NAMES) -> dict[str, Outcome]:
+    """Run the attacks of these names on the webhooks."""
+    return await attack(WEBHOOK_GROUPS, target, names)
 
 
-async def attack_operator(target: Operator) -> dict[str, Outcome]:
-    """Run all attacks on the operator's port."""
-    return await attack(OPERATOR_GROUPS, target)
+async def attack_operator(target: Operator, names: Collection[str] = NAMES) -> dict[str, Outcome]:
+    """Run the attacks of these names on the operator's port."""
+    return await attack(OPERATOR_GROUPS, target, names)
 
 
-async def attack(groups: Iterable[tuple[Attacks[T], int]], target: T) -> dict[str, Outcome]:
+async def attack(
+    groups: Iterable[tuple[Attacks[T], int]], target: T, names: Collection[str] = NAMES
+) -> dict[str, Outcome]:
     """Run groups of attacks on a target; return the outcome of each by its name."""
     outcomes: list[Outcome] = []
     for group, at_once in groups:
-        outcomes += await _all(group, target, at_once)
+        outcomes += await _all([one for one in group if one.name in names], target, at_once)
     return {outcome.name: outcome for outcome in outcomes}
 
 
