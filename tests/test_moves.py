@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from phone.commands.exit_status import INTERRUPTED
 
 from tests.compose import ComposeStack
 from tests.placing import Outcome, during_a_call, place
-from tests.waiting import until
+from tests.waiting import pass_time, until
 from tools.processes import ProcessStack
 from tools.stack import Service, Stack
 
@@ -78,12 +77,6 @@ def test_a_call_outlives_its_echo_service(
     assert_moved(ended, code)
     print(f"{moving_stack.kind} {disturb.__name__}: {ended.report['moves']}")
     place(moving_stack, "--seconds", "1")[0].assert_worked()
-
-
-def pass_time(seconds: float) -> None:
-    """Let the caller talk for a while."""
-    end = time.monotonic() + seconds
-    until(lambda: time.monotonic() > end, "a moment of talk")
 
 
 def assert_moved(ended: Outcome, code: int) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import socket
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.collector import Collector, Span
 from tests.placing import during_a_call, place
-from tests.waiting import until
+from tests.waiting import pass_time
 from tools.processes import ProcessStack
 from tools.stack import SERVICES, Service, StackError
 
@@ -42,8 +41,7 @@ def test_a_moved_call_has_one_trace(tmp_path: Path) -> None:
         ncco = traced | {"RECONNECTS": "20"}  # a start may take a while
         with ProcessStack({"ncco-service": ncco, "echo-service": echo}) as stack:
             with during_a_call(stack, "--seconds", "4", "--expect", "any") as outcome:
-                talked = time.monotonic() + 0.5
-                until(lambda: time.monotonic() > talked, "a moment of talk")
+                pass_time(0.5)
                 assert stack.stop("echo-service") == 0
                 stack.start("echo-service")
                 ended = outcome()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-__all__ = ["until"]
+__all__ = ["pass_time", "until"]
 
 
 def until(condition: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
@@ -14,3 +14,8 @@ def until(condition: Callable[[], bool], what: str, seconds: float = 60.0) -> No
     while not condition():
         assert time.monotonic() < deadline, f"waited {seconds:g} s for {what}"
         time.sleep(0.02)
+
+
+def pass_time(seconds: float) -> None:
+    """Let time pass, for what has no other sign: a caller's talk."""
+    time.sleep(seconds)

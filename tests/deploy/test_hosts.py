@@ -9,6 +9,7 @@ from tests.deploy.hosted import Hosted
 from tests.deploy.hosts import HOSTS, placement
 from tests.engine import docker
 from tests.placing import during_a_call
+from tests.waiting import pass_time, until
 
 
 @pytest.mark.parametrize("host", HOSTS)
@@ -34,10 +35,12 @@ def test_a_cut_socket_is_connected_again(
     """Where no replica can be asked how a call ended, a cut is an accident: Cloud Run's hour."""
     with Hosted("cloud-run", images) as hosted:
         monkeypatch.setenv("VONAGE_SIGNATURE_SECRET", hosted.signature_secret)
-        with during_a_call(hosted, "--seconds", "8") as outcome:
+        with during_a_call(hosted, "--seconds", "60") as outcome:
             docker("restart", "--signal", "KILL", hosted.container("echo-service"))
-            ended = outcome()
-    assert ended.status == 0, ended.words
+            until(lambda: hosted.logs("echo-service").count("call_started") == 2, "the second")
+            pass_time(1.5)
+            ended = outcome(hang_up=True)
+    assert ended.report["ok"], ended.words
     (move,) = ended.report["moves"]
     assert (move["close_code"], move["same_call"]) == (1006, True)
 
