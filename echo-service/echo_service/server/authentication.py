@@ -32,15 +32,9 @@ __all__ = [
 UNSET = "set SOCKET_SECRET as in ncco-service, or SOCKET_AUTH=none to let anyone open the socket"
 """What to do when SOCKET_AUTH and SOCKET_SECRET are not set."""
 
-LEEWAY_SECONDS = 30
-"""Difference allowed between the clocks of two machines."""
-
-MAX_AGE_SECONDS = 300
-"""Oldest token of Vonage's that is accepted: it has no `exp`."""
-
-MAX_REMEMBERED = 100_000
-"""Used tickets that are remembered; beyond it the oldest are forgotten."""
-
+LEEWAY_SECONDS = 30  # difference allowed between the clocks of two machines
+MAX_AGE_SECONDS = 300  # oldest token of Vonage's that is accepted: it has no `exp`
+MAX_REMEMBERED = 100_000  # used tickets that are remembered; beyond it the oldest are forgotten
 _HMAC_BLOCK = 64  # bytes
 
 

@@ -12,8 +12,7 @@ __all__ = ["BACKLOG", "CannotListen", "listening_socket", "raise_file_limit", "u
 
 logger = get_logger(__name__)
 
-BACKLOG = 1024
-"""Connections that the kernel queues while the event loop is busy."""
+BACKLOG = 1024  # connections that the kernel queues while the event loop is busy
 
 SOCKET_BUFFER = 65536
 """Bytes of SO_SNDBUF and SO_RCVBUF, 2 s of audio at 16 kHz.

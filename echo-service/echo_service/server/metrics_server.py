@@ -30,11 +30,8 @@ __all__ = ["MetricsServer"]
 
 logger = get_logger(__name__)
 
-LOGGED_AT_ONCE = 10
-"""Refusals that are logged at once; after them one a second."""
-
-REQUEST_SECONDS = 5.0
-"""How long a request may take."""
+LOGGED_AT_ONCE = 10  # refusals that are logged at once; after them one a second
+REQUEST_SECONDS = 5.0  # how long a request may take
 
 
 class MetricsServer:
