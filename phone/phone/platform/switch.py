@@ -11,7 +11,7 @@ from typing import Any
 from phone.audio.files import AudioError
 from phone.constants import CALLS_PER_SECOND
 from phone.legs.identity import conversation_uuid
-from phone.legs.log import CallLog, Moment, PlatformSound, Problem, SocketRecord
+from phone.legs.log import CallLog, Moment, Problem
 from phone.legs.participant import Nobody, Participant
 from phone.legs.telephone import Callee, Telephone
 from phone.platform.inbound import run_inbound
@@ -20,6 +20,7 @@ from phone.platform.limits import RollingLimit
 from phone.platform.mixing.conversation import Conversation
 from phone.platform.mixing.recording import Recording
 from phone.platform.ncco.endpoints import Phone, WebSocket
+from phone.platform.network_log import NetworkLog
 from phone.platform.outbound import OutboundPlan, run_outbound
 from phone.platform.registration import Registration
 from phone.platform.running.announcer import Announcer
@@ -35,28 +36,6 @@ LEGS_KEPT = 1000  # that have ended, for those who ask for them later
 RECORDINGS_KEPT = 100
 TAPES_KEPT = 100  # of telephones, for tests that look at them afterwards
 CLOSING_SECONDS = 5.0  # for calls that are hung up because the network closes
-
-
-@dataclass
-class _NetworkLog(CallLog):
-    """Passes moments and problems on without keeping them: a network may run for weeks."""
-
-    on_problem: Callable[[Problem], None] | None = None
-
-    def __post_init__(self) -> None:
-        self.moments = deque(maxlen=0)  # type: ignore[assignment]  # takes appends, keeps none
-        self.posted = deque(maxlen=0)  # type: ignore[assignment]  # likewise
-
-    def record(self, record: Problem | SocketRecord) -> None:
-        """Pass a problem on."""
-        if isinstance(record, Problem) and self.on_problem is not None:
-            self.on_problem(record)
-
-    def spoke(self, words: str) -> None:
-        """Keep nothing."""
-
-    def sound(self, sound: PlatformSound) -> None:
-        """Keep nothing."""
 
 
 @dataclass(eq=False)
@@ -260,7 +239,7 @@ class Switch:
     ) -> CallContext:
         """Return what a call's legs share; `own` takes everything, for a report."""
         behaviour, webhooks = self.behaviour, self.webhooks
-        log = own or _NetworkLog(self.on_moment, on_problem=self.on_problem)
+        log = own or NetworkLog(self.on_moment, on_problem=self.on_problem)
         if own is not None:
             behaviour = replace(behaviour, keeps=True)
             webhooks = webhooks.noting(own.seconds, own.exchange)

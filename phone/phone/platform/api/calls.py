@@ -15,6 +15,7 @@ from phone.platform.api.bodies import (
     StreamBody,
     TalkBody,
 )
+from phone.platform.api.shown import shown
 from phone.platform.leg import Leg
 from phone.platform.ncco.actions import Stream, Talk
 from phone.platform.ncco.document import Ncco, NccoError, parse_actions
@@ -124,12 +125,12 @@ class Calls:
             "page_size": size,
             "record_index": first,
             "_links": links,
-            "_embedded": {"calls": [_shown(leg) for leg in page]},
+            "_embedded": {"calls": [shown(leg) for leg in page]},
         }
 
     def get(self, uuid: str) -> dict[str, Any]:
         """Return one call."""
-        return _shown(self._known(uuid))
+        return shown(self._known(uuid))
 
     async def steer(self, uuid: str, body: SteerBody) -> None:
         """Hang up, mute, earmuff or transfer a call."""
@@ -271,36 +272,3 @@ def _page(query: CallsQuery, first: int, url: str) -> dict[str, str]:
     """Return the link to a page: whole, for Vonage's SDK for Node takes no other."""
     fields = query.model_dump(exclude_none=True) | {"record_index": first}
     return {"href": f"{url}/v1/calls?{urlencode(fields)}"}
-
-
-def _shown(leg: Leg) -> dict[str, Any]:
-    """Return a call as the API shows it."""
-    events = leg.events
-    number = {"type": "phone", "number": events.caller}
-    inbound = events.direction == "inbound"
-    shown: dict[str, Any] = {
-        "_links": {"self": {"href": f"/calls/{leg.uuid}"}},
-        "uuid": leg.uuid,
-        "conversation_uuid": events.conversation_uuid,
-        "to": {"type": "phone", "number": events.called} if inbound else dict(leg.endpoint),
-        "from": number,
-        "status": leg.status,
-        "direction": events.direction,
-        "network": None,
-    }
-    if events.answered_at is not None:
-        shown["start_time"] = _time(events.answered_at)
-    if leg.ended_at is not None:
-        start = events.answered_at or leg.ended_at
-        seconds = round((leg.ended_at - start).total_seconds())
-        shown |= {
-            "end_time": _time(leg.ended_at),
-            "duration": str(seconds),
-            "rate": "0.00000000",
-            "price": "0.00000000",
-        }
-    return shown
-
-
-def _time(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
