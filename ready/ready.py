@@ -38,6 +38,8 @@ def look() -> tuple[bool, str]:
     ncco, told = readiness("ncco-service", os.environ["NCCO_READY_URL"])
     if echo:  # ncco-service asks it, too
         ncco = [reason for reason in ncco if "the echo service is" not in reason]
+    if any("tunnel" in reason for reason in ncco):
+        ncco.append("docker compose logs ngrok")
     reasons = [*echo, *gateway(), *ncco]
     if reasons:
         return False, "not ready: " + "; ".join(dict.fromkeys(reasons))
