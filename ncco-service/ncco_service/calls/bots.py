@@ -43,8 +43,9 @@ class Bots:
         placer: places the calls.
         book: the calls of this process.
         background: hangs up, so that no webhook waits.
-        bot: how a socket takes part that is invited by itself; None: none is.
-        note: takes the notes of meetings; None: there are none.
+        bot: how the socket takes part that comes with the first person; None: it comes only when
+            invited.
+        note: keeps the notes of meetings; None: they are forgotten.
 
     """
 
@@ -104,7 +105,7 @@ class Bots:
         self._background.put("hang_up_bot", lambda: self._hang_up(call))
 
     def happened(self, record: OutboundCall) -> None:
-        """Follow the call of a socket, of which an event has told."""
+        """Follow the call of a socket, about which an event came."""
         if record.meeting is None or record.uuid is None:
             return
         if record.is_over:

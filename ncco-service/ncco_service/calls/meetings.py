@@ -66,13 +66,14 @@ class _Room:
 class Meetings:
     """Rooms by name.
 
-    Whatever changes them comes in through a method that notes its name and arguments, as plain
-    JSON. So `replay` makes the same rooms of the same notes.
+    Every method that changes a room notes its name and arguments, as plain JSON, so that `replay`
+    can make the same rooms from the notes.
 
     Args:
         caller: calls the sockets.
-        bot: how a socket takes part that is invited by itself; None: none is.
-        note: takes the notes; None: there are none.
+        bot: how the socket takes part that comes with the first person; None: it comes only when
+            invited.
+        note: keeps the notes; None: they are forgotten.
 
     """
 
