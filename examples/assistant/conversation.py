@@ -22,7 +22,8 @@ from .execution import Executor
 from .formats import converters, format_for, read_wav
 from .function_calls import FunctionCalls
 from .model import Model
-from .playout import Item, Playout
+from .play_queue import Item
+from .playout import Playout
 from .settings import Settings
 from .tasks import Tasks
 from .telemetry import FAILURES, Telemetry

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from . import protocol
 from .formats import Converter
-from .playout import Item, Playout
+from .play_queue import Item
+from .playout import Playout
 
 __all__ = ["Downlink", "corrections"]
 

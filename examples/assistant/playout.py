@@ -9,15 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
 from typing import Any
 
 from echo_service.handlers import AudioCall
 
-from .detector import FRAME_MS, levels
+from .play_queue import Item, PlayQueue
 from .position import FRAME_SECONDS, PlayClock
 
-__all__ = ["AHEAD_SECONDS", "Item", "Playout"]
+__all__ = ["AHEAD_SECONDS", "Playout"]
 
 AHEAD_SECONDS = 1.5
 """How much is sent before it is heard: as much as this process may be held up, and few enough marks
@@ -34,44 +33,6 @@ CLEAR_SECONDS = 0.5
 
 ECHO_SECONDS = 0.3
 """How late an echo may come: the way there and back."""
-
-
-@dataclass
-class Item:
-    """An item of the conversation, as far as it is audio to be heard.
-
-    Args:
-        item_id: of the model's; "" for what is played from here.
-        response_id: which it belongs to.
-
-    """
-
-    item_id: str
-    response_id: str
-    frames: int = 0
-    """Frames that came."""
-    heard: int = 0
-    """Frames that the caller heard."""
-    done: bool = False
-    """Whether all of it came."""
-
-    @property
-    def heard_ms(self) -> int:
-        """What the caller heard, in milliseconds."""
-        return self.heard * FRAME_MS
-
-    @property
-    def length_ms(self) -> int:
-        """What came, in milliseconds."""
-        return self.frames * FRAME_MS
-
-
-@dataclass(slots=True)
-class _Frame:
-    item: Item
-    number: int
-    pcm: bytes
-    level: float
 
 
 class Playout:
@@ -96,16 +57,10 @@ class Playout:
         stopped: Callable[[list[Item], float], None],
     ) -> None:
         self._call = call
-        self._samples = rate * FRAME_MS // 1000
         self._mark_frames = mark_frames
         self._most = round(most_seconds / FRAME_SECONDS)
         self._stopped = stopped
-        self._waiting: deque[_Frame] = deque()
-        self._dropped: deque[_Frame] = deque()
-        self._cut: list[Item] = []
-        self._sent: deque[_Frame] = deque()
-        self._rest = b""
-        self._item: Item | None = None
+        self._queue = PlayQueue(rate)
         self._clock = PlayClock()
         self._generation = 0
         self._levels: deque[tuple[float, float]] = deque()
@@ -123,47 +78,27 @@ class Playout:
     @property
     def room(self) -> bool:
         """Whether more audio may wait."""
-        return len(self._waiting) < self._most
+        return self._queue.waiting < self._most
 
     @property
     def plenty(self) -> bool:
         """Whether so much waits that more is not urgent."""
-        return len(self._waiting) > PLENTY_FRAMES
+        return self._queue.waiting > PLENTY_FRAMES
 
     @property
     def audible(self) -> bool:
         """Whether the caller hears something, or would if it were not held."""
-        return bool(self._waiting or self._rest) or not self._all_heard()
+        return self._queue.pending or not self._all_heard()
 
     async def put(self, response_id: str, item_id: str, pcm: bytes) -> None:
         """Add audio of an item, in the call's format."""
-        item = self._item
-        if item is None or item.item_id != item_id or item.response_id != response_id:
-            await self.finish()
-            item = self._item = Item(item_id, response_id)
-        data = self._rest + pcm
-        size = 2 * self._samples
-        whole = len(data) // size * size
-        self._rest = data[whole:]
-        for number, level in enumerate(levels(data[:whole], self._samples)):
-            item.frames += 1
-            frame = data[number * size : (number + 1) * size]
-            self._waiting.append(_Frame(item, item.frames, frame, level))
+        self._queue.put(response_id, item_id, pcm)
         await self._start()
 
     async def finish(self) -> None:
         """All of the last item has come: fill up its last frame with silence."""
-        if self._item is None:
-            return
-        item, rest = self._item, self._rest
-        self._item, self._rest = None, b""
-        item.done = True
-        if rest:
-            item.frames += 1
-            frame = rest + bytes(2 * self._samples - len(rest))
-            level = levels(frame, self._samples)[0]
-            self._waiting.append(_Frame(item, item.frames, frame, level))
-            await self._start()
+        self._queue.finish()
+        await self._start()
 
     # Hold, resume, stop
 
@@ -190,11 +125,7 @@ class Playout:
         self._resuming = False
         self._stopping = True
         # What is put from now on is something else, and waits until the platform is silent.
-        self._dropped += self._waiting
-        self._waiting.clear()
-        if self._item is not None:
-            self._cut.append(self._item)
-        self._rest, self._item = b"", None
+        self._queue.drop()
         await self.hold()
         if self._asked is None:
             self._forget(self._call.seconds)
@@ -212,7 +143,7 @@ class Playout:
             return
         if isinstance(payload.get("n"), int):
             self._clock.answered(payload["n"], at, clearing=self._asked is not None)
-            self._drop_heard(self._clock.acked)
+            self._queue.heard(self._clock.acked)
             self._progress.set()
 
     async def heard(self) -> None:
@@ -247,48 +178,41 @@ class Playout:
 
     async def _start(self) -> None:
         self._more.set()
-        if not self._playing and not self._held and self._waiting:
+        if not self._playing and not self._held and self._queue.waiting:
             self._playing = True
             self._generation += 1
             self._clock = PlayClock()
-            self._sent.clear()
+            self._queue.begin()
             await self._call.play(self._frames(self._generation))
 
     async def _frames(self, generation: int) -> AsyncIterator[bytes]:
         """Yield frames for `AudioCall.play`, which closes this at a `clear`."""
         clock = self._clock
         while True:
-            while self._held or not self._waiting:
+            while self._held or not self._queue.waiting:
                 self._more.clear()
                 await self._more.wait()
             ahead = clock.end - self._call.seconds
             if ahead > AHEAD_SECONDS:
                 await asyncio.sleep(ahead - AHEAD_SECONDS + BURST_SECONDS)
                 continue
-            frame = self._waiting.popleft()
+            frame = self._queue.take()
             begins = clock.frame(self._call.seconds)
-            self._sent.append(frame)
             self._levels.append((begins, frame.level))
             if frame.number == 1:
                 self.first_sent(frame.item, self._call.seconds)
             yield frame.pcm
             if not self._mark_frames:
-                self._drop_heard(clock.heard(self._call.seconds) - 1)
-            elif (clock.sent - 1) % self._mark_frames == 0 or not self._waiting:
+                self._queue.heard(clock.heard(self._call.seconds) - 1)
+            elif (clock.sent - 1) % self._mark_frames == 0 or not self._queue.waiting:
                 await self._call.notify({"g": generation, "n": clock.mark()})
 
     def _all_heard(self) -> bool:
         if not self._playing:
-            return not self._sent
+            return not self._queue.unheard
         return (self._mark_frames > 0 and self._clock.heard_all) or (
             self._call.seconds > self._clock.end + (0.25 if self._mark_frames else 0.0)
         )
-
-    def _drop_heard(self, count: int) -> None:
-        """Forget the frames of this stretch that were heard."""
-        for _ in range(count - (self._clock.sent - len(self._sent))):
-            frame = self._sent.popleft()
-            frame.item.heard = frame.number
 
     def _give_up(self) -> None:
         """The platform has not answered `clear`: the clock has to do."""
@@ -302,10 +226,8 @@ class Playout:
         asked, self._asked, self._timer = self._asked, None, None
         if asked is None:
             return
-        self._drop_heard(self._clock.heard(asked, cleared))
-        unheard = self._dropped if self._stopping else self._waiting
-        unheard.extendleft(reversed(self._sent))
-        self._sent.clear()
+        self._queue.heard(self._clock.heard(asked, cleared))
+        self._queue.take_back(dropped=self._stopping)
         silent = asked if cleared is None else cleared
         while self._levels and self._levels[-1][0] > silent:
             self._levels.pop()
@@ -313,12 +235,7 @@ class Playout:
             self._forget(silent)
 
     def _forget(self, silent: float) -> None:
-        items: list[Item] = []
-        for item in [*(frame.item for frame in self._dropped), *self._cut]:
-            if not items or items[-1] is not item:
-                items.append(item)
-        self._dropped.clear()
-        self._cut.clear()
+        items = self._queue.take_dropped()
         self._stopping, self._resuming = False, True
         self._progress.set()
         self._stopped(items, silent)

@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable
 
 import numpy as np
 import pytest
-from assistant.playout import AHEAD_SECONDS, Item, Playout
+from assistant.play_queue import Item
+from assistant.playout import AHEAD_SECONDS, Playout
 from echo_service.handlers import AudioCall, Cleared, Notify
 from echo_service.testing import FakeCall
 
