@@ -72,7 +72,7 @@ def given(name: str) -> str:
     if not value and file.exists() and file.stat().st_size:
         variable += "_FILE"
         try:
-            value = file.read_text().strip()
+            value = file.read_text("utf-8-sig").strip()
         except (OSError, UnicodeDecodeError) as error:
             print(
                 f"The file that {variable} names cannot be read: {error}.\n"

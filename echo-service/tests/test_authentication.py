@@ -400,7 +400,7 @@ def test_wrong_settings(environ: dict[str, str], seen: str) -> None:
 def test_secret_in_a_file(tmp_path: Any) -> None:
     """A secret may stand in a file; with one, tickets are asked for; an empty file is none."""
     file = tmp_path / "secret"
-    file.write_text(SECRET + "\n")
+    file.write_text(SECRET + "\r\n", "utf-8-sig")  # as editors on Windows write it
     settings = Settings.from_env({"SOCKET_SECRET_FILE": str(file)})
     assert settings.socket_secrets == (SECRET,)
     assert settings.socket_auth_mode == "ticket"

@@ -104,9 +104,9 @@ SECRET = "0123456789abcdef" * 4
 
 
 def test_secrets_come_from_files_as_well(tmp_path: Path) -> None:
-    """The line's end is not part of a secret; an empty file counts as unset."""
+    """A byte order mark and the line's end are no part of a secret; an empty file is none."""
     (tmp_path / "socket").write_text(f"{SECRET}\n")
-    (tmp_path / "new").write_text("new-secret")
+    (tmp_path / "new").write_text("new-secret\r\n", "utf-8-sig")
     (tmp_path / "empty").write_text("\n")
     settings = Settings.from_env(
         {

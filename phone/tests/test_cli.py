@@ -139,7 +139,8 @@ async def test_interrupt(number: signal.Signals) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "secret"), [(" a secret of some length\n", "a secret of some length"), ("\n", None)]
+    ("text", "secret"),
+    [("\ufeff a secret of some length\r\n", "a secret of some length"), ("\n", None)],
 )
 def test_the_secrets_file(
     text: str, secret: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

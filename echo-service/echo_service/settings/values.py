@@ -141,6 +141,6 @@ def read_secret(name: str, environ: Mapping[str, str]) -> str:
     if not path:
         return given
     try:
-        return Path(path).read_text().strip()
+        return Path(path).read_text("utf-8-sig").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"{name}_FILE is {path[:80]!r}, which cannot be read: {error}") from None

@@ -105,7 +105,7 @@ class Environment(PydanticBaseSettingsSource):
 
     def _file(self, name: str, file: str) -> str:
         try:
-            return Path(file).read_text("utf-8").strip()
+            return Path(file).read_text("utf-8-sig").strip()
         except (OSError, UnicodeDecodeError) as error:
             problem = "is not text" if isinstance(error, UnicodeDecodeError) else error.strerror
             self.problems.append(f"{name} is {file!r}, which cannot be read ({problem})")

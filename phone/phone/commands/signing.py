@@ -74,6 +74,6 @@ def signing_from(namespace: argparse.Namespace) -> Signing:
 
 def _read(file: Path) -> str:
     try:
-        return file.read_text("utf-8").strip()
+        return file.read_text("utf-8-sig").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise SecretError(f"the signature secret's file cannot be read: {error}") from error
