@@ -5,6 +5,7 @@ left out. In logfmt, the default: `2026-11-22T12:00:00.123Z INFO answer call=a-b
 What other libraries log becomes an event named `log`.
 """
 
+import functools
 import json
 import logging
 import logging.config
@@ -23,7 +24,8 @@ _LONGEST = 200  # characters of one value
 _LONGEST_ADVICE = 2000  # of a text of this service's own, which is never cut
 _ADVICE = {"message", "hint", "advice"}
 _PLAIN = re.compile(r"[!#-<>-\[\]-~]+")  # printable ASCII without blank, quote, = and backslash
-_DIGIT_BEFORE_THE_LAST_TWO = re.compile(r"[0-9](?=(?:[^0-9]*[0-9]){2})")
+_LAST_TWO_DIGITS = re.compile(r"[0-9][^0-9]*[0-9][^0-9]*\Z")
+_STARS = str.maketrans("0123456789", "*" * 10)
 
 
 def configure(level: str, log_format: str, stream: TextIO | None = None) -> None:
@@ -76,47 +78,50 @@ def stdlib_configuration(level: str, log_format: str) -> dict[str, Any]:
 
 def masked(number: str) -> str:
     """Mask all digits of a telephone number but the last two; other characters stay."""
-    return _DIGIT_BEFORE_THE_LAST_TWO.sub("*", number)
+    last = _LAST_TWO_DIGITS.search(number)
+    if last is None:
+        return number
+    return number[: last.start()].translate(_STARS) + last[0]
 
 
 def _processors(log_format: str) -> list[Processor]:
-    return [_level_and_time, _exception, _bounded, *_RENDERERS[log_format]()]
+    return [_fields, *_RENDERERS[log_format]()]
 
 
-def _level_and_time(_logger: Any, method: str, event: EventDict) -> EventDict:
+def _fields(_logger: Any, method: str, event: EventDict) -> EventDict:
+    """Return the fields in order: time, level and name first, an exception last.
+
+    What is None is left out, floats are rounded, and values cut to 200 characters, but not advice.
+    """
     now = time.time()
-    moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now))
-    name = event.pop("event")
-    event.setdefault("level", method)
-    return {
-        "timestamp": f"{moment}.{int(now * 1000) % 1000:03d}Z",
-        "level": event.pop("level"),
-        "event": name,
-        **event,
-    }
-
-
-def _exception(_logger: Any, _method: str, event: EventDict) -> EventDict:
-    """Replace an exception by its text and its place: one line instead of a traceback."""
     error = event.pop("exc_info", None)
+    fields: EventDict = {
+        "timestamp": f"{_second(int(now))}.{int(now * 1000) % 1000:03d}Z",
+        "level": event.pop("level", method),
+        "event": event.pop("event"),
+    }
+    for name, value in {**event, **_exception(error)}.items():
+        if value is not None:
+            fields[name] = _short(value, _LONGEST_ADVICE if name in _ADVICE else _LONGEST)
+    return fields
+
+
+@functools.lru_cache(maxsize=1)
+def _second(seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+
+
+def _exception(error: Any) -> EventDict:
+    """Describe an exception by its text and its place: one line instead of a traceback."""
     if isinstance(error, tuple):
         error = error[1]
-    if isinstance(error, BaseException):
-        trace = error.__traceback__
-        while trace is not None and trace.tb_next is not None:
-            trace = trace.tb_next
-        event["error"] = f"{type(error).__name__}: {error}"
-        event["where"] = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else None
-    return event
-
-
-def _bounded(_logger: Any, _method: str, event: EventDict) -> EventDict:
-    """Leave out what is None, round floats, and cut values to 200 characters, but not advice."""
-    return {
-        name: _short(value, _LONGEST_ADVICE if name in _ADVICE else _LONGEST)
-        for name, value in event.items()
-        if value is not None
-    }
+    if not isinstance(error, BaseException):
+        return {}
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    where = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else None
+    return {"error": f"{type(error).__name__}: {error}", "where": where}
 
 
 def _short(value: object, longest: int) -> str | int | float:
