@@ -61,10 +61,8 @@ def blueprint(
     methods = ["GET", "POST"]
     meetings = dict(settings.meetings)
 
-    @hooks.before_request
-    def require_signature() -> None:
-        if signature_check:
-            signature_check.require(request)
+    if signature_check:
+        hooks.before_request(lambda: signature_check.require(request))
 
     def shown(number: str) -> str | None:
         if not number:
