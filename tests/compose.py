@@ -207,7 +207,7 @@ class ComposeStack:
         """Send SIGTERM to the service without waiting for it."""
         docker("kill", "--signal", "TERM", self.container(service))
 
-    def stop(self, service: str, wait: float = 15.0) -> int:
+    def stop(self, service: str, wait: float = 60.0) -> int:
         """Stop the service with SIGTERM; return its exit status."""
         container = self.container(service)
         docker("kill", "--signal", "TERM", container)

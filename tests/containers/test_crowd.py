@@ -18,7 +18,7 @@ CALLS = 1000
 FILES = 4096
 """Default of GATEWAY_FILES."""
 AT_ONCE = 50
-SECONDS = 20.0
+SECONDS = 60.0
 
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 

@@ -245,16 +245,16 @@ def test_a_dead_service_is_503_which_the_platform_repeats(gateway: Gateway) -> N
 
 
 @pytest.mark.parametrize(
-    ("path", "body", "status"),
-    [("/nothing", None, 404), ("/webhooks/events", b" " * 70_000, 413)],
+    ("path", "size", "status"), [("/nothing", 0, 404), ("/webhooks/events", 70_000, 413)]
 )
 def test_what_it_answers_itself_is_logged(
-    gateway: Gateway, path: str, body: bytes | None, status: int
+    gateway: Gateway, path: str, size: int, status: int
 ) -> None:
     """The log has method, path and status, but no query, which has numbers, and no headers."""
     connection = http.client.HTTPConnection("127.0.0.1", gateway.plain, timeout=20)
     headers = {"Authorization": "Bearer a-ticket", "Content-Type": "application/json"}
-    connection.request("POST", f"{path}?from=447700900000", body, headers)
+    headers["Content-Length"] = str(size)  # which is enough: it does not wait for the body
+    connection.request("POST", f"{path}?from=447700900000", headers=headers)
     assert connection.getresponse().status == status
     connection.close()
     said = f'"method": "POST", "uri": "{path}", "status": {status}}}'

@@ -20,6 +20,7 @@ from tests.waiting import until
 from tools.stack import StackError
 
 FIRST_SECRET = "a-signature-secret-of-32-letters"
+WAITED_OUT = 150  # s
 TOKEN_WORDS = ("there is no ngrok token", "NGROK_AUTHTOKEN=", "COMPOSE_PROFILES")
 
 
@@ -86,18 +87,25 @@ def test_an_older_build_is_replaced(clone: Path) -> None:
 
 def test_a_mistake_that_is_corrected_is_over(clone: Path, tmp_path: Path) -> None:
     """After a mistake the next `up --build` succeeds, and `ready` has said what was wrong."""
-    soon = tmp_path / "soon.json"  # the same in seconds instead of a minute
-    health = {"interval": "1s", "start_period": "3s"}
-    soon.write_text(json.dumps({"services": {"ready": {"healthcheck": health}}}))
+    # The same in seconds instead of a minute, while there is nothing to wait for.
+    soon, usual = {"interval": "1s", "start_period": "3s"}, dict[str, str]()
+    health = tmp_path / "health.json"
+
+    def examine(often: dict[str, str]) -> None:
+        health.write_text(json.dumps({"services": {"ready": {"healthcheck": often}}}))
+
+    examine(usual)
     document = clone / "ncco-service" / "ncco.json"
     text = document.read_text()
-    with ComposeStack(folder=clone, files=[soon]) as stack:
+    with ComposeStack(folder=clone, files=[health]) as stack:
         try:
             document.write_text(text.replace('"connect"', '"conect"'))
+            examine(soon)
             stack.compose("up", "--detach", "--build")
             until(lambda: health_of(stack, "ready")["Status"] == "unhealthy", "unhealthy", 60)
         finally:
             document.write_text(text)
+            examine(usual)
         assert "ncco-service does not answer" in health_of(stack, "ready")["Log"][-1]["Output"]
         examined = stack.run("run", "--rm", "phone", "doctor")
         assert examined.returncode == 1
@@ -143,11 +151,12 @@ def test_a_tunnel_without_a_token_is_told_once() -> None:
     """`up --wait` ends at once, not 0; the log says in words what to do, and nobody tries again."""
     env = {"COMPOSE_PROFILES": "ngrok", "NGROK_AUTHTOKEN": ""}
     with ComposeStack(env=env, start=False) as stack:
+        stack.compose("build")
         begin = time.monotonic()
-        done = stack.run("up", "--wait")
+        done = stack.run("up", "--wait", "--wait-timeout", str(WAITED_OUT))
         assert done.returncode != 0
         assert "ngrok-token" in done.stdout.splitlines()[-1]
-        assert time.monotonic() - begin < 60, "told, not waited out"
+        assert time.monotonic() - begin < WAITED_OUT, "told, not waited out"
         words = stack.logs("ngrok-token")
         assert all(part in words for part in TOKEN_WORDS), words
         assert "Traceback" not in words
