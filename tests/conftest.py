@@ -40,7 +40,8 @@ def images(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[d
         for folder in ("ncco-service", "echo-service", "gateway", "ready", "phone", "ngrok"):
             name = f"{repository}/{folder}:1"
             clone = tmp_path_factory.mktemp(folder) / "clone"
-            shutil.copytree(ROOT / folder, clone, ignore=shutil.ignore_patterns("__pycache__"))
+            ignored = shutil.ignore_patterns("__pycache__", ".venv", "node_modules")
+            shutil.copytree(ROOT / folder, clone, ignore=ignored)
             for path in clone.rglob("*"):
                 path.chmod(0o700 if path.is_dir() else 0o600)
             base = ("--build-arg", "NGROK_IMAGE=python:3.13-slim") if folder == "ngrok" else ()
@@ -68,13 +69,6 @@ def fragile_stack(stack: Stack) -> Iterator[Stack]:
     for service in SERVICES:
         stack.start(service)
     stack.wait_ready()
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Allow more time for tests in containers: the first may have to build the images."""
-    for item in items:
-        if "compose" in item.name and not item.get_closest_marker("timeout"):
-            item.add_marker(pytest.mark.timeout(240))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -65,15 +65,23 @@ def docker(*arguments: str, timeout: float = COMMAND_SECONDS) -> str:
 
 
 def free_port() -> int:
-    """Return a free port below the range of outgoing connections."""
+    """Return a free port below the range of outgoing connections; no other call returns it.
+
+    Tests run side by side, and what is to listen there starts later. So this process holds the UDP
+    port of the same number, which nothing else uses, to its end.
+    """
     while True:
         port = 20000 + secrets.randbelow(12000)
+        claim = socket.socket(type=socket.SOCK_DGRAM)
         with socket.socket() as probe:
             try:
+                claim.bind(("127.0.0.1", port))
                 probe.bind(("", port))
             except OSError:
+                claim.close()
                 continue
-            return port
+        atexit.register(claim.close)
+        return port
 
 
 @atexit.register

@@ -29,7 +29,6 @@ def started(folder: Path, docker: str, *arguments: str) -> subprocess.Popen[str]
     )
 
 
-@pytest.mark.timeout(120)
 def test_without_a_stack_it_starts_one(tmp_path: Path) -> None:
     """Both services are ready in its page; a signal to it alone ends all of it."""
     with started(tmp_path, "exit 0", "--port", "0") as process:
@@ -48,7 +47,6 @@ def test_without_a_stack_it_starts_one(tmp_path: Path) -> None:
         urllib.request.urlopen(url, timeout=60)
 
 
-@pytest.mark.timeout(60)
 def test_beside_a_stack_in_compose_it_calls_that(tmp_path: Path) -> None:
     """From a container, whose page is published on loopback only, and shows the stack."""
     running = (

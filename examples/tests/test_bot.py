@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import pytest
 from bot import handler
 from echo_service.testing import FakeCall
 from phone.legs.plan import CallPlan
@@ -16,8 +15,6 @@ from phone.legs.plan import CallPlan
 from tests.attempts import best_of, in_time
 from tests.handlers.hearing import Samples, listen
 from tools.processes import ProcessStack
-
-pytestmark = pytest.mark.timeout(180)  # there may be several attempts
 
 RATE = 16000
 HERE = Path(__file__).parent

@@ -25,7 +25,6 @@ from tests.engine import free_port
 from tests.outbound.stack import Keys, Operator, soon, stack
 from tools.processes import ProcessStack
 
-pytestmark = pytest.mark.timeout(180)
 EXAMPLES = Path(__file__).parent.parent
 SOUNDS = Path(__file__).parent / "sounds"
 ROOM = "447700900460"

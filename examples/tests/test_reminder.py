@@ -21,7 +21,6 @@ from phone import Callee, Network
 from tests.engine import free_port
 from tests.outbound.stack import Keys, stack
 
-pytestmark = pytest.mark.timeout(180)
 EXAMPLES = Path(__file__).parent.parent
 SOUNDS = EXAMPLES / "reminder" / "sounds"
 CONFIRMS, LATER, HANGS_UP, MACHINE, BUSY, REJECTS = (f"4477009001{n:02}" for n in range(6))

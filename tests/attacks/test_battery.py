@@ -17,8 +17,6 @@ from tests.attacks.target import SLACK
 from tests.attacks.tickets import SIGNATURE_SECRET, SOCKET_SECRET
 from tools.stack import SERVICES, Service
 
-pytestmark = pytest.mark.timeout(600)  # the first case runs the whole battery, perhaps again
-
 BATTERY_SECONDS = 240
 MEMORY_GROWTH = 32 * 2**20
 """Bytes by which a service may have grown after all attacks."""

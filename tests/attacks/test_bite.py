@@ -22,8 +22,6 @@ from tests.attacks.observed import Processes, check_log
 from tests.attacks.operator import TOKEN, Operator
 from tests.attacks.target import Socket, Unsafe
 
-pytestmark = pytest.mark.timeout(600)  # the first case runs the whole battery
-
 ROOT = Path(__file__).resolve().parents[2]
 
 PATIENCE = replace(LIMITS, close_seconds=2, dead_seconds=2)

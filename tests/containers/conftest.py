@@ -20,10 +20,3 @@ def running() -> Iterator[ComposeStack]:
     with ComposeStack() as stack:
         stack.wait_ready()
         yield stack
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Allow more time for these tests: the first may have to build the images."""
-    for item in items:
-        if "tests/containers/" in item.path.as_posix() and not item.get_closest_marker("timeout"):
-            item.add_marker(pytest.mark.timeout(240))

@@ -58,7 +58,6 @@ def stack(engine: None, tmp_path: Path) -> Iterator[TwoReplicas]:
         yield running
 
 
-@pytest.mark.timeout(240)
 def test_a_call_outlives_a_lost_machine(stack: TwoReplicas) -> None:
     """The call moves within seconds; those who call meanwhile notice a second at most."""
     with during_a_call(stack, "--seconds", "20") as outcome:

@@ -26,8 +26,6 @@ from tests.waiting import until
 from tools.processes import ProcessStack
 from tools.stack import StackError
 
-pytestmark = pytest.mark.timeout(180)  # there may be several attempts
-
 RATE = 16000
 FRAME = 320
 Start = Callable[..., ProcessStack]

@@ -23,7 +23,7 @@ from tests.engine import free_port
 from tests.outbound.stack import OWN, PATIENCE, Keys, Operator, soon, speaker, stack
 from tools.processes import ProcessStack
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 ROOM, LISTENED = "447700900460", "447700900461"
 PEOPLE = ["447700900101", "447700900102", "447700900103"]
 ANNE, BUSY = "447700900789", "447700900790"

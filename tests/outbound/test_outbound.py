@@ -20,7 +20,7 @@ from tests.engine import free_port
 from tests.outbound.stack import OWN, PATIENCE, Keys, Operator, soon, speaker, stack
 from tools.processes import ProcessStack
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 RATE, FRAME = 16000, 640
 
 

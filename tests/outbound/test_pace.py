@@ -19,7 +19,6 @@ from tests.outbound.stack import PATIENCE, Keys, Operator, soon, stack
 from tests.outbound.trouble import Troubled
 from tools.processes import ProcessStack
 
-pytestmark = pytest.mark.timeout(180)
 NUMBERS = [f"4477009001{n:02}" for n in range(30)]
 
 

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 from assistant.fake.manners import Turn, story
 from assistant.formats import read_wav
 
@@ -28,8 +27,6 @@ from tests.attempts import best_of, in_time
 from . import noises
 from .line import FRAME, Heard, Line
 from .model import FakeModel
-
-pytestmark = pytest.mark.timeout(600)
 
 CALLS = int(os.environ.get("ASSISTANT_CALLS", "50"))
 TURNS = int(os.environ.get("ASSISTANT_TURNS", "40"))

@@ -40,8 +40,6 @@ from . import noises
 from .line import FRAME, Heard, Line
 from .model import FakeModel
 
-pytestmark = pytest.mark.timeout(180)
-
 RATE = 24000
 SOUNDS = Path(__file__).parent / "sounds"
 SILENCE_MS = "240"

@@ -20,13 +20,6 @@ CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
 expect.set_options(timeout=WAIT_MS)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give each test three minutes, on a machine that is busy with others."""
-    for item in items:
-        if "browser" in item.path.parts and item.get_closest_marker("timeout") is None:
-            item.add_marker(pytest.mark.timeout(180))
-
-
 @pytest.fixture
 def switches() -> list[str]:
     """Return the browser's switches; a module may have others."""

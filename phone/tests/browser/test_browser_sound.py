@@ -61,7 +61,6 @@ async def test_the_speech_comes_back(
     assert echo.likeness > 0.9
 
 
-@pytest.mark.timeout(400)
 async def test_the_page_adds_little_delay(softphone: Softphone, opened: Open) -> None:
     """From microphone to ear the page adds less than 100 ms to what the call itself takes.
 
