@@ -189,7 +189,7 @@ async def test_calls_of_one_id_have_files_of_their_own(where: Path) -> None:
 async def test_a_folder_that_cannot_be_made(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Where no file can be made the call goes on, with one error and a count."""
+    """It is said at the start; the call goes on, with one error and a count."""
     (tmp_path / "file").touch()
     async with Recorder(tmp_path / "file" / "recordings", 0) as recorder:
         recording = recorder.start("a-call", RATE)
@@ -198,7 +198,8 @@ async def test_a_folder_that_cannot_be_made(
             recording.received(frame(1))
         recording.end({}, {})
     assert [(r.levelno, event_name(r)) for r in caplog.records] == [
-        (logging.ERROR, "recording_failed")
+        (logging.WARNING, "recordings_not_writable"),
+        (logging.ERROR, "recording_failed"),
     ]
     assert recorder.counts.failed == 1
     assert recorder.counts.finished == 0

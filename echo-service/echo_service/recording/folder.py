@@ -12,7 +12,7 @@ from pathlib import Path
 
 from .stereo_file import StereoFile
 
-__all__ = ["Paths", "create", "finish", "remove_old"]
+__all__ = ["Paths", "create", "finish", "is_writable", "remove_old"]
 
 MAX_ID_CHARACTERS = 64
 
@@ -20,6 +20,12 @@ _OURS = re.compile(r"\d{8}T\d{6}\.\d{3}Z-[\w.-]+\.(wav|json|wav\.part|json\.part
 
 Paths = tuple[Path, Path]
 """Path of a recording while it is written, and when it is finished."""
+
+
+def is_writable(folder: Path) -> bool:
+    """Return whether this process may write there, or make the folder. It blocks."""
+    nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    return nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)
 
 
 def create(folder: Path, call: str, started: float, rate: int) -> tuple[Paths, StereoFile]:

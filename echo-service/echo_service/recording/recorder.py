@@ -7,6 +7,8 @@ heard. The event loop only queues frames; a thread that all calls share writes t
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +24,7 @@ logger = get_logger(__name__)
 
 CLOSE_SECONDS = 10.0  # how long the last files may take when the service stops
 CLEANUP_SECONDS = 3600.0
+LOOK_SECONDS = 2.0  # how long the start waits for a word of the folder
 
 
 class Recorder:
@@ -45,9 +48,21 @@ class Recorder:
         self._cleanup: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Recorder:
+        with contextlib.suppress(TimeoutError):  # a disk that hangs is reported by each recording
+            async with asyncio.timeout(LOOK_SECONDS):
+                await self._look()
         if self._days:
             self._cleanup = asyncio.create_task(self._remove_old())
         return self
+
+    async def _look(self) -> None:
+        if not await self._disk.run(files.is_writable, self._disk.folder):
+            logger.warning(
+                "recordings_not_writable",
+                folder=self._disk.folder,
+                message=f"no call can be recorded: this process, uid {os.getuid()}, may not write "
+                "there; chown the folder, or set RECORDINGS_DIR to another one",
+            )
 
     async def __aexit__(self, *_: object) -> None:
         """Wait until the files of ended calls are finished."""
