@@ -148,7 +148,8 @@ def test_what_is_refused_is_logged_once(
 
 BAD: list[tuple[Any, str]] = [
     ({}, "to: Field required"),
-    ({"to": "12"}, "to: "),
+    ({"to": "12"}, "to: it must be 7 to 15 digits with the country code, without + (seen: \"12\")"),
+    ({"to": "447700900001", "from": "+44"}, "from: it must be 7 to 15 digits"),
     ({"to": "447700900001", "order": "both"}, "order: "),
     ({"to": "447700900001", "ring_seconds": 121}, "ring_seconds: "),
     ({"to": "447700900001", "longest_seconds": 86401}, "longest_seconds: "),
@@ -156,7 +157,7 @@ BAD: list[tuple[Any, str]] = [
     ({"to": "447700900001", "headers": {"event": "x"}}, "headers: keys other than 'event'"),
     ({"to": "447700900001", "headers": {"x": "y" * 600}}, "headers: at most 512 bytes"),
     ({"to": "447700900001", "meeting": "m", "order": "socket-first"}, "person-first"),
-    ({"to": "447700900001", "meeting": "../x"}, "meeting: "),
+    ({"to": "447700900001", "meeting": "../x"}, "meeting: it must be 1 to 64 letters"),
     ([], "not an object"),
     ("\ud800", "not an object"),
 ]

@@ -14,19 +14,27 @@ from pydantic import (
 
 from ncco_service.ncco import checked_headers
 
-__all__ = ["Bot", "Keys", "NewCall", "Sound", "SpokenText", "Transfer"]
+__all__ = ["PATTERNS", "Bot", "Keys", "NewCall", "Sound", "SpokenText", "Transfer"]
 
 # Vonage Voice API: a call made through it may last a day, and ring for two minutes.
 LONGEST_SECONDS = 86_400
 LONGEST_RINGING = 120
 
-Number = Annotated[
-    str,
-    StringConstraints(pattern=r"^[1-9][0-9]{6,14}$"),
-    Field(description="7 to 15 digits with the country code, without +"),
-]
-MeetingName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
-Url = Annotated[str, StringConstraints(pattern=r"^https?://[\x21-\x7e]{1,2000}$")]
+NUMBER = r"^[1-9][0-9]{6,14}$"
+NAME = r"^[A-Za-z0-9._-]{1,64}$"
+URL = r"^https?://[\x21-\x7e]{1,2000}$"
+KEYS = r"^[0-9*#p]{1,100}$"
+PATTERNS = {
+    NUMBER: "7 to 15 digits with the country code, without +",
+    NAME: "1 to 64 letters, digits, dots, dashes and underscores",
+    URL: "an http:// or https:// URL",
+    KEYS: "1 to 100 of the keys 0 to 9, * and #, and p for a pause of 500 ms",
+}
+"""What each pattern means, in words."""
+
+Number = Annotated[str, StringConstraints(pattern=NUMBER), Field(description=PATTERNS[NUMBER])]
+MeetingName = Annotated[str, StringConstraints(pattern=NAME)]
+Url = Annotated[str, StringConstraints(pattern=URL)]
 Headers = Annotated[
     dict[str, Any],
     AfterValidator(checked_headers),
@@ -120,7 +128,7 @@ class Sound(_Body):
 class Keys(_Body):
     """Keys to press; p is a pause of 500 ms."""
 
-    digits: Annotated[str, StringConstraints(pattern=r"^[0-9*#p]{1,100}$")]
+    digits: Annotated[str, StringConstraints(pattern=KEYS)]
 
 
 class Bot(_Body):

@@ -7,7 +7,17 @@ from typing import Any, TypeVar
 from flask import Blueprint, Response, request
 from pydantic import BaseModel, ValidationError
 
-from ncco_service.calls import HANG_UP, Bot, Calls, Keys, NewCall, Sound, SpokenText, Transfer
+from ncco_service.calls import (
+    HANG_UP,
+    PATTERNS,
+    Bot,
+    Calls,
+    Keys,
+    NewCall,
+    Sound,
+    SpokenText,
+    Transfer,
+)
 from ncco_service.http.errors import Problem
 from ncco_service.http.request_fields import object_of
 from ncco_service.views.openapi import document
@@ -149,4 +159,7 @@ def _body(model: type[Body]) -> Body:
 def _line(detail: Any) -> str:
     where = ".".join(str(part) for part in detail["loc"]) or "the body"
     seen = json.dumps(detail["input"], default=str)[:80]
-    return f"{where}: {detail['msg'].removeprefix('Value error, ')} (seen: {seen})"
+    wrong = detail["msg"].removeprefix("Value error, ")
+    if detail["type"] == "string_pattern_mismatch":
+        wrong = f"it must be {PATTERNS[detail['ctx']['pattern']]}"
+    return f"{where}: {wrong} (seen: {seen})"
