@@ -276,7 +276,7 @@ def test_port_in_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     with LiveNetwork() as network:
         port = network.url.rpartition(":")[2]
         assert main(["platform", "--application", file, "--port", port]) == 2
-    assert "try --port" in capsys.readouterr().err
+    assert f":{port}: Address already in use; try --port" in capsys.readouterr().err
 
 
 class TestFixture:

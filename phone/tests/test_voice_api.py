@@ -235,6 +235,7 @@ class TestRequests:
         wrong = answer["invalid_parameters"][0]
         assert name.split(".")[-1] in wrong["name"]
         assert reason in wrong["reason"]
+        assert not wrong["reason"].startswith("["), "the field is named once"
 
     async def test_not_json(self, client: Client) -> None:
         """A body that is no JSON is 400."""

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import os
 import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -48,6 +49,8 @@ def run_server(
         return USAGE
     except OSError as error:
         where = f"{namespace.host}:{namespace.port}"
-        print(f"phone: cannot serve on {where}: {error.strerror}; try --port", file=sys.stderr)
+        number = error.errno or 0  # negative, of a name that cannot be looked up
+        seen = os.strerror(number) if number > 0 else error.strerror
+        print(f"phone: cannot serve on {where}: {seen}; try --port", file=sys.stderr)
         return USAGE
     return WORKED

@@ -250,7 +250,7 @@ def _ncco(actions: "list[Any]") -> Ncco:
     try:
         return parse_actions(actions)
     except NccoError as error:
-        wrong = [{"name": f"ncco{fault.where}", "reason": str(fault)} for fault in error.faults]
+        wrong = [{"name": f"ncco{fault.where}", "reason": fault.reason} for fault in error.faults]
         raise ApiError(400, "the NCCO is not valid", wrong) from error
 
 

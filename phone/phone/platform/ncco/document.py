@@ -47,9 +47,12 @@ class NccoFault:
     wrong: str
 
     def __str__(self) -> str:
-        place = f"{self.where}: " if self.where else ""
-        seen = f" (seen: {self.seen})" if self.seen else ""
-        return f"{place}{self.wrong}{seen}"
+        return f"{self.where}: {self.reason}" if self.where else self.reason
+
+    @property
+    def reason(self) -> str:
+        """What is wrong, without the place."""
+        return f"{self.wrong} (seen: {self.seen})" if self.seen else self.wrong
 
 
 class NccoError(ValueError):
