@@ -148,7 +148,7 @@ def test_what_is_refused_is_logged_once(
 
 BAD: list[tuple[Any, str]] = [
     ({}, "to: Field required"),
-    ({"to": "12"}, "to: it must be 7 to 15 digits with the country code, without + (seen: \"12\")"),
+    ({"to": "12"}, 'to: it must be 7 to 15 digits with the country code, without + (seen: "12")'),
     ({"to": "447700900001", "from": "+44"}, "from: it must be 7 to 15 digits"),
     ({"to": "447700900001", "order": "both"}, "order: "),
     ({"to": "447700900001", "ring_seconds": 121}, "ring_seconds: "),
