@@ -233,6 +233,23 @@ def test_a_socket_whose_call_nobody_waits_for_any_more_is_hung_up(
     assert platform.legs["socket-2"] == "answered"
 
 
+def test_somebody_entered_while_the_service_was_down(
+    platform: Platform, make_calls: Callable[[], Calls]
+) -> None:
+    """Whoever was on the way into the room and is answered is in it; one who hung up is not."""
+    calls = make_calls()
+    for leg, status in (("a", "ringing"), ("b", "ringing"), ("c", "completed")):
+        calls.meetings.expect(leg, "standup")
+        platform.legs[leg] = status
+    platform.legs["a"] = "answered"
+    calls = make_calls()
+    deadline = time.monotonic() + PATIENCE
+    while not (rooms := calls.meetings.report()) or rooms[0]["socket"]["status"] != "present":
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert rooms[0]["people"] == 1
+
+
 def test_a_restart_while_the_socket_is_called(
     platform: Platform, make_calls: Callable[[], Calls], tmp_path: Path
 ) -> None:

@@ -144,14 +144,17 @@ class Bots:
         except (Problem, NoAnswer) as error:
             logger.warning("bot_not_hung_up", meeting=call.meeting, message=str(error))
             with suppress(Problem, NoAnswer):  # it is hung up again later
-                if self._is_over(leg, call.since):
+                if is_over(self._status(leg, call.since)):
                     self.meetings.ended(call.meeting, call.name)
 
     def _tend(self) -> float:
         try:
             for leg in list(self._unsure):
-                if self._is_over(leg):
+                status = self._status(leg)
+                if is_over(status):
                     self.meetings.gone(leg)
+                elif status == "answered":
+                    self.meetings.arrived(leg)
                 self._unsure.discard(leg)
         except (Problem, NoAnswer) as error:
             logger.warning(
@@ -163,14 +166,15 @@ class Bots:
         self.meetings.try_again()
         return AGAIN_SECONDS
 
-    def _is_over(self, leg: str, since: float = 0.0) -> bool:
-        """Ask the platform whether a leg has ended; raises Problem or NoAnswer."""
+    def _status(self, leg: str, since: float = 0.0) -> str | None:
+        """Ask the platform for the status of a leg; raises Problem or NoAnswer."""
         try:
-            return is_over(str(self._api.get(leg).get("status")))
+            return str(self._api.get(leg).get("status"))
         except Problem as problem:
-            if problem.status == 404:  # a new call may show up late
-                return time.time() - since > SHOWN_SECONDS
-            raise
+            if problem.status != 404:
+                raise
+            is_new = time.time() - since < SHOWN_SECONDS  # it may show up late
+            return None if is_new else "completed"
 
 
 def _record(call: SocketCall) -> OutboundCall:

@@ -127,6 +127,7 @@ class Meetings:
             self._noted("happened", {field: fields[field] for field in _EVENT})
             room = self._room(name)
             if not moved:
+                del self._legs[leg]
                 self._step(room, room.meeting.left(leg))
                 return
             to = fields["conversation_uuid_to"]
@@ -138,6 +139,10 @@ class Meetings:
                     return  # on its way elsewhere
             room.conversation = to or room.conversation
             self._step(room, room.meeting.entered(leg))
+
+    def arrived(self, leg: str) -> None:
+        """Note that an expected leg is answered, though no event has told that it is in a room."""
+        self.happened(dict.fromkeys(_EVENT, "") | {"uuid": leg, "type": "transfer"})
 
     def gone(self, leg: str) -> None:
         """Note that a leg has ended, a person's or a socket's, though no event has told so."""
@@ -220,9 +225,9 @@ class Meetings:
             return [room.call for room in self._rooms.values() if room.call is not None]
 
     def people(self) -> list[str]:
-        """Return the legs of all people in rooms."""
+        """Return the legs of all people in rooms, or on their way there."""
         with self._lock:
-            return [leg for room in self._rooms.values() for leg in room.meeting.people]
+            return list(self._legs)
 
     def report(self) -> list[dict[str, Any]]:
         """Describe all rooms in JSON."""
