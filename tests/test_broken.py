@@ -56,7 +56,7 @@ def test_malformed_answer_request(stack: Stack, method: str, body: bytes, kind: 
     request = urllib.request.Request(stack.answer_url, body, {"Content-Type": kind}, method=method)
     for attempt in range(ATTEMPTS):
         with pytest.raises(urllib.error.HTTPError) as refused:
-            urllib.request.urlopen(request, timeout=15)
+            urllib.request.urlopen(request, timeout=60)
         with refused.value as error:
             assert 400 <= error.code < 500
             # Who refuses a body before it is there hangs up soon, and then a slow reader is told
@@ -68,7 +68,7 @@ def test_malformed_answer_request(stack: Stack, method: str, body: bytes, kind: 
                 assert attempt < ATTEMPTS - 1, "the words never come"
     assert set(told) == {"error", "message", "hint"}
     assert all(told.values())
-    with urllib.request.urlopen(stack.answer_url + "?from=1&to=2&uuid=u", timeout=15) as good:
+    with urllib.request.urlopen(stack.answer_url + "?from=1&to=2&uuid=u", timeout=60) as good:
         assert good.status == 200
 
 
@@ -79,7 +79,7 @@ def test_malformed_socket_messages(stack: Stack) -> None:
         with open_socket(stack) as socket:
             for message in MALFORMED_MESSAGES:
                 socket.send(message)
-            echoed = [socket.recv(timeout=15) for m in MALFORMED_MESSAGES if isinstance(m, bytes)]
+            echoed = [socket.recv(timeout=60) for m in MALFORMED_MESSAGES if isinstance(m, bytes)]
         assert echoed == [m for m in MALFORMED_MESSAGES if isinstance(m, bytes)]
         outcome().assert_worked()
     logged = stack.logs("echo-service").splitlines()[lines:]
@@ -144,7 +144,7 @@ def test_drain(fragile_stack: Stack) -> None:
 
 def open_socket(stack: Stack) -> AbstractContextManager[ClientConnection]:
     """Open the socket of an answered call, with the ticket of its NCCO where there is one."""
-    with urllib.request.urlopen(stack.answer_url + "?from=1&to=2&uuid=u", timeout=15) as answer:
+    with urllib.request.urlopen(stack.answer_url + "?from=1&to=2&uuid=u", timeout=60) as answer:
         endpoint = json.load(answer)[-1]["endpoint"][0]
     ticket = endpoint.get("authorization", {}).get("value")
     headers = {"Authorization": ticket} if ticket else {}
@@ -154,7 +154,7 @@ def open_socket(stack: Stack) -> AbstractContextManager[ClientConnection]:
 def refusal(socket_url: str) -> int | None:
     """Return the status with which a handshake is refused, None when it is accepted."""
     try:
-        with connect(socket_url, open_timeout=15):
+        with connect(socket_url, open_timeout=60):
             return None
     except InvalidStatus as error:
         return error.response.status_code

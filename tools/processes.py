@@ -24,8 +24,8 @@ __all__ = ["ProcessStack"]
 
 LISTENING = re.compile(r"\blistening\b.*\burl=http://([^\s:]+):(\d+)")
 METRICS = re.compile(r"\bmetrics_listening\b.*\burl=http://[^\s:]+:(\d+)")
-START_SECONDS = 20.0
-STOP_SECONDS = 15.0
+START_SECONDS = 60.0
+STOP_SECONDS = 60.0
 OWN_SETTINGS = re.compile(r"(HOST|PORT|SOCKET_.*|NGROK_.*|NCCO_FILE|VONAGE_.*|PUBLIC_URL|.*_PORT)$")
 """Variables of this shell that are not passed on, since they would change the stack."""
 

@@ -34,7 +34,7 @@ class Stack(Protocol):
     def kill(self, service: Service) -> None:
         """Kill the service, like `kill -9`."""
 
-    def stop(self, service: Service, wait: float = 15.0) -> int:
+    def stop(self, service: Service, wait: float = 60.0) -> int:
         """Stop the service with SIGTERM; return its exit status.
 
         Raise `StackError` when it still runs after `wait` seconds.
@@ -43,5 +43,5 @@ class Stack(Protocol):
     def start(self, service: Service) -> None:
         """Start a stopped or killed service at the same address; leave a running one alone."""
 
-    def wait_ready(self, timeout: float = 20.0) -> None:
+    def wait_ready(self, timeout: float = 60.0) -> None:
         """Wait until a call would work; raise `StackError` after `timeout` seconds."""

@@ -62,7 +62,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProcessStack]:
 def refused(stack: ProcessStack, path: str, status: int) -> None:
     """Ask ncco-service for what it refuses."""
     with pytest.raises(urllib.error.HTTPError) as error:
-        urllib.request.urlopen(stack.base_url("ncco-service") + path, timeout=10)
+        urllib.request.urlopen(stack.base_url("ncco-service") + path, timeout=60)
     assert error.value.code == status
     error.value.close()
 
@@ -73,7 +73,7 @@ def placed(stack: ProcessStack) -> None:
     request = urllib.request.Request(
         f"{url}/calls", b'{"to": "447700900123"}', {"Content-Type": "application/json"}
     )
-    with urllib.request.urlopen(request, timeout=30) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         assert answer.status == 201
 
 
@@ -121,7 +121,7 @@ def test_every_metric_that_is_asked_for_is_exported(
     call(stack, 1)
     exported: set[str] = set()
     for target in targets.values():
-        with urllib.request.urlopen(f"http://{target}/metrics", timeout=10) as response:
+        with urllib.request.urlopen(f"http://{target}/metrics", timeout=60) as response:
             exported |= set(re.findall(r"^([a-z_]+)[ {]", response.read().decode(), re.MULTILINE))
     asked = {name: metrics_in(expression) for name, expression in expressions()}
     assert min(len(names) for names in asked.values()) > 0
@@ -230,7 +230,7 @@ def test_prometheus_in_compose_finds_the_services(base: str) -> None:
         stack.up("prometheus", "echo-service")
 
         def answer(path: str) -> str:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as response:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=60) as response:
                 return str(response.read().decode())
 
         until(

@@ -25,7 +25,7 @@ def test_a_ticket_opens_each_replica_once() -> None:
     with ProcessStack(SETTINGS) as one, ProcessStack(SETTINGS) as other:
         call = str(uuid.uuid4())
         url = f"{one.answer_url}?from=447700900000&to=447700900001&uuid={call}"
-        with urllib.request.urlopen(url, timeout=10) as response:
+        with urllib.request.urlopen(url, timeout=60) as response:
             ticket = json.load(response)[-1]["endpoint"][0]["authorization"]["value"]
         opened = [opens(stack, ticket) for stack in (one, other, one, other)]
     assert opened == [True, True, False, False]
@@ -48,7 +48,7 @@ def test_a_full_replica_is_alive_and_takes_no_call() -> None:
 def status(url: str) -> int:
     """Return the status of a page."""
     try:
-        with urllib.request.urlopen(url, timeout=10) as response:
+        with urllib.request.urlopen(url, timeout=60) as response:
             return int(response.status)
     except urllib.error.HTTPError as error:
         with error:
