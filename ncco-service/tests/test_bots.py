@@ -169,9 +169,11 @@ def test_an_invitation_that_is_refused_waits_for_the_next_person(
     until(calls, "absent")
     calls.meetings.try_again()
     assert platform.created == []
+    assert calls.meetings.report()[0]["socket"]["problem"] == f"{BROKE.message}; {BROKE.hint}"
     assert events("bot_not_called")[0]["again"] == "when somebody enters the meeting"
     enters(calls, "b")
     until(calls, "present")
+    assert calls.meetings.report()[0]["socket"]["problem"] is None
 
 
 def test_a_hangup_that_fails_is_repeated(
@@ -222,7 +224,7 @@ def test_a_socket_whose_call_nobody_waits_for_any_more_is_hung_up(
     enters(calls, "a")
     until(calls, "present", "socket-1")
     (late,) = calls.meetings.sockets()
-    calls.meetings.not_placed("standup", late.name, again=True)
+    calls.meetings.not_placed("standup", late.name, "it did not say", again=True)
     until(calls, "present", "socket-2")
     socket = {"to": "wss://voice.example.org/socket", "status": "answered"}
     calls.happened(late.name, event("socket-1", **socket))

@@ -285,7 +285,7 @@ def happen_to(meetings: Meetings, caller: Caller, steps: Any) -> None:
             case "ended":
                 caller.ended(meetings)
             case "failed":
-                meetings.not_placed("m", caller.calls[-1].name, again=True)
+                meetings.not_placed("m", caller.calls[-1].name, "busy", again=True)
 
 
 @pytest.mark.parametrize(

@@ -128,13 +128,14 @@ class Bots:
 
     def _not_placed(self, call: SocketCall, problem: Problem) -> None:
         again = problem.status == 503 or problem.slug == "platform_unreachable"
+        message = f"{problem.message}; {problem.hint}"
         logger.error(
             "bot_not_called",
             meeting=call.meeting,
-            message=f"{problem.message}; {problem.hint}",
+            message=message,
             again=f"in {AGAIN_SECONDS:g} s" if again else "when somebody enters the meeting",
         )
-        self.meetings.not_placed(call.meeting, call.name, again)
+        self.meetings.not_placed(call.meeting, call.name, message, again)
 
     def _hang_up(self, call: SocketCall) -> None:
         leg = call.leg or ""

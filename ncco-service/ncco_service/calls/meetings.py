@@ -60,6 +60,7 @@ class _Room:
         self.meeting = meeting
         self.bot = bot
         self.call: SocketCall | None = None
+        self.problem: str | None = None  # why the latest call was not placed
         self.conversation: str | None = None
 
 
@@ -180,7 +181,8 @@ class Meetings:
         """Note the call that is to bring the socket into a room; see `SocketCall`."""
         with self._lock:
             self._noted("called", name, call, since)
-            self._room(name).call = SocketCall(name, call, since)
+            room = self._room(name)
+            room.call, room.problem = SocketCall(name, call, since), None
 
     def placed(self, name: str, call: str, leg: str) -> None:
         """Note that a room's socket was called; one that the room waits for no more is hung up."""
@@ -195,13 +197,13 @@ class Meetings:
                 room.call = replace(current, leg=leg)
                 self._step(room, room.meeting.placed())
 
-    def not_placed(self, name: str, call: str, again: bool) -> None:
-        """Note that a room's socket could not be called; `again`: it will be tried again."""
+    def not_placed(self, name: str, call: str, problem: str, again: bool) -> None:
+        """Note why a room's socket could not be called; `again`: it will be tried again."""
         with self._lock:
             room = self._room(name)
             if room.call is not None and room.call.name == call:
-                self._noted("not_placed", name, call, again)
-                room.call = None
+                self._noted("not_placed", name, call, problem, again)
+                room.call, room.problem = None, problem
                 room.meeting.not_placed(again=again)
 
     def ended(self, name: str, call: str) -> None:
@@ -274,6 +276,10 @@ class Meetings:
 
 def _report(room: _Room) -> dict[str, Any]:
     meeting = room.meeting
-    leg = room.call.leg if room.call else None
-    socket = {"uuid": leg, "status": meeting.socket, "listen_only": room.bot.listen_only}
+    socket = {
+        "uuid": room.call.leg if room.call else None,
+        "status": meeting.socket,
+        "listen_only": room.bot.listen_only,
+        "problem": room.problem,
+    }
     return {"name": meeting.name, "people": len(meeting.people), "socket": socket}

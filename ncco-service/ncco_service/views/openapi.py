@@ -64,11 +64,12 @@ _SCHEMAS: dict[str, Json] = {
             "people": {"type": "integer", "minimum": 0},
             "socket": {
                 "type": "object",
-                "required": ["uuid", "status", "listen_only"],
+                "required": ["uuid", "status", "listen_only", "problem"],
                 "properties": {
                     "uuid": _MAYBE,
                     "status": {"enum": ["absent", "invited", "present", "leaving"]},
                     "listen_only": {"type": "boolean"},
+                    "problem": _MAYBE,
                 },
             },
         },
