@@ -28,7 +28,10 @@ def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give webhooks, and a load's frames, a minute: this machine may hold them up for seconds."""
+    """Give webhooks, and a load's frames, a minute: this machine may hold them up for seconds.
+
+    Nor is a pause in what comes back the application's, which runs in the same process.
+    """
     minute = Timeouts(60.0, 60.0)
     for name in (
         "phone.doctor.webhook_checks.ANSWER",
@@ -40,6 +43,7 @@ def patience(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(name, minute)
     monkeypatch.setattr("phone.doctor.webhook_checks.SLOW_SECONDS", 60.0)
     monkeypatch.setattr("phone.load.socket_talk.PATIENCE", 100.0)
+    monkeypatch.setattr("phone.report.verdict.GAP_FRAMES", 3000)
 
 
 @pytest.fixture
