@@ -85,8 +85,8 @@ async def test_play_is_heard_as_it_is(start: Start, tmp_path: Path) -> None:
         heard = await listen(
             CallPlan(stack.answer_url, audio="silence", seconds=8, expect="audio", strict=True)
         )
-        assert heard.report.ok, words(heard)
         in_time(heard.gaps == [], heard.gaps)
+        assert heard.report.ok, words(heard)
         at = heard.second_of(given)
         assert at is not None
         in_time(-0.5 < at < 0.5, at)
