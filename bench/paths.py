@@ -24,7 +24,7 @@ from bench.counters import Counters
 from bench.files import write_whole
 from bench.load import LOADGEN, LoadError
 from bench.measures import Figures, Measures
-from bench.paths_table import markdown
+from bench.paths_table import UVLOOP, markdown
 from bench.peers.catalogue import BENCH, LIMIT, OURS, RECORDINGS, SOUND, Peer, named
 from bench.plan import FULL, Plan
 from bench.processes import Cores
@@ -41,7 +41,6 @@ TINY = dataclasses.replace(
     PLAN, rounds=1, seconds=0.5, warmup=0.2, sound_warmup=0.2, probe_seconds=0
 )
 
-UVLOOP = "websockets-uvloop"
 MEASURED: dict[str, tuple[str, ...]] = {
     LIMIT: ("held",),
     OURS: ("paced", "held", "handshakes"),

@@ -35,7 +35,7 @@ _BYTES = "2026-11-25-gateway-cost"
 FIGURES = {
     "calls a core": _median(kept_runs.SERVERS, OURS, "calls_held"),
     "KiB a call": _median(kept_runs.SERVERS, OURS, "kib_per_call"),
-    "handshakes a second": _median(kept_runs.SERVERS, OURS, "handshakes_per_second"),
+    "handshakes a second": _median(kept_runs.PATHS, "tickets", "handshakes_per_second"),
     "answers a second": _median(kept_runs.ANSWERS, "ncco-service, signed", "flat_out_per_second"),
     "MiB at 1,140 calls": _median(kept_runs.SOAK, OURS, "last_memory_mib"),
     "bytes a frame": _median(_BYTES, OURS, "bytes_in_per_frame"),
