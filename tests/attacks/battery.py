@@ -82,12 +82,14 @@ async def attack_operator(target: Operator, names: Collection[str] = NAMES) -> d
 
 
 async def attack(
-    groups: Iterable[tuple[Attacks[T], int]], target: T, names: Collection[str] = NAMES
+    groups: Iterable[tuple[Attacks[T], int]], target: T, names: Collection[str] | None = None
 ) -> dict[str, Outcome]:
-    """Run groups of attacks on a target; return the outcome of each by its name."""
+    """Run groups of attacks on a target, or those of these names; return their outcomes by name."""
     outcomes: list[Outcome] = []
     for group, at_once in groups:
-        outcomes += await _all([one for one in group if one.name in names], target, at_once)
+        outcomes += await _all(
+            [one for one in group if names is None or one.name in names], target, at_once
+        )
     return {outcome.name: outcome for outcome in outcomes}
 
 
