@@ -92,9 +92,9 @@ async def test_call_length(start: Start) -> None:
         async with Peer.connect(service.port) as peer:
             await echoed(peer)
             opened = next(iter(service.registry.calls.values())).opened_at
-            service.reaper.sweep(opened + 99.9)
+            await service.reaper.sweep(opened + 99.9)
             await echoed(peer)
-            service.reaper.sweep(opened + 100.1)
+            await service.reaper.sweep(opened + 100.1)
             assert await peer.closed() == (protocol.TOO_LONG, "the call is too long")
         await until(lambda: not service.registry.calls)
         assert service.registry.close_reasons == {"too_long": 1}
@@ -107,15 +107,15 @@ async def test_silence(start: Start) -> None:
         for _ in range(4):
             await echoed(peer)
         heard = now()
-        service.reaper.sweep(heard + 59)
+        await service.reaper.sweep(heard + 59)
         await echoed(peer)
         before = only(service).last_received
         while only(service).last_received == before:
             peer.write(frame(PONG))
             await asyncio.sleep(0.001)
-        service.reaper.sweep(heard + 59)
+        await service.reaper.sweep(heard + 59)
         await echoed(peer)
-        service.reaper.sweep(now() + 61)
+        await service.reaper.sweep(now() + 61)
         assert await peer.closed() == (protocol.SILENT, "nothing received")
 
 
@@ -230,15 +230,15 @@ async def test_a_peer_that_never_reads(start: Start, sent: bytes) -> None:
         peer.write(flood)
         await until(lambda: connection.write_blocked_since is not None)
         stalled = connection.write_blocked_since or 0.0
-        service.reaper.sweep(stalled + 4.9)
+        await service.reaper.sweep(stalled + 4.9)
         assert connection.abort_at is None
-        service.reaper.sweep(stalled + 5.1)
+        await service.reaper.sweep(stalled + 5.1)
         assert connection.call is not None
         assert connection.call.close_reason == "slow_reader"
         # What the kernel holds for both sides, and we for this peer: no more was taken of it.
         assert len(flood) - peer.writer.transport.get_write_buffer_size() < 600_000
         assert connection.transport.get_write_buffer_size() < 32768 + 2 * 65536
-        service.reaper.sweep(now() + 60)
+        await service.reaper.sweep(now() + 60)
         await until(lambda: not service.registry.connections)
         await until(lambda: service.registry.close_reasons)
         assert service.registry.close_reasons == {"slow_reader": 1}
@@ -275,7 +275,7 @@ async def test_a_close_that_is_not_answered(start: Start) -> None:
         assert await deaf.closed() == (1001, "enough")
         stays.write(frame(CLOSE, b"\x03\xe8"))
         assert await stays.closed() == (1000, "")
-        service.reaper.sweep(now())
+        await service.reaper.sweep(now())
         assert len(service.registry.connections) == 2
-        service.reaper.sweep(now() + 6)
+        await service.reaper.sweep(now() + 6)
         await until(lambda: not service.registry.connections)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import itertools
 import re
 
 import pytest
+from echo_service.calls.reaper import AT_ONCE
 from echo_service.service import EchoService
 from echo_service.settings import Settings
 from echo_service.websocket.opening import MAX_BYTES, MAX_HEADERS, accepting, plain_opening
@@ -130,14 +133,35 @@ async def test_other_requests_are_answered_alike() -> None:
     assert answers[0] == answers[1] == undated(accepting(KEY))
 
 
+async def test_many_silent_peers_are_ended_in_turns() -> None:
+    """A hundred handshakes that time out together leave the event loop turns between them."""
+    settings = Settings(port=0, handshake_seconds=60)
+    async with EchoService(settings) as service, contextlib.AsyncExitStack() as peers:
+        for _ in range(100):
+            await peers.enter_async_context(Peer.reach(service.port))
+        while len(service.registry.connections) < 100:
+            await asyncio.sleep(0.01)
+        left = []
+
+        async def turns() -> None:
+            while service.registry.connections:
+                left.append(len(service.registry.connections))
+                await asyncio.sleep(0)
+
+        async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+            group.create_task(turns())
+            group.create_task(service.reaper.sweep(asyncio.get_running_loop().time() + 61))
+    assert max(before - after for before, after in itertools.pairwise(left)) <= 2 * AT_ONCE
+
+
 async def test_pings() -> None:
     """A peer gets a ping every PING_INTERVAL seconds, from the reaper's sweep."""
     settings = Settings(port=0, ping_interval=20)
     async with EchoService(settings) as service, Peer.connect(service.port) as peer:
         now = asyncio.get_running_loop().time()
-        service.reaper.sweep(now + 19)
-        service.reaper.sweep(now + 21)
-        service.reaper.sweep(now + 19)
+        await service.reaper.sweep(now + 19)
+        await service.reaper.sweep(now + 21)
+        await service.reaper.sweep(now + 19)
         assert await peer.frame() == (PING, b"")
         peer.write(frame(CLOSE))
         assert (await peer.frame())[0] == CLOSE
