@@ -33,7 +33,7 @@ from gunicorn.workers.ggevent import GeventWorker  # type: ignore[import-untyped
 
 from ncco_service import logs
 from ncco_service.app import create_operator_app, service_of
-from ncco_service.discovery.periodic import Periodic
+from ncco_service.periodic import Periodic
 from ncco_service.settings import Settings
 from ncco_service.settings.watch import SettingsWatch
 

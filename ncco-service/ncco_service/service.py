@@ -16,7 +16,7 @@ from ncco_service.views.metrics import Metrics, MetricsServer
 from ncco_service.views.signature_check import SignatureCheck
 
 if TYPE_CHECKING:
-    from ncco_service.traces import Traces
+    from ncco_service.calls.traces import Traces
 
 __all__ = ["Service"]
 
@@ -123,7 +123,7 @@ def _traces(settings: Settings) -> "Traces | None":
     if settings.otel_exporter_otlp_endpoint is None:
         return None
     try:
-        from ncco_service.traces import Traces  # noqa: PLC0415 - an optional extra
+        from ncco_service.calls.traces import Traces  # noqa: PLC0415 - an optional extra
     except ImportError as error:
         problem = (
             f"OTEL_EXPORTER_OTLP_ENDPOINT is set, but OpenTelemetry is not installed ({error}): "

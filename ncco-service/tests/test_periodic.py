@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ncco_service.discovery import periodic
-from ncco_service.discovery.periodic import Periodic
+from ncco_service import periodic
+from ncco_service.periodic import Periodic
 
 Events = Callable[[str], list[dict[str, Any]]]
 

@@ -14,7 +14,6 @@ from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from ncco_service import signature
 from ncco_service.app import service_of
 from ncco_service.http.refusals import Refusals
 from ncco_service.signature import SignatureError, Verifier, query_payloads
@@ -224,7 +223,7 @@ def test_a_retry_is_accepted_and_a_reuse_refused(verifier: Verifier) -> None:
 
 def test_old_tokens_are_forgotten(monkeypatch: pytest.MonkeyPatch, now: list[float]) -> None:
     """What is remembered has a bound, by age and by number."""
-    monkeypatch.setattr(signature, "MAX_REMEMBERED", 3)
+    monkeypatch.setattr("ncco_service.signature.verifier.MAX_REMEMBERED", 3)
     verifier = Verifier([SECRET], clock=lambda: now[0])
     for n in range(10):
         verifier.verify(sign(claims(jti=f"t{n}")), [BODY])
@@ -296,7 +295,7 @@ def test_one_pass_decides_as_pyjwt_does(
 
     seen = outcome()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(signature, "signed_claims", lambda *_: None)
+        patch.setattr("ncco_service.signature.verifier.signed_claims", lambda *_: None)
         assert outcome() == seen
 
 

@@ -18,8 +18,8 @@ from ncco_service.calls.placer import Placer, Submission
 from ncco_service.calls.platform_errors import NoAnswer
 from ncco_service.calls.requests import Bot
 from ncco_service.calls.voice_api import VoiceApi
-from ncco_service.discovery.periodic import Periodic
 from ncco_service.http.errors import Problem
+from ncco_service.periodic import Periodic
 
 __all__ = ["HANG_UP", "Bots"]
 

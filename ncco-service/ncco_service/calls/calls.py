@@ -21,7 +21,7 @@ from ncco_service.calls.voice_api import VoiceApi
 from ncco_service.http.errors import Problem
 
 if TYPE_CHECKING:
-    from ncco_service.traces import Traces
+    from ncco_service.calls.traces import Traces
 
 __all__ = ["EVENT_FIELDS", "Calls"]
 

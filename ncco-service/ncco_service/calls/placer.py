@@ -15,7 +15,7 @@ from ncco_service.http.errors import Problem
 from ncco_service.ncco import TemplateError
 
 if TYPE_CHECKING:
-    from ncco_service.traces import Span, Traces
+    from ncco_service.calls.traces import Span, Traces
 
 __all__ = ["Placer", "Submission"]
 

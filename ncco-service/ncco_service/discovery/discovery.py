@@ -8,9 +8,9 @@ from ncco_service.discovery.agent_poller import AgentPoller
 from ncco_service.discovery.application_api import ApplicationApi, ApplicationPointer
 from ncco_service.discovery.call_status import CallStatus
 from ncco_service.discovery.echo_poller import EchoPoller
-from ncco_service.discovery.periodic import Periodic
 from ncco_service.discovery.public_url import NotKnown, PublicUrl
 from ncco_service.discovery.request_origin import RequestOrigin, TrustedProxies
+from ncco_service.periodic import Periodic
 from ncco_service.settings import Settings
 
 if TYPE_CHECKING:

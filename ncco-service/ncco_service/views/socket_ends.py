@@ -12,7 +12,7 @@ from ncco_service.http.request_fields import lenient_text
 from ncco_service.ncco import Documents, Reconnections, TemplateError, headers_of
 
 if TYPE_CHECKING:
-    from ncco_service.traces import Traces
+    from ncco_service.calls.traces import Traces
 
 __all__ = ["FAILED_STATUSES", "Reply", "SocketEnds"]
 

@@ -23,7 +23,7 @@ from ncco_service.views.signature_check import SignatureCheck
 from ncco_service.views.socket_ends import FAILED_STATUSES, Reply, SocketEnds
 
 if TYPE_CHECKING:
-    from ncco_service.traces import Traces
+    from ncco_service.calls.traces import Traces
 
 __all__ = ["blueprint"]
 

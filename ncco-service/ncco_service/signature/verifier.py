@@ -1,4 +1,4 @@
-"""Signatures of webhooks: whether a request was sent by Vonage.
+"""Verification of a webhook: its token, its payload's hash, replay.
 
 A webhook carries `Authorization: Bearer <JWT>`: HS256 with the account's signature secret, and a
 hash of what was sent. Source: Vonage's guide to signed webhooks. PyJWT checks the token and its
@@ -20,7 +20,7 @@ from jwt.algorithms import HMACAlgorithm
 from jwt.exceptions import InvalidJTIError
 from jwt.utils import base64url_encode
 
-from ncco_service.signed_token import signed_claims
+from ncco_service.signature.signed_token import signed_claims
 
 __all__ = ["SignatureError", "Verifier", "query_payloads"]
 
